@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Everything that a stranger can make grow, with its limit; `man atoll-serve` prints this table.
+package enum Limits {
+  /// Request line and field lines of one request, in bytes.
+  package static let requestHead = 20_480
+  /// Request target, in bytes.
+  package static let target = 8_192
+  /// Field lines in one head.
+  package static let headerCount = 128
+  /// Status line and field lines of an origin's response, in bytes.
+  package static let responseHead = 32_768
+  /// Chunk size line with its extensions, in bytes.
+  package static let chunkLine = 1_024
+  /// Trailer section of a chunked body, in bytes.
+  package static let trailers = 8_192
+  /// Seconds a connection may stay idle between two requests.
+  package static let idleTimeout = 60
+  /// Seconds from the first byte of a head to its last.
+  package static let headTimeout = 10
+  /// Seconds without a byte of body moving in either direction.
+  package static let bodyTimeout = 30
+  /// Requests on one viewer connection.
+  package static let requestsPerConnection = 100_000
+  /// Connections of one loop to one origin address at once.
+  package static let originConnections = 512
+  /// Idle connections of one loop kept per origin.
+  package static let idleOriginConnections = 64
+  /// Entries under one key that differ by Vary.
+  package static let variantsPerKey = 100
+  /// Exchanges that may wait for one fill.
+  package static let waitersPerFill = 100_000
+  /// Bytes of an uncached body that the edge holds between origin and viewer.
+  package static let relayWindow = 65_536
+  /// Largest share of the cache's memory that one object may take, as a divisor.
+  package static let objectShare = 8
+  /// Interim (1xx) responses before a final one.
+  package static let interimResponses = 16
+}

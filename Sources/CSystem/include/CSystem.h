@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of Linux that Swift's Glibc module leaves out, and vector scanners.
+#ifndef ATOLL_CSYSTEM_H
+#define ATOLL_CSYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+// Wrappers: each needs _GNU_SOURCE, which must not reach Swift's importer.
+int csystem_accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
+int csystem_pipe2(int ends[2], int flags);
+int csystem_cpu_count(void);
+int csystem_set_affinity(int cpu);
+/// Unlinked temporary file in memory; -1 and errno on failure.
+int csystem_memfd(const char *name);
+/// Bytes that malloc holds from the kernel (heaps and mappings), in use or not.
+size_t csystem_heap_bytes(void);
+/// Bytes of those that are in use.
+size_t csystem_heap_in_use(void);
+/// One arena, a fixed mmap threshold: what keeps the heap near what is in use.
+void csystem_tune_malloc(void);
+size_t csystem_usable_size(const void *allocation);
+void csystem_trim(void);
+/// Sets an errno-free name for the calling thread (at most 15 bytes).
+void csystem_name_thread(const char *name);
+int csystem_errno(void);
+void csystem_set_errno(int value);
+/// A strerror that needs no lock; static text for every errno Linux has.
+const char *csystem_error_text(int error);
+/// Ignores SIGPIPE for the process.
+void csystem_ignore_sigpipe(void);
+
+// Epoll's event is packed, which Swift imports, but its union is awkward to use.
+static inline int csystem_epoll_control(int epoll, int operation, int descriptor, uint32_t events,
+                                        uint64_t token) {
+  struct epoll_event event;
+  event.events = events;
+  event.data.u64 = token;
+  return epoll_ctl(epoll, operation, descriptor, &event);
+}
+static inline uint64_t csystem_event_token(const struct epoll_event *event) {
+  return event->data.u64;
+}
+
+#include "scan.h"
+
+#endif
