@@ -80,6 +80,12 @@ final class EventLoop: @unchecked Sendable {
     return registration
   }
 
+  /// 0 silences a channel that cannot be served now.
+  func changeEvents(_ channel: Channel, _ events: UInt32) {
+    _ = csystem_epoll_control(
+      epoll, EPOLL_CTL_MOD, channel.descriptor, events, channel.registration.token)
+  }
+
   func registerTimer(_ channel: Channel) -> Registration { occupy(channel) }
 
   private func occupy(_ channel: Channel) -> Registration {
@@ -120,8 +126,8 @@ final class EventLoop: @unchecked Sendable {
 
   // MARK: Running
 
-  func start(name: String) {
-    spawnThread(name: name) { self.run() }
+  func start() {
+    Thread.startDetached("atoll-loop") { self.run() }
   }
 
   func stop() { post { self.isRunning = false } }

@@ -47,11 +47,11 @@ final class OriginPool {
   /// A new connection to an address; nil and errno when the kernel refuses at once.
   func connect(to address: SocketAddress, timeout: Int) -> (OriginConnection?, Int32) {
     let descriptor = socket(
-      Int32(address.family), Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),
+      address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),
       0)
     if descriptor < 0 { return (nil, csystem_errno()) }
     if !address.isUnix { SystemCall.disableDelay(descriptor) }
-    let result = address.withSockaddr { pointer, length in
+    let result = address.withUnsafeAddress { pointer, length in
       Glibc.connect(descriptor, pointer, length)
     }
     let error = result == 0 ? 0 : csystem_errno()
