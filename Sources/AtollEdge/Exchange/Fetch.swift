@@ -304,7 +304,6 @@ final class Fetch: @unchecked Sendable {
   private func grown(_ entry: Entry) -> Entry? {
     let wanted = min(max(entry.bodyCapacity * 2, 16_384), cache.objectLimit)
     if wanted <= entry.bodyCapacity || length != nil { return nil }
-    var entry = entry
     entry.bodyLength = available
     return cache.grow(entry, bodyCapacity: wanted)
   }
@@ -327,14 +326,15 @@ final class Fetch: @unchecked Sendable {
   func received(_ count: Int) { lock.locked { available += count } }
 
   /// The body has ended as it should. Stores the entry when there is one.
-  func complete() -> CacheStore.InsertResult? {
+  /// - Parameter varyMatches: whether a vary section fits this fetch's request.
+  func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if var entry, let freshness {
+    if let entry, let freshness {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta
       entry.status = status
-      result = cache.insert(entry)
+      result = cache.insert(entry, varyMatches: varyMatches)
     }
     lock.locked { phase = .complete }
     return result

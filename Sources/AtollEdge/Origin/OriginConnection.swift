@@ -245,7 +245,7 @@ final class OriginConnection: Channel {
       decoder = ChunkedDecoder()
       if framing == .none || framing == .length(0) {
         if total > length { keepsAlive = false }
-        request.received(head, bytes)
+        request.received(head, bytes, following: 0)
         finish()
         return false
       }
@@ -253,7 +253,7 @@ final class OriginConnection: Channel {
       let rest = total - length
       let surplus = rest > 0 ? ByteBuffer(capacity: rest) : nil
       surplus?.append(bytes + length, rest)
-      request.received(head, bytes)
+      request.received(head, bytes, following: rest)
       if state != .receivingBody { return false }
       if let surplus { return deliver(surplus.base, surplus.count) }
       return true

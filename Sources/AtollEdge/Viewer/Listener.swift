@@ -27,7 +27,7 @@ final class Listener: Channel {
           Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
         return accepted
       }
-      if accepted < 0 {
+      guard let address else {
         let error = csystem_errno()
         if error == EINTR || error == ECONNABORTED { continue }
         if error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS { pause() }
@@ -40,7 +40,7 @@ final class Listener: Channel {
       }
       services.viewerOpened()
       let connection = ViewerConnection(
-        services: services, descriptor: accepted, address: address ?? SocketAddress.unnamed)
+        services: services, descriptor: accepted, address: address)
       // Most viewers have sent their request by now.
       connection.ready(Events.input)
     }
