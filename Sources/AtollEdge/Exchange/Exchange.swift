@@ -375,18 +375,25 @@ final class Exchange {
     let isCacheable = !fetch.key.bytes.isEmpty
     // HEAD fills the cache as GET does, and is answered from it.
     let asGet = isCacheable && method == .head
-    let out = ByteBuffer(capacity: head.length + 512)
-    let validators = stale.map { $0.meta }
+    let written = services.headBuffer
+    written.removeAll()
     var context = OriginRequestContext(
-      viewerAddress: viewer.addressText, requestID: requestID, storing: isCacheable)
+      viewerAddress: viewer.addressText, scheme: .http,
+      requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
-    context.sendsGet = asGet
-    if let stale, let validators {
-      context.etag = validators.etag(in: stale.head)
-      context.lastModified = validators.lastModifiedText(in: stale.head)
+    if let stale, let stored = stale.head.baseAddress {
+      context.etag = stale.meta.etag(in: stored)
+      context.lastModified = stale.meta.lastModifiedValue(in: stored)
     }
     appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior, context: context, to: out)
+      head, base, distribution: policy, behavior: behavior, context: context, to: written)
+    let out = ByteBuffer(capacity: written.count)
+    if asGet {
+      out.append("GET")
+      out.append(written.base + 4, written.count - 4)
+    } else {
+      out.append(written.bytes)
+    }
     let viewerHead = ByteBuffer(capacity: head.length)
     viewerHead.append(base, head.length)
     var upload: Upload?
@@ -619,7 +626,7 @@ final class Exchange {
       requestID: requestID)
     sendPage(
       page, format: ErrorPage.Format(accept: head.fields.value(of: .accept, in: base)),
-      allow: status == 405 ? behavior?.allowText : nil)
+      allow: status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil)
   }
 
   private func sendPage(_ page: ErrorPage, format: ErrorPage.Format, allow: String?) {

@@ -25,6 +25,11 @@ final class Fetch: @unchecked Sendable {
     var readers: [Exchange]
   }
 
+  /// Exchanges on their way back to the loop that they belong to.
+  private struct ReleasedReaders: @unchecked Sendable {
+    let exchanges: [Exchange]
+  }
+
   /// What a reader sees at one moment.
   struct View {
     var phase: Phase
@@ -265,7 +270,8 @@ final class Fetch: @unchecked Sendable {
       if group.loop === owner {
         for exchange in group.readers { exchange.fetchReleased(refusal) }
       } else {
-        group.loop.post { for exchange in group.readers { exchange.fetchReleased(refusal) } }
+        let readers = ReleasedReaders(exchanges: group.readers)
+        group.loop.post { for exchange in readers.exchanges { exchange.fetchReleased(refusal) } }
       }
     }
   }

@@ -67,7 +67,7 @@ final class OriginConnection: Channel {
   var isStale: Bool {
     var byte: UInt8 = 0
     let got = recv(
-      descriptor, &byte, 1, Int32(MSG_PEEK.rawValue) | Int32(MSG_DONTWAIT.rawValue))
+      descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     return !(got < 0 && csystem_errno() == EAGAIN)
   }
 
