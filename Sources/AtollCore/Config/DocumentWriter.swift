@@ -2,7 +2,7 @@
 
 /// Writes JSON with the keys in the order of the calls, one member a line: the same value gives
 /// the same bytes, and a changed one changes few lines.
-package struct JSONWriter {
+package struct DocumentWriter {
   package private(set) var bytes: [UInt8] = []
   private var depth = 0
   private var isFirst = true
@@ -10,29 +10,29 @@ package struct JSONWriter {
   package init() {}
 
   /// A whole document: one object, with a newline at its end.
-  package static func document(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
-    var writer = JSONWriter()
+  package static func document(_ body: (inout DocumentWriter) -> Void) -> [UInt8] {
+    var writer = DocumentWriter()
     writer.bytes.reserveCapacity(1_024)
     writer.object(body)
     writer.bytes.append(0x0a)
     return writer.bytes
   }
 
-  package mutating func object(_ body: (inout JSONWriter) -> Void) {
+  package mutating func object(_ body: (inout DocumentWriter) -> Void) {
     nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
   }
 
-  package mutating func array(_ body: (inout JSONWriter) -> Void) {
+  package mutating func array(_ body: (inout DocumentWriter) -> Void) {
     nest(UInt8(ascii: "["), UInt8(ascii: "]"), body)
   }
 
   /// A value of the enclosing array.
-  package mutating func element(_ write: (inout JSONWriter) -> Void) {
+  package mutating func element(_ write: (inout DocumentWriter) -> Void) {
     separate()
     write(&self)
   }
 
-  package mutating func member(_ key: String, _ write: (inout JSONWriter) -> Void) {
+  package mutating func member(_ key: String, _ write: (inout DocumentWriter) -> Void) {
     separate()
     string(key)
     bytes.append(UInt8(ascii: ":"))
@@ -100,7 +100,7 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout DocumentWriter) -> Void) {
     bytes.append(open)
     depth += 1
     isFirst = true
