@@ -4,7 +4,7 @@ extension MetricsReport {
   /// The document of the admin socket and of `atoll metrics --json`. Rates and ratios are percent,
   /// null where nothing was asked.
   package func json() -> [UInt8] {
-    JSONWriter.document { writer in
+    DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
       writer.member("time", UTCTime.format(time))
       writer.member("edges") { writer in
@@ -32,7 +32,7 @@ extension MetricsReport {
 }
 
 extension EdgeFacts {
-  fileprivate func write(to writer: inout JSONWriter) {
+  fileprivate func write(to writer: inout DocumentWriter) {
     writer.object { writer in
       writer.member("id", id)
       writer.member("started", UTCTime.format(started))
@@ -47,7 +47,7 @@ extension EdgeFacts {
 }
 
 extension TrafficHistory {
-  fileprivate func write(to writer: inout JSONWriter) {
+  fileprivate func write(to writer: inout DocumentWriter) {
     for (key, window) in [
       ("sinceStart", sinceStart), ("last5Minutes", last5Minutes), ("last60Minutes", last60Minutes),
     ] {
@@ -78,7 +78,7 @@ extension TrafficCounts {
   package static let statusClasses = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"]
 
   /// Sums and rates for people, then the counters themselves; those at zero are left out.
-  fileprivate func write(to writer: inout JSONWriter) {
+  fileprivate func write(to writer: inout DocumentWriter) {
     writer.member("requests", requests)
     writer.member("bytesDown", bytesDown)
     writer.member("bytesUp", bytesUp)
