@@ -42,7 +42,8 @@ package final class DistributionPolicy: @unchecked Sendable {
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
     for index in 0..<overrideCount {
-      (patterns + index).initialize(to: CompiledPattern(PathPattern(distribution.behaviors[index].path)))
+      (patterns + index).initialize(
+        to: CompiledPattern(PathPattern(distribution.behaviors[index].path)))
     }
     for (index, behavior) in behaviors.enumerated() {
       // `behaviors` keeps it.
