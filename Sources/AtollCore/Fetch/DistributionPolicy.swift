@@ -80,6 +80,23 @@ package final class DistributionPolicy: @unchecked Sendable {
     return table[overrideCount]
   }
 
+  /// The URL, as keys hold it, of a path with or without a query.
+  package func keyedURL(of url: String) -> [UInt8] {
+    let buffer = ByteBuffer()
+    var url = url
+    url.withUTF8 { bytes in
+      let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
+      let path = UnsafeBufferPointer(rebasing: bytes[..<mark])
+      buffer.append(path)
+      if mark < bytes.count {
+        appendSelectedQuery(
+          UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]),
+          behavior: behavior(forPath: path), to: buffer)
+      }
+    }
+    return Array(buffer.bytes)
+  }
+
   private static func authority(of origin: Origin) -> String {
     let host = origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(origin.host)]" : origin.host
     let usual: UInt16 = origin.scheme == .http ? 80 : 443
