@@ -59,7 +59,7 @@ bench: release ## Measure a cached hit beside nginx, Varnish, HAProxy and Traffi
 	@Tests/Performance/bench
 
 docs: build ## Regenerate man pages and completions
-	@.build/debug/atoll generate-docs .
+	@.build/debug/atoll __generate .
 
 install: build/atoll ## Install below PREFIX (and DESTDIR): binary, man pages, completions
 	@install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
