@@ -200,8 +200,9 @@ package final class Edge: @unchecked Sendable {
   /// Called now and then: bounds the heap, forgets purges that nothing can collide with any more.
   package func maintain() {
     cache.maintain()
-    let oldest = registry.oldestPurgeNumber ?? purgeNumber
-    cache.retirePurges(before: min(oldest, purgeNumber))
+    // Read before looking at the fetches: one that begins meanwhile carries this number or a later.
+    let number = purgeNumber
+    cache.retirePurges(before: min(registry.oldestPurgeNumber ?? number, number))
   }
 
   // MARK: Services

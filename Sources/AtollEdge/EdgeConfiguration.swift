@@ -14,7 +14,7 @@ package final class EdgeConfiguration: Sendable {
     self.distributions = distributions
     var byHost: [String: DistributionPolicy] = [:]
     for policy in distributions {
-      for host in policy.hosts where byHost[host] == nil { byHost[host] = policy }
+      for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }
     }
     self.byHost = byHost
     if let defaultName {

@@ -292,6 +292,23 @@ package final class CacheStore: @unchecked Sendable {
     return count
   }
 
+  /// How many entries a purge would find.
+  package func count(matching matcher: PurgeMatcher) -> Int {
+    let state = state
+    var count = 0
+    for bucket in 0..<index.bucketCount {
+      state.pointee.gate.lock()
+      var at = index.first(bucket)
+      while at != 0 {
+        let entry = state.pointee.heap.entry(at: at)
+        at = entry.pointer.pointee.chain
+        if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
+      }
+      state.pointee.gate.unlock()
+    }
+    return count
+  }
+
   /// Forgets purges up to `number`: no fill that began under an older one is under way.
   package func retirePurges(before number: UInt64) {
     state.pointee.gate.lock()

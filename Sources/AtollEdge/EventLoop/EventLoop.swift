@@ -36,7 +36,7 @@ final class EventLoop: @unchecked Sendable {
   init(index: Int) throws(EdgeError) {
     self.index = index
     mailbox = try Mailbox()
-    epoll = epoll_create1(Int32(EPOLL_CLOEXEC.rawValue))
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
     if epoll < 0 { throw EdgeError.system("epoll_create1", csystem_errno()) }
     slots = .allocate(capacity: slotCapacity)
     slots.initialize(repeating: Slot(), count: slotCapacity)

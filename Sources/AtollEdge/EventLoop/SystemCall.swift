@@ -33,7 +33,7 @@ enum SystemCall {
     message.msg_iov = vectors
     message.msg_iovlen = count
     while true {
-      let sent = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL.rawValue))
+      let sent = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
       if sent >= 0 { return .moved(sent) }
       let error = csystem_errno()
       if error == EINTR { continue }
@@ -44,7 +44,7 @@ enum SystemCall {
   @inline(__always)
   static func send(_ descriptor: Int32, _ memory: UnsafeRawPointer, _ count: Int) -> Transfer {
     while true {
-      let sent = Glibc.send(descriptor, memory, count, Int32(MSG_NOSIGNAL.rawValue))
+      let sent = Glibc.send(descriptor, memory, count, Int32(MSG_NOSIGNAL))
       if sent >= 0 { return .moved(sent) }
       let error = csystem_errno()
       if error == EINTR { continue }

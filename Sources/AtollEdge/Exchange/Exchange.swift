@@ -19,27 +19,37 @@ final class Exchange {
 
   // The request.
   private var method = Method.get
-  private var minorVersion: UInt8 = 1
+  private(set) var minorVersion: UInt8 = 1
   private var framing = BodyFraming.none
   private var expectsContinue = false
   private var persists = true
   private var caching = RequestCaching()
-  private var beganAt: Int64 = 0
+  private var isConditional = false
+  private(set) var beganAt: Int64 = 0
   private(set) var requestID = RequestID()
-  private var policy: DistributionPolicy?
+  private(set) var policy: DistributionPolicy?
   private var behavior: BehaviorPolicy?
 
   // The response.
   private(set) var fetch: Fetch?
   /// How far this reader of the fetch is; guarded by the fetch's lock.
   var fetchPosition = 0
-  private var verdict = Verdict(.pass)
-  private var status: UInt16 = 0
+  private(set) var verdict = Verdict(.pass)
+  private(set) var status: UInt16 = 0
   var bytesDown = 0
-  private var bytesUp = 0
+  private(set) var bytesUp = 0
   private(set) var hasResponded = false
+  // For the access log alone.
+  private(set) var headBytes = 0
+  private(set) var firstByteAt: Int64 = 0
+  private(set) var age: Int64 = -1
+  private(set) var originStatus: UInt16 = 0
   private var missReason = Reason.notStored
   private var mustNotShare = false
+
+  private static let conditionFields =
+    KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
+    | KnownField.ifUnmodifiedSince.bit
 
   init(viewer: ViewerConnection) {
     self.viewer = viewer
@@ -54,12 +64,17 @@ final class Exchange {
     hasResponded = false
     bytesDown = 0
     bytesUp = 0
+    headBytes = 0
+    firstByteAt = 0
+    age = -1
+    originStatus = 0
     mustNotShare = false
     method = head.method
     minorVersion = head.minorVersion
     framing = head.framing
     expectsContinue = head.expectsContinue
     persists = head.keepsAlive && canPersist && !services.isDraining
+    isConditional = head.fields.present & Self.conditionFields != 0
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
 
@@ -108,8 +123,9 @@ final class Exchange {
       varyMatches($0, request: head, requestBase: base, behavior: behavior)
     }
     guard let entry = found.entry else {
-      missReason = found.sawOtherVariant ? .varyMismatch : .notStored
-      if caching.onlyIfCached { return answer(head, base, status: 504, reason: .onlyIfCached) }
+      missReason =
+        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .notStored
+      if caching.flags.contains(.onlyIfCached) { return answer(head, base, status: 504, reason: .onlyIfCached) }
       step = .waiting
       return
     }
@@ -127,7 +143,7 @@ final class Exchange {
       respond(from: entry, head, base)
     case .revalidate(let reason):
       missReason = reason
-      if caching.onlyIfCached { return answer(head, base, status: 504, reason: .onlyIfCached) }
+      if caching.flags.contains(.onlyIfCached) { return answer(head, base, status: 504, reason: .onlyIfCached) }
       step = .waiting
     }
   }
@@ -181,7 +197,8 @@ final class Exchange {
       position = start
       count = method == .head ? 0 : length
       appendStatusLine(206, to: out)
-      appendFields(ofHead: entry.head, to: out)
+      let fieldsStart = Int(entry.meta.fieldsStart)
+      out.append(entry.head.baseAddress! + fieldsStart, entry.head.count - fieldsStart)
       tail.append("Content-Range: bytes ")
       tail.appendDecimal(UInt64(start))
       tail.append("-")
@@ -203,7 +220,9 @@ final class Exchange {
   ) {
     hasResponded = true
     step = .responding
-    bytesDown = head.count &+ tail.count &+ count
+    headBytes = head.count &+ tail.count
+    bytesDown = headBytes &+ count
+    if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
       head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
   }
@@ -214,8 +233,9 @@ final class Exchange {
     let now = services.loop.wallTime
     let tail = services.tailBuffer
     tail.removeAll()
+    age = entry.freshness.age(at: now)
     appendVerdict(
-      verdict, age: entry.freshness.age(at: now), ttl: entry.freshness.remaining(at: now),
+      verdict, age: age, ttl: entry.freshness.remaining(at: now),
       originStatus: verdict.outcome == .revalidated ? 304 : 0, stored: false, to: tail)
     return tail
   }
@@ -244,6 +264,7 @@ final class Exchange {
     else { return }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    if caching.bypass == .none { caching.bypass = caching.passOnMiss }
     if caching.bypass != .none {
       return fetchAlone(head, base, policy, behavior, key: UnsafeBufferPointer(start: nil, count: 0))
     }
@@ -317,13 +338,15 @@ final class Exchange {
     _ behavior: BehaviorPolicy, key: UnsafeBufferPointer<UInt8>
   ) {
     let hash = key.isEmpty ? KeyHash(high: 0, low: 0) : keyHash(key, seed: services.seed)
-    let fetch = makeFetch(policy, behavior, key, hash)
     if key.isEmpty {
       verdict = Verdict(.pass, caching.bypass)
+      let fetch = makeFetch(policy, behavior, key, hash)
       start(fetch, head, base, policy, behavior, stale: nil)
       return
     }
-    services.registry.began(fetch)
+    let fetch = services.registry.beginAlone(hash: hash) {
+      makeFetch(policy, behavior, key, hash)
+    }
     let found = services.cache.lookup(hash: hash, key: key) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior)
     }
@@ -352,18 +375,25 @@ final class Exchange {
     let isCacheable = !fetch.key.bytes.isEmpty
     // HEAD fills the cache as GET does, and is answered from it.
     let asGet = isCacheable && method == .head
-    let out = ByteBuffer(capacity: head.length + 512)
-    let validators = stale.map { $0.meta }
+    let written = services.headBuffer
+    written.removeAll()
     var context = OriginRequestContext(
-      viewerAddress: viewer.addressText, requestID: requestID, storing: isCacheable)
+      viewerAddress: viewer.addressText, scheme: .http,
+      requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
-    context.sendsGet = asGet
-    if let stale, let validators {
-      context.etag = validators.etag(in: stale.head)
-      context.lastModified = validators.lastModifiedText(in: stale.head)
+    if let stale, let stored = stale.head.baseAddress {
+      context.etag = stale.meta.etag(in: stored)
+      context.lastModified = stale.meta.lastModifiedValue(in: stored)
     }
     appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior, context: context, to: out)
+      head, base, distribution: policy, behavior: behavior, context: context, to: written)
+    let out = ByteBuffer(capacity: written.count)
+    if asGet {
+      out.append("GET")
+      out.append(written.base + 4, written.count - 4)
+    } else {
+      out.append(written.bytes)
+    }
     let viewerHead = ByteBuffer(capacity: head.length)
     viewerHead.append(base, head.length)
     var upload: Upload?
@@ -460,12 +490,13 @@ final class Exchange {
     endTail(tail)
     hasResponded = true
     step = .responding
+    originStatus = fetch.originStatus
+    headBytes = fetch.head.count + tail.count
+    if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
       head: fetch.head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
       endsByClose: endsByClose, closes: !persists)
   }
-
-  private var isConditional: Bool { caching.hasConditions }
 
   /// The viewer's own validators against a response that is being stored.
   private func respondConditionally(_ fetch: Fetch, _ freshness: Freshness) -> Bool {
@@ -573,6 +604,11 @@ final class Exchange {
     behavior = nil
     framing = .none
     persists = false
+    bytesDown = 0
+    bytesUp = 0
+    headBytes = 0
+    age = -1
+    originStatus = 0
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
     let page = ErrorPage(
@@ -590,7 +626,7 @@ final class Exchange {
       requestID: requestID)
     sendPage(
       page, format: ErrorPage.Format(accept: head.fields.value(of: .accept, in: base)),
-      allow: status == 405 ? behavior?.allowText : nil)
+      allow: status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil)
   }
 
   private func sendPage(_ page: ErrorPage, format: ErrorPage.Format, allow: String?) {
@@ -620,6 +656,7 @@ final class Exchange {
     endTail(tail)
     if method != .head { tail.append(body) }
     send(out.bytes, tail, nil, position: 0, count: 0)
+    if method != .head { headBytes -= body.utf8.count }
   }
 
   // MARK: Ends
@@ -656,15 +693,6 @@ final class Exchange {
         slot: policy.slot, verdict: verdict, method: method, status: status, bytesDown: bytesDown,
         bytesUp: bytesUp)
     }
-    if services.log != nil { writeLog() }
-  }
-
-  @inline(never)
-  private func writeLog() {
-    viewer.writeLog(
-      LogFacts(
-        distribution: policy?.distribution.name, verdict: verdict, method: method, status: status,
-        bytesDown: bytesDown, bytesUp: bytesUp, requestID: requestID, beganAt: beganAt,
-        minorVersion: minorVersion))
+    if let log = services.log { writeLog(log) }
   }
 }

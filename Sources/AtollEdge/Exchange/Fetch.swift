@@ -25,6 +25,11 @@ final class Fetch: @unchecked Sendable {
     var readers: [Exchange]
   }
 
+  /// Exchanges on their way back to the loop that they belong to.
+  private struct ReleasedReaders: @unchecked Sendable {
+    let exchanges: [Exchange]
+  }
+
   /// What a reader sees at one moment.
   struct View {
     var phase: Phase
@@ -265,7 +270,8 @@ final class Fetch: @unchecked Sendable {
       if group.loop === owner {
         for exchange in group.readers { exchange.fetchReleased(refusal) }
       } else {
-        group.loop.post { for exchange in group.readers { exchange.fetchReleased(refusal) } }
+        let readers = ReleasedReaders(exchanges: group.readers)
+        group.loop.post { for exchange in readers.exchanges { exchange.fetchReleased(refusal) } }
       }
     }
   }
@@ -304,7 +310,6 @@ final class Fetch: @unchecked Sendable {
   private func grown(_ entry: Entry) -> Entry? {
     let wanted = min(max(entry.bodyCapacity * 2, 16_384), cache.objectLimit)
     if wanted <= entry.bodyCapacity || length != nil { return nil }
-    var entry = entry
     entry.bodyLength = available
     return cache.grow(entry, bodyCapacity: wanted)
   }
@@ -327,14 +332,15 @@ final class Fetch: @unchecked Sendable {
   func received(_ count: Int) { lock.locked { available += count } }
 
   /// The body has ended as it should. Stores the entry when there is one.
-  func complete() -> CacheStore.InsertResult? {
+  /// - Parameter varyMatches: whether a vary section fits this fetch's request.
+  func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if var entry, let freshness {
+    if let entry, let freshness {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta
       entry.status = status
-      result = cache.insert(entry)
+      result = cache.insert(entry, varyMatches: varyMatches)
     }
     lock.locked { phase = .complete }
     return result

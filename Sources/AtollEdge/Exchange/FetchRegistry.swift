@@ -59,10 +59,15 @@ final class FetchRegistry: @unchecked Sendable {
     }
   }
 
-  /// A fetch that nobody may join, but whose response may be stored, has begun.
-  func began(_ fetch: Fetch) {
-    let shard = shard(fetch.hash)
-    shard.lock.locked { shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber }
+  /// A fetch that nobody may join, but whose response may be stored. Made under the lock, so that no
+  /// purge is forgotten between its reading the purge number and its standing here.
+  func beginAlone(hash: KeyHash, make: () -> Fetch) -> Fetch {
+    let shard = shard(hash)
+    return shard.lock.locked {
+      let fetch = make()
+      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      return fetch
+    }
   }
 
   /// The fetch takes no more readers: it may not be shared.

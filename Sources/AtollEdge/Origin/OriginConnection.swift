@@ -67,7 +67,7 @@ final class OriginConnection: Channel {
   var isStale: Bool {
     var byte: UInt8 = 0
     let got = recv(
-      descriptor, &byte, 1, Int32(MSG_PEEK.rawValue) | Int32(MSG_DONTWAIT.rawValue))
+      descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     return !(got < 0 && csystem_errno() == EAGAIN)
   }
 
@@ -245,7 +245,7 @@ final class OriginConnection: Channel {
       decoder = ChunkedDecoder()
       if framing == .none || framing == .length(0) {
         if total > length { keepsAlive = false }
-        request.received(head, bytes)
+        request.received(head, bytes, following: 0)
         finish()
         return false
       }
@@ -253,7 +253,7 @@ final class OriginConnection: Channel {
       let rest = total - length
       let surplus = rest > 0 ? ByteBuffer(capacity: rest) : nil
       surplus?.append(bytes + length, rest)
-      request.received(head, bytes)
+      request.received(head, bytes, following: rest)
       if state != .receivingBody { return false }
       if let surplus { return deliver(surplus.base, surplus.count) }
       return true

@@ -178,7 +178,9 @@ final class OriginRequest {
     if response.status != 100 { viewer?.sendInterim(response, base) }
   }
 
-  func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) {
+  /// The final response's head.
+  /// - Parameter following: bytes of body that have come with it.
+  func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
     if let stale, response.status == 304, fetch.key.count > 0 {
       return confirm(stale, response, base, now)
@@ -203,7 +205,7 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
-        refusal = store(response, base, freshness, meta, out, length)
+        refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
       }
@@ -225,7 +227,7 @@ final class OriginRequest {
   /// Puts the response on its way into the cache; else says why not.
   private func store(
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ freshness: Freshness,
-    _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?
+    _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?, _ following: Int
   ) -> Reason {
     if let length, length > UInt64(services.cache.objectLimit) { return .tooLarge }
     let vary = services.varyBuffer
@@ -247,7 +249,7 @@ final class OriginRequest {
     if response.framing == .none {
       capacity = 0
     } else {
-      capacity = length.map { Int($0) } ?? 4096
+      capacity = length.map { Int($0) } ?? max(4096, following)
     }
     guard
       let entry = services.cache.makeEntry(
@@ -273,17 +275,14 @@ final class OriginRequest {
       to: out)
     guard
       let freshness = updatedFreshness(out, stale, now),
-      var entry = services.cache.makeUpdated(
-        stale, head: out.bytes, purgeNumber: fetch.purgeNumber)
+      let entry = services.cache.makeUpdated(
+        stale, head: out.bytes, freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
     else {
       // May no longer be stored, or no memory for it: this once it is used all the same.
       stale.retain()
       services.cache.remove(stale)
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    entry.freshness = freshness
-    entry.meta = meta
-    entry.status = stale.status
     _ = services.cache.insert(entry)
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
@@ -354,13 +353,24 @@ final class OriginRequest {
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
     let wasStoring = fetch.isStoring
-    if fetch.complete() == .inserted { services.registry.forgetUnstorable(fetch.hash) }
+    if insert() == .inserted { services.registry.forgetUnstorable(fetch.hash) }
     services.registry.ended(fetch)
     if !wasStoring && fetch.key.count > 0 {
       services.registry.rememberUnstorable(fetch.hash, now: loop.now)
     }
     fetch.wakeReaders()
     cleanUp()
+  }
+
+  private func insert() -> CacheStore.InsertResult? {
+    let viewer = services.requestHeadAgain
+    let isKnown = viewer.parse(viewerHead.base, count: viewerHead.count) == .complete(
+      length: viewerHead.count)
+    return fetch.complete { section in
+      isKnown
+        && varyMatches(
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+    }
   }
 
   private func end(replacing entry: Entry, _ verdict: Verdict, status: UInt16) {

@@ -20,14 +20,11 @@ final class Listener: Channel {
 
   override func ready(_ events: UInt32) {
     for _ in 0..<Self.batch {
-      var accepted: Int32 = -1
-      let address = SocketAddress.filled { address, length in
-        accepted = csystem_accept4(
-          descriptor, address, length,
-          Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
-        return accepted
+      let result = SocketAddress.filled { address, length in
+        csystem_accept4(
+          descriptor, address, length, Int32(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
       }
-      if accepted < 0 {
+      guard let (address, accepted) = result else {
         let error = csystem_errno()
         if error == EINTR || error == ECONNABORTED { continue }
         if error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS { pause() }
@@ -40,7 +37,7 @@ final class Listener: Channel {
       }
       services.viewerOpened()
       let connection = ViewerConnection(
-        services: services, descriptor: accepted, address: address ?? SocketAddress.unnamed)
+        services: services, descriptor: accepted, address: address)
       // Most viewers have sent their request by now.
       connection.ready(Events.input)
     }

@@ -55,6 +55,7 @@ final class ViewerConnection: Channel {
   private var endsByClose = false
   private var upload: Upload?
   private var lingered = 0
+  private var writtenAddress: ByteBuffer?
 
   init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     self.services = services
@@ -185,8 +186,10 @@ final class ViewerConnection: Channel {
         phase = .exchanging
         isBeginning = true
         didFinishAtOnce = false
+        presentHeadBase = UnsafePointer(base + at)
         exchange.begin(head, base + at, canPersist: requestCount < Limits.requestsPerConnection)
         isBeginning = false
+        presentHeadBase = nil
         if phase == .closed { return }
         if !didFinishAtOnce {
           keep(base + at, count - at)
@@ -211,6 +214,7 @@ final class ViewerConnection: Channel {
         return
       case .failure(let error):
         hasPartialHead = false
+        headLength = 0
         releaseInput()
         exchange.refuse(
           status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
@@ -221,6 +225,30 @@ final class ViewerConnection: Channel {
     releaseInput()
     setDeadline(after: Limits.idleTimeout * 1000)
     if inputEnded { close() }
+  }
+
+  // For the access log: the head of the request under way, wherever it lies.
+  private(set) var presentHeadBase: UnsafePointer<UInt8>?
+  var presentHead: RequestHead? {
+    if isBeginning { return services.requestHead }
+    guard let keptHead, headLength > 0 else {
+      presentHeadBase = nil
+      return nil
+    }
+    presentHeadBase = UnsafePointer(keptHead)
+    let head = services.requestHead
+    return head.parse(keptHead, count: headLength) == .complete(length: headLength) ? head : nil
+  }
+
+  /// The viewer's address as text, without port: for X-Forwarded-For and the log.
+  var addressText: UnsafeBufferPointer<UInt8> {
+    if let writtenAddress { return writtenAddress.bytes }
+    let buffer = ByteBuffer(capacity: 48)
+    address.appendHost(to: buffer)
+    // The peer of a Unix socket has no address.
+    if buffer.count == 0 { buffer.append("unix:") }
+    writtenAddress = buffer
+    return buffer.bytes
   }
 
   /// Whether the present request's head lies in this connection's own memory.
