@@ -109,7 +109,7 @@ import Testing
     let limit = 32 << 20
     let before = residentBytes()
     let cache = CacheFixture(limit: limit)
-    let rounds = 1_000_000
+    let rounds = 500_000
     var most = 0
     var state: UInt64 = 1
     let key = UnsafeMutablePointer<UInt8>.allocate(capacity: 32)
