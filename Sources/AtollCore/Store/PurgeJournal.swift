@@ -125,7 +125,7 @@ package struct PurgeJournal: Sendable {
   }
 
   private static func encode(_ records: [PurgeRecord]) -> [UInt8] {
-    JSONWriter.document { writer in
+    DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
       writer.member("records") { writer in
         writer.array { writer in
@@ -135,12 +135,12 @@ package struct PurgeJournal: Sendable {
     }
   }
 
-  private static func write(_ record: PurgeRecord, to writer: inout JSONWriter) {
+  private static func write(_ record: PurgeRecord, to writer: inout DocumentWriter) {
     writer.object { writer in
       writer.member("number", record.number)
       writer.member("distribution", record.distribution)
       writer.member("id", record.id)
-      writer.member("at", UTCTime.format(record.at))
+      writer.member("at", RFC3339.format(seconds: record.at))
       writer.member("soft", record.soft)
       switch record.selector {
       case .all: writer.member("all", true)
@@ -155,7 +155,7 @@ package struct PurgeJournal: Sendable {
     guard case .integer(let number)? = node["number"]?.value, number > 0,
       case .string(let distribution)? = node["distribution"]?.value,
       case .string(let id)? = node["id"]?.value,
-      case .string(let at)? = node["at"]?.value, let seconds = UTCTime.parse(at),
+      case .string(let at)? = node["at"]?.value, let seconds = RFC3339.parse(at),
       case .bool(let soft)? = node["soft"]?.value
     else { return nil }
     let selector: PurgeSelector
