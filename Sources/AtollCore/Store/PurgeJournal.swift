@@ -81,7 +81,9 @@ package struct PurgeJournal: Sendable {
   /// beyond 10,000 records, and those beyond 1,000 that every live edge has applied.
   package func trim(now: Int64) throws(StoreError) {
     let firsts = try store.keys(Self.prefix).compactMap { Self.number(of: $0) }
-    guard firsts.count > 1, let newest = firsts.last else { return }
+    guard firsts.count > 1, let newest = try batch(Self.key(firsts.last!))?.last?.number else {
+      return
+    }
     let applied = try EdgeRegistry(store).edges().map(\.appliedPurge).min() ?? .max
     for (index, first) in firsts.dropLast().prefix(Self.trimLimit).enumerated() {
       // The numbers are dense, so a batch ends where the next begins.
