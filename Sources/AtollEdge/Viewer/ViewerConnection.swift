@@ -93,7 +93,7 @@ final class ViewerConnection: Channel {
     switch phase {
     case .reading:
       if hasPartialHead {
-        exchange.refuse(status: 408, reason: .requestTimeout, detail: "request-timeout")
+        refuse(status: 408, reason: .requestTimeout, detail: "request-timeout")
       } else {
         close()
       }
@@ -161,7 +161,7 @@ final class ViewerConnection: Channel {
     case .moved:
       // The viewer will never complete this head.
       inputEnded = true
-      exchange.refuse(status: 400, reason: .badRequest, detail: "incomplete-head")
+      refuse(status: 400, reason: .badRequest, detail: "incomplete-head")
     case .failed:
       close()
     }
@@ -193,9 +193,10 @@ final class ViewerConnection: Channel {
         if phase == .closed { return }
         if !didFinishAtOnce {
           keep(base + at, count - at)
-          if phase == .exchanging {
-            upload?.pump()
-            if phase == .exchanging { exchange.proceed() }
+          if !hasOutput {
+            // Until the response comes, the origin's clock counts.
+            clearDeadline()
+            exchange.proceed()
           }
           return
         }
@@ -213,10 +214,7 @@ final class ViewerConnection: Channel {
         keep(base + at, count - at)
         return
       case .failure(let error):
-        hasPartialHead = false
-        headLength = 0
-        releaseInput()
-        exchange.refuse(
+        refuse(
           status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
           detail: error.rawValue)
         return
@@ -225,6 +223,15 @@ final class ViewerConnection: Channel {
     releaseInput()
     setDeadline(after: Limits.idleTimeout * 1000)
     if inputEnded { close() }
+  }
+
+  /// Answers what is no request, and ends the connection.
+  private func refuse(status: UInt16, reason: Reason, detail: String) {
+    hasPartialHead = false
+    headLength = 0
+    releaseInput()
+    phase = .exchanging
+    exchange.refuse(status: status, reason: reason, detail: detail)
   }
 
   // For the access log: the head of the request under way, wherever it lies.
@@ -301,6 +308,9 @@ final class ViewerConnection: Channel {
   // MARK: Request bodies
 
   func beginUpload(_ upload: Upload) { self.upload = upload }
+
+  /// The response begins before the request's body has ended: the connection cannot be used again.
+  var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
 
   /// The next bytes behind the head: what has come already, or from the kernel into scratch memory.
   /// Nil when nothing is there now.
@@ -389,7 +399,9 @@ final class ViewerConnection: Channel {
       }
       var sent = 0
       switch outcome {
-      case .moved(let moved): sent = moved
+      case .moved(let moved):
+        sent = moved
+        exchange.bytesDown &+= moved
       case .wouldBlock: break
       case .failed: return close()
       }
@@ -596,6 +608,7 @@ final class ViewerConnection: Channel {
     pieceRemaining = 0
     pending = nil
     pendingStart = 0
+    if let upload { exchange.countUpload(upload.byteCount) }
     exchange.finish()
     if let upload {
       if !upload.isEnded { closesAfter = true }
@@ -669,6 +682,7 @@ final class ViewerConnection: Channel {
     bodyEntry = nil
     source = .none
     if let upload {
+      exchange.countUpload(upload.byteCount)
       upload.viewerGone()
       self.upload = nil
     }
