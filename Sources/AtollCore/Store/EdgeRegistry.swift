@@ -139,7 +139,7 @@ package struct EdgeRegistry: Sendable {
   // MARK: Values
 
   static func encode(_ record: EdgeRecord) -> [UInt8] {
-    JSONWriter.document { writer in
+    DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
       writer.member("id", record.id)
       writer.member("pid", record.pid)

@@ -125,7 +125,7 @@ package struct PurgeJournal: Sendable {
   }
 
   private static func encode(_ records: [PurgeRecord]) -> [UInt8] {
-    JSONWriter.document { writer in
+    DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
       writer.member("records") { writer in
         writer.array { writer in
@@ -135,7 +135,7 @@ package struct PurgeJournal: Sendable {
     }
   }
 
-  private static func write(_ record: PurgeRecord, to writer: inout JSONWriter) {
+  private static func write(_ record: PurgeRecord, to writer: inout DocumentWriter) {
     writer.object { writer in
       writer.member("number", record.number)
       writer.member("distribution", record.distribution)

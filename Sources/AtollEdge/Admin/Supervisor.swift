@@ -30,7 +30,7 @@ package final class Supervisor: @unchecked Sendable {
     case store(any Store)
     /// One distribution that no store keeps. With a store the edge is known to the commands and
     /// obeys purges all the same.
-    case unsaved(Distribution, any Store?)
+    case unsaved(Distribution, (any Store)?)
   }
 
   package enum Ending: Equatable, Sendable {
