@@ -62,7 +62,7 @@ final class ViewerConnection: Channel {
     self.address = address
     super.init(loop: services.loop, descriptor: descriptor)
     register()
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
   }
 
   deinit { releaseInput() }
@@ -209,7 +209,7 @@ final class ViewerConnection: Channel {
       case .incomplete:
         if !hasPartialHead {
           hasPartialHead = true
-          setDeadline(after: Limits.headTimeout * 1000)
+          setDeadline(after: services.headTimeout)
         }
         keep(base + at, count - at)
         return
@@ -221,7 +221,7 @@ final class ViewerConnection: Channel {
       }
     }
     releaseInput()
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
     if inputEnded { close() }
   }
 
@@ -355,7 +355,7 @@ final class ViewerConnection: Channel {
   }
 
   /// While a body is awaited from the viewer.
-  func awaitBody() { setDeadline(after: Limits.bodyTimeout * 1000) }
+  func awaitBody() { setDeadline(after: services.bodyTimeout) }
   func awaitOrigin() { if !hasOutput { clearDeadline() } }
 
   // MARK: Responses
@@ -429,7 +429,7 @@ final class ViewerConnection: Channel {
         source = .entry
       }
       bodyEnded = true
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       return
     }
     bodyPosition = position
@@ -565,11 +565,11 @@ final class ViewerConnection: Channel {
       return false
     case .wouldBlock:
       isWritable = false
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       return false
     case .moved(let count):
       advance(count, pendingCount)
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       if count < pendingCount + bodyCount {
         isWritable = false
         return false
@@ -627,7 +627,7 @@ final class ViewerConnection: Channel {
     }
     // A request answered later: drop its head, go on with what came behind it.
     inputStart += headLength
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
     if inputEnd > inputStart {
       loop.afterwards { [self] in continueReading() }
     } else {
