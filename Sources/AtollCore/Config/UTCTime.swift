@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// RFC 3339 times in UTC, to the second, as configurations and the journal hold them.
-enum UTCTime {
-  static func format(_ seconds: Int64) -> String {
+package enum UTCTime {
+  package static func format(_ seconds: Int64) -> String {
     let day = seconds.quotient(floor: 86_400)
     let second = seconds - day * 86_400
     // Days since 0000-03-01, so that a leap day ends its year.
