@@ -18,7 +18,8 @@ package enum UTCTime {
       let text = String(value)
       return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
     }
-    return "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfYear - (153 * monthIndex + 2) / 5 + 1, 2))"
+    return
+      "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfYear - (153 * monthIndex + 2) / 5 + 1, 2))"
       + "T\(digits(second / 3_600, 2)):\(digits(second / 60 % 60, 2)):\(digits(second % 60, 2))Z"
   }
 
