@@ -23,9 +23,19 @@ struct Atoll {
 
   static func main() {
     csystem_ignore_sigpipe()
-    signal(SIGINT) { _ in _exit(ExitCode.interrupted.rawValue) }
+    endOnInterrupt()
     let code = run(Array(CommandLine.arguments.dropFirst()), environment: readEnvironment())
     exit(code.rawValue)
+  }
+
+  /// Nothing to tidy up: the store is whole at any moment. A shell that runs a job in the background
+  /// has interrupts ignored, and they stay so.
+  private static func endOnInterrupt() {
+    var action = sigaction()
+    sigaction(SIGINT, nil, &action)
+    // SIG_DFL is the null handler.
+    guard action.__sigaction_handler.sa_handler == nil else { return }
+    signal(SIGINT) { _ in _exit(ExitCode.interrupted.rawValue) }
   }
 
   static func run(_ words: [String], environment: [String: String]) -> ExitCode {

@@ -80,7 +80,3 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(complete(["atoll", "help", "--color", "never", "-q", "he"]) == ["help"])
   }
 }
-
-func findProgram(_ name: String) -> String? {
-  ["/bin/", "/usr/bin/", "/usr/local/bin/"].map { $0 + name }.first { readText($0) != nil }
-}

@@ -10,11 +10,13 @@ private final class StandInEdge: Sendable {
   private let store: DirectoryStore
   private let registration: EdgeRegistration
   private let id: String
+  private let first: UInt64
 
   init(_ home: Home, id: String = "edge-1") throws {
     store = DirectoryStore(home: home.environment["ATOLL_HOME"]!)
     self.id = id
     registration = try EdgeRegistry(store).register(Self.record(id, revision: 0))
+    first = try store.revision()
   }
 
   private static func record(
@@ -31,8 +33,9 @@ private final class StandInEdge: Sendable {
       Self.record(id, revision: store.revision(), problems: problems))
   }
 
-  func waitForRevision(after revision: UInt64) throws {
-    while try store.revision() <= revision { usleep(2_000) }
+  /// Until something has been written since this edge began.
+  func waitForWrite() throws {
+    while try store.revision() == first { usleep(2_000) }
   }
 }
 
@@ -43,7 +46,7 @@ private final class StandInEdge: Sendable {
     let home = Home()
     let edge = try StandInEdge(home)
     let command = RunningAtoll(create + ["--json"], env: home.environment)
-    try edge.waitForRevision(after: 0)
+    try edge.waitForWrite()
     usleep(150_000)
     #expect(waitpid(command.pid, nil, WNOHANG) == 0, "it did not wait")
     #expect(command.printed.isEmpty)
@@ -60,7 +63,7 @@ private final class StandInEdge: Sendable {
     let prompt = try StandInEdge(home, id: "prompt")
     let silent = try StandInEdge(home, id: "silent")
     let command = RunningAtoll(create + ["--timeout", "1s"], env: home.environment)
-    try prompt.waitForRevision(after: 0)
+    try prompt.waitForWrite()
     try prompt.confirm()
     let result = command.wait()
     #expect(result.exitCode == 4)
@@ -133,7 +136,7 @@ private final class StandInEdge: Sendable {
     let home = Home()
     let edge = try StandInEdge(home)
     let command = RunningAtoll(create, env: home.environment)
-    try edge.waitForRevision(after: 0)
+    try edge.waitForWrite()
     usleep(50_000)
     kill(command.pid, SIGINT)
     #expect(command.wait().exitCode == 130)

@@ -63,8 +63,22 @@ final class RunningAtoll: Sendable {
     let envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { (argv + envp).forEach { free($0) } }
 
+    // A test runner blocks or ignores signals that a shell would not.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var none = sigset_t()
+    sigemptyset(&none)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    var usual = sigset_t()
+    sigemptyset(&usual)
+    for signal in [SIGINT, SIGTERM, SIGPIPE, SIGHUP] { sigaddset(&usual, signal) }
+    posix_spawnattr_setsigdefault(&attributes, &usual)
+    posix_spawnattr_setflags(
+      &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
     var child: pid_t = 0
-    let error = posix_spawn(&child, program, &actions, nil, argv, envp)
+    let error = posix_spawn(&child, program, &actions, &attributes, argv, envp)
     precondition(error == 0, "cannot run \(program): \(String(cString: strerror(error)))")
     pid = child
   }
@@ -142,6 +156,11 @@ final class ScratchDirectory: Sendable {
     for name in names(in: path) { remove("\(path)/\(name)") }
     if rmdir(path) != 0 { unlink(path) }
   }
+}
+
+/// nil where it is not installed.
+func findProgram(_ name: String) -> String? {
+  ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
 }
 
 func readText(_ path: String) -> String? {
