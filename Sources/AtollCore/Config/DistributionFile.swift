@@ -83,24 +83,24 @@ package enum DistributionFile {
 
   /// Our own form, whole; decoding it gives the same distribution, encoding that the same bytes.
   package static func encode(_ distribution: Distribution) -> [UInt8] {
-    JSONWriter.document { write(distribution, to: &$0, revision: true) }
+    DocumentWriter.document { write(distribution, to: &$0, revision: true) }
   }
 
   /// Without the revision, which the store adds.
   static func encodeStored(_ distribution: Distribution) -> [UInt8] {
-    JSONWriter.document { write(distribution, to: &$0, revision: false) }
+    DocumentWriter.document { write(distribution, to: &$0, revision: false) }
   }
 
   /// The members of our own form, for a larger document.
   package static func write(
-    _ distribution: Distribution, to writer: inout JSONWriter, revision: Bool = true
+    _ distribution: Distribution, to writer: inout DocumentWriter, revision: Bool = true
   ) {
     writer.member("schemaVersion", schemaVersion)
     writer.member("name", distribution.name)
     writer.member("id", distribution.id)
     if revision { writer.member("revision", distribution.revision) }
-    writer.member("created", UTCTime.format(distribution.created))
-    writer.member("modified", UTCTime.format(distribution.modified))
+    writer.member("created", RFC3339.format(seconds: distribution.created))
+    writer.member("modified", RFC3339.format(seconds: distribution.modified))
     writer.member("enabled", distribution.isEnabled)
     writer.member("preset", distribution.preset.rawValue)
     writer.member("plan", distribution.plan.rawValue)
@@ -151,7 +151,7 @@ package enum DistributionFile {
     }
   }
 
-  private static func write(_ ttl: TTL, to writer: inout JSONWriter) {
+  private static func write(_ ttl: TTL, to writer: inout DocumentWriter) {
     writer.member("ttl") { writer in
       writer.object { writer in
         writer.member("minimum", ttl.minimum)
@@ -166,7 +166,7 @@ package enum DistributionFile {
   }
 
   private static func write(
-    _ key: String, _ selection: NameSelection, to writer: inout JSONWriter
+    _ key: String, _ selection: NameSelection, to writer: inout DocumentWriter
   ) {
     switch selection {
     case .none: writer.member(key, "none")

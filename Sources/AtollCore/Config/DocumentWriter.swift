@@ -2,7 +2,7 @@
 
 /// Writes JSON with the keys in the order of the calls, one member a line: the same value gives
 /// the same bytes, and a changed one changes few lines.
-package struct JSONWriter {
+package struct DocumentWriter {
   package private(set) var bytes: [UInt8] = []
   private var depth = 0
   private var isFirst = true
@@ -10,29 +10,29 @@ package struct JSONWriter {
   package init() {}
 
   /// A whole document: one object, with a newline at its end.
-  package static func document(_ body: (inout JSONWriter) -> Void) -> [UInt8] {
-    var writer = JSONWriter()
+  package static func document(_ body: (inout DocumentWriter) -> Void) -> [UInt8] {
+    var writer = DocumentWriter()
     writer.bytes.reserveCapacity(1_024)
     writer.object(body)
     writer.bytes.append(0x0a)
     return writer.bytes
   }
 
-  package mutating func object(_ body: (inout JSONWriter) -> Void) {
+  package mutating func object(_ body: (inout DocumentWriter) -> Void) {
     nest(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
   }
 
-  package mutating func array(_ body: (inout JSONWriter) -> Void) {
+  package mutating func array(_ body: (inout DocumentWriter) -> Void) {
     nest(UInt8(ascii: "["), UInt8(ascii: "]"), body)
   }
 
   /// A value of the enclosing array.
-  package mutating func element(_ write: (inout JSONWriter) -> Void) {
+  package mutating func element(_ write: (inout DocumentWriter) -> Void) {
     separate()
     write(&self)
   }
 
-  package mutating func member(_ key: String, _ write: (inout JSONWriter) -> Void) {
+  package mutating func member(_ key: String, _ write: (inout DocumentWriter) -> Void) {
     separate()
     string(key)
     bytes.append(UInt8(ascii: ":"))
@@ -64,6 +64,19 @@ package struct JSONWriter {
     bytes += Array(String(value).utf8)
   }
 
+  /// Rounded to thousandths; null without a value.
+  package mutating func number(_ value: Double?) {
+    guard let value, value.isFinite, value.magnitude < 1e15 else { return null() }
+    let thousandths = Int64((value * 1000).rounded())
+    if thousandths < 0 { bytes.append(UInt8(ascii: "-")) }
+    integer(thousandths.magnitude / 1000)
+    let fraction = thousandths.magnitude % 1000
+    if fraction == 0 { return }
+    bytes.append(UInt8(ascii: "."))
+    bytes += Array(String(1000 + fraction).utf8.dropFirst())
+    while bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+  }
+
   package mutating func bool(_ value: Bool) { bytes += Array((value ? "true" : "false").utf8) }
 
   package mutating func null() { bytes += Array("null".utf8) }
@@ -87,7 +100,8 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
+  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout DocumentWriter) -> Void)
+  {
     bytes.append(open)
     depth += 1
     isFirst = true
