@@ -1,7 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import CSystem
+import Glibc
 
+/// Picks a command, and turns an error into a message and an exit code.
 @main
 struct Atoll {
-  static func main() {}
+  static let version = "0.1.0"
+
+  /// In the order of help and of the manual.
+  static let commands: [any Command.Type] = [
+    HelpCommand.self
+  ]
+
+  static func main() {
+    csystem_ignore_sigpipe()
+    signal(SIGINT) { _ in _exit(ExitCode.interrupted.rawValue) }
+    let code = run(Array(CommandLine.arguments.dropFirst()), environment: readEnvironment())
+    exit(code.rawValue)
+  }
+
+  static func run(_ words: [String], environment: [String: String]) -> ExitCode {
+    var console = Console(environment: environment)
+    do {
+      guard let invocation = try Invocation(words) else {
+        console.write(Help.overview())
+        return .done
+      }
+      switch invocation {
+      case .version:
+        console.print("atoll \(version)")
+      case .overview(let isShort):
+        console.write(Help.overview(isShort: isShort))
+      case .command(let command, let rest):
+        let definition = command.definition
+        let parsed = try Parser.parse(rest, for: definition, environment: environment)
+        console = Console(
+          color: parsed[CommonOptions.color] ?? .auto, quiet: parsed[CommonOptions.quiet],
+          environment: environment)
+        if parsed[CommonOptions.help] {
+          console.write(Help.text(of: definition, isShort: rest.contains("-h")))
+        } else {
+          try command.run(parsed, console: console)
+        }
+      }
+      return .done
+    } catch {
+      return report(error, on: console)
+    }
+  }
+
+  static func command(named name: String) -> (any Command.Type)? {
+    commands.first { $0.definition.name == name }
+  }
+
+  private static func report(_ error: any Error, on console: Console) -> ExitCode {
+    switch error {
+    case let error as CommandError:
+      for problem in error.problems { console.error(problem.message, hint: problem.hint) }
+      return error.code
+    default:
+      console.error("\(error)")
+      return .failed
+    }
+  }
+
+  private static func readEnvironment() -> [String: String] {
+    var variables: [String: String] = [:]
+    var next = environ
+    while let entry = next.pointee {
+      let text = String(cString: entry)
+      if let equals = text.firstIndex(of: "=") {
+        variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+      }
+      next += 1
+    }
+    return variables
+  }
 }
