@@ -10,7 +10,7 @@ struct Atoll {
 
   /// In the order of help and of the manual.
   static let commands: [any Command.Type] = [
-    HelpCommand.self
+    TestCommand.self, HelpCommand.self,
   ]
 
   static func main() {

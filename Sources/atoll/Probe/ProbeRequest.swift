@@ -24,18 +24,18 @@ struct ProbeRequest: Equatable {
     }
 
     /// `Name: value`, as for curl's -H.
-    init(parsing text: String) throws(ProbeError) {
+    init(parsing text: String) throws(ValueError) {
       guard let colon = text.firstIndex(of: ":") else {
-        throw .usage(
-          "header \"\(text)\" has no colon", hint: "write 'Name: value', or 'Name:' to leave it out")
+        throw ValueError(
+          "has no colon", hint: "write 'Name: value', or 'Name:' to leave it out")
       }
       name = String(text[..<colon])
       let value = text[text.index(after: colon)...].trimmed
       guard !name.isEmpty, name.utf8.allSatisfy(isTokenByte) else {
-        throw .usage("header \"\(text)\": \"\(name)\" is no field name")
+        throw ValueError("does not begin with a field name")
       }
       guard value.utf8.allSatisfy({ ($0 >= 0x20 && $0 != 0x7f) || $0 == 0x09 }) else {
-        throw .usage("header \"\(name)\" has a control character in its value")
+        throw ValueError("has a control character in its value")
       }
       self.value = String(value)
     }

@@ -15,10 +15,9 @@ struct ProbeRoute: Equatable {
     var port: UInt16
     var addresses: [String]
 
-    init(parsing text: String) throws(ProbeError) {
-      let wrong = ProbeError.usage(
-        "--resolve \"\(text)\" is not host:port:address",
-        hint: "such as --resolve www.example.com:80:127.0.0.1")
+    init(parsing text: String) throws(ValueError) {
+      let wrong = ValueError(
+        "is not host:port:address", hint: "such as www.example.com:80:127.0.0.1")
       guard let (host, rest) = ProbeRoute.cutHost(Substring(text)),
         let colon = rest.firstIndex(of: ":"), let port = UInt16(rest[..<colon]), port > 0
       else { throw wrong }
@@ -31,9 +30,8 @@ struct ProbeRoute: Equatable {
         return String(bare ? address.dropFirst().dropLast() : address)
       }
       for address in self.addresses where !SocketPlace.isNumeric(address) {
-        throw .usage(
-          "--resolve \"\(text)\": \"\(address)\" is no IP address",
-          hint: "use --connect-to to name a host")
+        throw ValueError(
+          "has no IP address in \"\(address)\"", hint: "use --connect-to to name a host")
       }
     }
   }
@@ -48,20 +46,20 @@ struct ProbeRoute: Equatable {
     var toPort: UInt16?
     var unixPath: String?
 
-    init(parsing text: String) throws(ProbeError) {
+    init(parsing text: String) throws(ValueError) {
       if text.hasPrefix("unix:") {
         let path = String(text.dropFirst("unix:".count))
         // sockaddr_un holds 108 bytes with the closing zero.
         guard !path.isEmpty, path.utf8.count < 108 else {
-          throw .usage(
-            "--connect-to \"\(text)\": a socket's path has 1 to 107 bytes",
-            hint: "such as --connect-to unix:/run/atoll.sock")
+          throw ValueError(
+            "is no path for a socket: those have 1 to 107 bytes",
+            hint: "such as unix:/run/atoll.sock")
         }
         unixPath = path
         return
       }
-      let wrong = ProbeError.usage(
-        "--connect-to \"\(text)\" is no address",
+      let wrong = ValueError(
+        "is no address",
         hint: "write address:port, host:port:address:port or unix:/path")
       let parts = ProbeRoute.parts(text)
       switch parts?.count {
@@ -73,7 +71,7 @@ struct ProbeRoute: Equatable {
         toPort = port
       case 4:
         guard let parts else { throw wrong }
-        func number(_ text: String) throws(ProbeError) -> UInt16? {
+        func number(_ text: String) throws(ValueError) -> UInt16? {
           if text.isEmpty { return nil }
           guard let value = UInt16(text), value > 0 else { throw wrong }
           return value

@@ -19,7 +19,7 @@ struct ProbeSocket: ~Copyable {
       let left = Double(deadline.millisecondsLeft) / 1000
       let share = Deadline(seconds: left / Double(places.count - index))
       do {
-        return try ProbeSocket(connecting: place, port: port, by: share)
+        return try open(place, port: port, by: share)
       } catch {
         failure = error
       }
@@ -27,40 +27,45 @@ struct ProbeSocket: ~Copyable {
     throw failure
   }
 
-  private init(connecting place: SocketPlace, port: UInt16?, by deadline: Deadline)
-    throws(ProbeError)
-  {
+  private init(descriptor: Int32, peer: String) {
+    self.descriptor = descriptor
+    self.peer = peer
+  }
+
+  private static func open(
+    _ place: SocketPlace, port: UInt16?, by deadline: Deadline
+  ) throws(ProbeError) -> ProbeSocket {
     let name = place.family == AF_INET6 ? "[\(place.text)]" : place.text
     let peer = port.map { "\(name):\($0)" } ?? "unix:\(name)"
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
-    let socket = Glibc.socket(place.family, type, 0)
-    guard socket >= 0 else { throw Self.connectFailure(peer, csystem_errno()) }
-    descriptor = socket
-    self.peer = peer
+    let descriptor = socket(place.family, type, 0)
+    guard descriptor >= 0 else { throw connectFailure(peer, csystem_errno()) }
+    let opened = ProbeSocket(descriptor: descriptor, peer: peer)
     let result = place.bytes.withUnsafeBytes {
       Glibc.connect(
-        socket, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
+        descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
     }
-    if result == 0 { return }
+    if result == 0 { return opened }
     let reason = csystem_errno()
     // A full backlog of a Unix socket says EAGAIN, and there is nothing to poll for.
-    guard reason == EINPROGRESS else { throw Self.connectFailure(peer, reason) }
-    guard Self.wait(socket, for: POLLOUT, until: deadline) else {
+    guard reason == EINPROGRESS else { throw connectFailure(peer, reason) }
+    guard wait(descriptor, for: POLLOUT, until: deadline) else {
       throw .unreachable(
         "connecting to \(peer) took too long",
         hint: "check the address and the firewall, or give --connect-timeout more")
     }
     var error: Int32 = 0
     var length = socklen_t(MemoryLayout.size(ofValue: error))
-    getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &length)
-    if error != 0 { throw Self.connectFailure(peer, error) }
+    getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length)
+    if error != 0 { throw connectFailure(peer, error) }
+    return opened
   }
 
   borrowing func send(_ bytes: [UInt8], by deadline: Deadline) throws(ProbeError) {
     var sent = 0
     while sent < bytes.count {
       let count = bytes.withUnsafeBytes {
-        Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+        Glibc.send(descriptor, $0.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
       }
       if count > 0 {
         sent += count
