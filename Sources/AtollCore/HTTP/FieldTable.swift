@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSystem
 
 /// One field line of a head, as offsets into the head's bytes.
 package struct FieldLine: Sendable {
@@ -9,6 +10,7 @@ package struct FieldLine: Sendable {
   package var valueLength: UInt16
   package var known: KnownField
 
+  @inline(__always)
   package init(
     nameStart: UInt16, nameLength: UInt16, valueStart: UInt16, valueLength: UInt16,
     known: KnownField
@@ -28,18 +30,21 @@ package struct FieldLine: Sendable {
 package final class FieldTable {
   package let capacity: Int
   package let lines: UnsafeMutablePointer<FieldLine>
-  package private(set) var count = 0
-  /// Index of the first line with that field, or 0xff.
-  private let first: UnsafeMutablePointer<UInt8>
-  private static let knownCount = KnownField.allCases.count
+  package internal(set) var count = 0
+  /// The known fields that occur, as a set of `KnownField.bit`.
+  package internal(set) var present: UInt64 = 0
+  /// Those that occur on more than one line.
+  package internal(set) var repeated: UInt64 = 0
+  /// Index of the first line with that field; meaningful for those in `present`.
+  let first: UnsafeMutablePointer<UInt8>
 
   /// - Parameter capacity: the header count limit, at most 254.
   package init(capacity: Int) {
     precondition(capacity > 0 && capacity < 255)
     self.capacity = capacity
     lines = .allocate(capacity: capacity)
-    first = .allocate(capacity: Self.knownCount)
-    first.initialize(repeating: 0xff, count: Self.knownCount)
+    first = .allocate(capacity: 64)
+    first.initialize(repeating: 0, count: 64)
   }
 
   deinit {
@@ -49,28 +54,73 @@ package final class FieldTable {
 
   package func removeAll() {
     count = 0
-    first.update(repeating: 0xff, count: Self.knownCount)
+    present = 0
+    repeated = 0
   }
 
   /// False when the table is full.
   package func append(_ line: FieldLine) -> Bool {
     if count == capacity { return false }
     (lines + count).initialize(to: line)
-    let slot = first + Int(line.known.rawValue)
-    if slot.pointee == 0xff { slot.pointee = UInt8(truncatingIfNeeded: count) }
+    let bit = line.known.bit
+    if present & bit == 0 { first[Int(line.known.rawValue)] = UInt8(truncatingIfNeeded: count) }
+    repeated |= present & bit
+    present |= bit
     count &+= 1
     return true
   }
 
-  package func contains(_ field: KnownField) -> Bool { first[Int(field.rawValue)] != 0xff }
+  @inline(__always)
+  package func contains(_ field: KnownField) -> Bool { present & field.bit != 0 }
 
   /// Index of the first line of a known field, or nil.
+  @inline(__always)
   package func firstIndex(of field: KnownField) -> Int? {
-    let index = first[Int(field.rawValue)]
-    return index == 0xff ? nil : Int(index)
+    present & field.bit != 0 ? Int(first[Int(field.rawValue)]) : nil
+  }
+
+  /// Index of the next line of a known field after the line `index`, or nil.
+  package func nextIndex(of field: KnownField, after index: Int) -> Int? {
+    if repeated & field.bit == 0 { return nil }
+    let lines = self.lines
+    let count = self.count
+    var at = index &+ 1
+    while at < count {
+      if lines[at].known == field { return at }
+      at &+= 1
+    }
+    return nil
+  }
+
+  /// Index of the first line whose name is `lowercased`, whatever its own case; a linear search.
+  package func firstIndex(
+    ofName lowercased: UnsafeBufferPointer<UInt8>, in base: UnsafePointer<UInt8>
+  ) -> Int? {
+    nextIndex(ofName: lowercased, in: base, after: -1)
+  }
+
+  /// Index of the next such line after the line `index`.
+  package func nextIndex(
+    ofName lowercased: UnsafeBufferPointer<UInt8>, in base: UnsafePointer<UInt8>, after index: Int
+  ) -> Int? {
+    guard let wanted = lowercased.baseAddress else { return nil }
+    let lines = self.lines
+    let count = self.count
+    var at = index &+ 1
+    while at < count {
+      let length = Int(lines[at].nameLength)
+      if length == lowercased.count,
+        csystem_equals_lowercased(base + Int(lines[at].nameStart), wanted, length) != 0
+      {
+        return at
+      }
+      at &+= 1
+    }
+    return nil
   }
 
   /// The first line's value.
+  @inline(__always)
   package func value(of field: KnownField, in base: UnsafePointer<UInt8>)
     -> UnsafeBufferPointer<UInt8>?
   {
@@ -78,13 +128,17 @@ package final class FieldTable {
     return value(at: index, in: base)
   }
 
+  @inline(__always)
   package func value(at index: Int, in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
-    let line = lines[index]
-    return UnsafeBufferPointer(start: base + Int(line.valueStart), count: Int(line.valueLength))
+    let line = lines + index
+    return UnsafeBufferPointer(
+      start: base + Int(line.pointee.valueStart), count: Int(line.pointee.valueLength))
   }
 
+  @inline(__always)
   package func name(at index: Int, in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
-    let line = lines[index]
-    return UnsafeBufferPointer(start: base + Int(line.nameStart), count: Int(line.nameLength))
+    let line = lines + index
+    return UnsafeBufferPointer(
+      start: base + Int(line.pointee.nameStart), count: Int(line.pointee.nameLength))
   }
 }

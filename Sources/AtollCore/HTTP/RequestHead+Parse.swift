@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSystem
+import Glibc
+
+extension RequestHead {
+  /// Bytes of empty lines before a request line, which a server should ignore (RFC 9112 §2.2):
+  /// at most two.
+  package static func leadingEmptyLines(_ base: UnsafePointer<UInt8>, _ count: Int) -> Int {
+    var at = 0
+    while at < 4, count &- at >= 2, base[at] == carriageReturn, base[at &+ 1] == lineFeed {
+      at &+= 2
+    }
+    return at
+  }
+
+  /// Where a head ends, or where `parse` will refuse it for a line feed without carriage return:
+  /// the offset behind that byte, nil while neither has arrived.
+  ///
+  /// For a head that `parse` found incomplete. Parsing again on every arrival costs quadratic time
+  /// when bytes come one by one; this looks at each byte once.
+  /// - Parameter from: how many bytes an earlier call (or parse) has seen, 0 at first.
+  package static func findHeadEnd(_ base: UnsafePointer<UInt8>, _ count: Int, from: Int) -> Int? {
+    var at = from
+    while at < count, let found = memchr(base + at, Int32(lineFeed), count &- at) {
+      let index = base.distance(to: UnsafePointer(found.assumingMemoryBound(to: UInt8.self)))
+      if index == 0 || base[index &- 1] != carriageReturn { return index &+ 1 }
+      if index == 1 || base[index &- 2] == lineFeed { return index &+ 1 }
+      at = index &+ 1
+    }
+    return nil
+  }
+
+  /// Fills self from `count` bytes at `base` (RFC 9112 §3), which may go on after the head.
+  ///
+  /// Everything but `fields`, whose count tells, is meaningful after `.complete` only. The limits
+  /// hold while the head is incomplete, too.
+  package func parse(_ base: UnsafePointer<UInt8>, count: Int) -> HeadParse {
+    let result = parseWithinLimit(base, min(count, Limits.requestHead))
+    if result == .incomplete && count >= Limits.requestHead { return .failure(.headTooLarge) }
+    return result
+  }
+
+  @inline(__always)
+  private func parseWithinLimit(_ base: UnsafePointer<UInt8>, _ count: Int) -> HeadParse {
+    let end = base + count
+    // Method (§3.1).
+    var target: UnsafePointer<UInt8>
+    let method: Method
+    if count >= 4, UnsafeRawPointer(base).loadUnaligned(as: UInt32.self) == fourBytes("GET ") {
+      method = .get
+      target = base + 4
+    } else {
+      target = csystem_scan_token(base, end)
+      if target == end { return .incomplete }
+      if target == base || target.pointee != space {
+        return .failure(Self.methodError(target.pointee, isEmpty: target == base))
+      }
+      method = Self.method(base, target - base)
+      target += 1
+    }
+    let methodLength = target - base - 1
+
+    // Target (§3.2), its query found on the way.
+    var targetEnd = UnsafePointer<UInt8>(csystem_scan_target(target, end, 0x3f, 0x23)!)
+    var query = targetEnd
+    var hasQuery = false
+    if targetEnd < end, targetEnd.pointee == 0x3f {
+      hasQuery = true
+      query = targetEnd + 1
+      targetEnd = csystem_scan_target(query, end, 0x23, 0x23)
+    }
+    let targetLength = targetEnd - target
+    if targetLength > Limits.target { return .failure(.targetTooLong) }
+    if targetEnd == end { return .incomplete }
+    if targetEnd.pointee != space || targetLength == 0 {
+      return .failure(Self.targetError(targetEnd.pointee))
+    }
+
+    // Version (§2.3).
+    let version = targetEnd + 1
+    let minorVersion: UInt8
+    if end - version >= 10,
+      UnsafeRawPointer(version).loadUnaligned(as: UInt64.self) == eightBytes("HTTP/1.1"),
+      version[8] == carriageReturn, version[9] == lineFeed
+    {
+      minorVersion = 1
+    } else {
+      switch Self.version(version, end - version) {
+      case .failure(let error): return .failure(error)
+      case .incomplete: return .incomplete
+      case .complete(let minor): minorVersion = UInt8(truncatingIfNeeded: minor)
+      }
+    }
+
+    let parsed = fields.parse(
+      base, from: version + 10, to: end, allowsSpaceBeforeColon: false)
+    guard case .complete(let length) = parsed else { return parsed }
+
+    self.method = method
+    self.methodLength = UInt16(truncatingIfNeeded: methodLength)
+    self.minorVersion = minorVersion
+    targetStart = UInt16(truncatingIfNeeded: target - base)
+    self.targetLength = UInt16(truncatingIfNeeded: targetLength)
+    self.length = length
+    pathStart = targetStart
+    let pathEnd = hasQuery ? query - 1 : targetEnd
+    pathLength = UInt16(truncatingIfNeeded: pathEnd - target)
+    self.hasQuery = hasQuery
+    queryStart = UInt16(truncatingIfNeeded: query - base)
+    queryLength = UInt16(truncatingIfNeeded: targetEnd - query)
+    authorityStart = 0
+    authorityLength = 0
+
+    // Host (§3.2): exactly one, even when the target says which authority counts.
+    let present = fields.present
+    if present & KnownField.host.bit != 0 {
+      if fields.repeated & KnownField.host.bit != 0 { return .failure(.repeatedHost) }
+      let line = fields.lines + Int(fields.first[Int(KnownField.host.rawValue)])
+      authorityStart = line.pointee.valueStart
+      authorityLength = line.pointee.valueLength
+      if authorityLength > 0,
+        !Authority.isValid(base + Int(authorityStart), Int(authorityLength))
+      {
+        return .failure(.badHost)
+      }
+    } else if minorVersion > 0 {
+      return .failure(.missingHost)
+    }
+    if target.pointee != 0x2f || method == .connect {
+      if let error = resolveTargetForm(base, target, pathEnd, targetEnd) { return .failure(error) }
+    } else if authorityLength == 0 && present & KnownField.host.bit != 0 {
+      // An http URI without a host is invalid (RFC 9110 §4.2.1).
+      return .failure(.badHost)
+    }
+
+    framing = .none
+    expectsContinue = false
+    connectionListsFields = false
+    asksUpgrade = false
+    keepsAlive = minorVersion > 0
+    let rare =
+      KnownField.connection.bit | KnownField.contentLength.bit
+      | KnownField.transferEncoding.bit | KnownField.expect.bit
+    if present & rare != 0, let error = applyRareFields(base) { return .failure(error) }
+    return .complete(length: length)
+  }
+
+  /// Framing, persistence and expectations, for heads with a field that bears on them.
+  @inline(never)
+  private func applyRareFields(_ base: UnsafePointer<UInt8>) -> HeadError? {
+    let fields = self.fields
+    if fields.contains(.connection) {
+      let options = fields.connectionOptions(base)
+      // §9.3
+      keepsAlive = !options.closes && (minorVersion > 0 || options.keepsAlive)
+      connectionListsFields = options.listsFields
+      // An HTTP/1.0 Upgrade is to be ignored (RFC 9110 §7.8).
+      asksUpgrade = options.upgrades && minorVersion > 0 && fields.contains(.upgrade)
+    }
+    if fields.contains(.transferEncoding) {
+      // §6.3: the mark of request smuggling.
+      if fields.contains(.contentLength) { return .ambiguousFraming }
+      if let error = fields.transferEncoding(base, minorVersion: minorVersion) { return error }
+      framing = .chunked
+    } else if let line = fields.firstIndex(of: .contentLength) {
+      if fields.repeated & KnownField.contentLength.bit != 0 { return .ambiguousFraming }
+      // Not beyond what a signed number holds, so that no later sum can overflow.
+      guard let length = decimal(fields.value(at: line, in: base)), length <= Int64.max else {
+        return .badContentLength
+      }
+      framing = .length(length)
+    }
+    // RFC 9110 §10.1.1: no other expectation exists, and HTTP/1.0 has none.
+    if minorVersion > 0, var line = fields.firstIndex(of: .expect) {
+      while true {
+        var members = ListMembers(fields.value(at: line, in: base))
+        while let member = members.next() {
+          if !equalsIgnoringCase(member, "100-continue") { return .unsupportedExpectation }
+          expectsContinue = true
+        }
+        guard let next = fields.nextIndex(of: .expect, after: line) else { break }
+        line = next
+      }
+    }
+    return nil
+  }
+
+  /// Target forms other than origin-form (§3.2.2 to §3.2.4).
+  @inline(never)
+  private func resolveTargetForm(
+    _ base: UnsafePointer<UInt8>, _ target: UnsafePointer<UInt8>, _ pathEnd: UnsafePointer<UInt8>,
+    _ targetEnd: UnsafePointer<UInt8>
+  ) -> HeadError? {
+    let length = targetEnd - target
+    if method == .connect {
+      if !Authority.isValid(target, length, needsPort: true) { return .badTarget }
+      authorityStart = targetStart
+      authorityLength = targetLength
+      pathStart = UInt16(truncatingIfNeeded: targetEnd - base)
+      pathLength = 0
+      return nil
+    }
+    if length == 1, target.pointee == 0x2a {
+      return method == .options ? nil : .badTarget
+    }
+    let scheme: Int
+    if length >= 7, csystem_equals_lowercased(target, schemeText.http.utf8Start, 7) != 0 {
+      scheme = 7
+    } else if length >= 8, csystem_equals_lowercased(target, schemeText.https.utf8Start, 8) != 0 {
+      scheme = 8
+    } else {
+      return .badTarget
+    }
+    let authority = target + scheme
+    var path = authority
+    while path < pathEnd, path.pointee != 0x2f { path += 1 }
+    if !Authority.isValid(authority, path - authority) { return .badTarget }
+    authorityStart = UInt16(truncatingIfNeeded: authority - base)
+    authorityLength = UInt16(truncatingIfNeeded: path - authority)
+    pathStart = UInt16(truncatingIfNeeded: path - base)
+    pathLength = UInt16(truncatingIfNeeded: pathEnd - path)
+    return nil
+  }
+
+  @inline(never)
+  private static func methodError(_ byte: UInt8, isEmpty: Bool) -> HeadError {
+    switch byte {
+    case lineFeed: .bareLineFeed
+    case carriageReturn: .badRequestLine
+    case space where isEmpty: .badRequestLine
+    default: .badMethod
+    }
+  }
+
+  @inline(never)
+  private static func targetError(_ byte: UInt8) -> HeadError {
+    switch byte {
+    case lineFeed: .bareLineFeed
+    case space, carriageReturn: .badRequestLine
+    default: .badTarget
+    }
+  }
+
+  @inline(never)
+  private static func method(_ start: UnsafePointer<UInt8>, _ length: Int) -> Method {
+    // Methods are case-sensitive (RFC 9110 §9.1).
+    func equals(_ text: StaticString) -> Bool { memcmp(start, text.utf8Start, length) == 0 }
+    switch length {
+    case 3:
+      if equals("GET") { return .get }
+      if equals("PUT") { return .put }
+    case 4:
+      if equals("HEAD") { return .head }
+      if equals("POST") { return .post }
+    case 5:
+      if equals("PATCH") { return .patch }
+      if equals("TRACE") { return .trace }
+    case 6: if equals("DELETE") { return .delete }
+    case 7:
+      if equals("OPTIONS") { return .options }
+      if equals("CONNECT") { return .connect }
+    default: break
+    }
+    return .other
+  }
+
+  /// The rest of the request line, for all but the usual one; `.complete` holds the minor version.
+  @inline(never)
+  private static func version(_ start: UnsafePointer<UInt8>, _ count: Int) -> HeadParse {
+    let result = parseVersion(start, count)
+    guard case .complete(let minor) = result else { return result }
+    if count < 9 { return .incomplete }
+    switch start[8] {
+    case carriageReturn: break
+    case lineFeed: return .failure(.bareLineFeed)
+    case space, horizontalTab: return .failure(.badRequestLine)
+    default: return .failure(.badVersion)
+    }
+    if count < 10 { return .incomplete }
+    return start[9] == lineFeed ? .complete(length: minor) : .failure(.badRequestLine)
+  }
+}
+
+private let schemeText: (http: StaticString, https: StaticString) = ("http://", "https://")
+
+/// HTTP-version (RFC 9112 §2.3) at `start`; `.complete` holds the minor version that counts, at
+/// most 1 (RFC 9110 §2.5).
+func parseVersion(_ start: UnsafePointer<UInt8>, _ count: Int) -> HeadParse {
+  let name: StaticString = "HTTP/"
+  for index in 0..<min(count, 5) where start[index] != name.utf8Start[index] {
+    return .failure(start[index] == lineFeed && index == 0 ? .bareLineFeed : .badVersion)
+  }
+  if count > 5, start[5] &- 0x30 > 9 { return .failure(.badVersion) }
+  if count > 6, start[6] != 0x2e { return .failure(.badVersion) }
+  if count > 7, start[7] &- 0x30 > 9 { return .failure(.badVersion) }
+  if count < 8 { return .incomplete }
+  if start[5] != 0x31 { return .failure(.unsupportedVersion) }
+  return .complete(length: start[7] == 0x30 ? 0 : 1)
+}
+
+@inline(__always)
+func fourBytes(_ text: StaticString) -> UInt32 {
+  UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt32.self)
+}
+
+@inline(__always)
+func eightBytes(_ text: StaticString) -> UInt64 {
+  UnsafeRawPointer(text.utf8Start).loadUnaligned(as: UInt64.self)
+}
