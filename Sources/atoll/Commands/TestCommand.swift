@@ -140,7 +140,8 @@ enum TestCommand: Command {
     var problems: [CommandError.Problem] = []
     for report in reports {
       guard let error = report.error else { continue }
-      problems.append(.init(message: "\(report.request.url.text): \(error.message)", hint: error.hint))
+      problems.append(
+        .init(message: "\(report.request.url.text): \(error.message)", hint: error.hint))
     }
     let code: ExitCode = problems.isEmpty ? .unmet : .failed
     for report in reports {

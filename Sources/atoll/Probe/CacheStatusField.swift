@@ -169,12 +169,15 @@ struct StructuredFieldScanner {
   private mutating func token() -> Item? {
     let start = at
     guard let first = next, isLower(first | 0x20) || first == UInt8(ascii: "*") else { return nil }
-    while let byte = next, isTokenByte(byte) || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "/")
+    while let byte = next,
+      isTokenByte(byte) || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "/")
     { at += 1 }
     return .text(text(from: start))
   }
 
-  private func text(from start: Int) -> String { String(decoding: bytes[start..<at], as: UTF8.self) }
+  private func text(from start: Int) -> String {
+    String(decoding: bytes[start..<at], as: UTF8.self)
+  }
 
   private func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7a }
 

@@ -22,7 +22,9 @@ enum CacheWord {
     guard let verdict = verdict(of: plain) else { return nil }
     let short = plain.hasPrefix("TCP_") ? String(plain.dropFirst(4)) : plain
     let isPlain = short == verdict.rawValue.uppercased()
-    return (verdict, isPlain ? nil : short.lowercased().map { $0 == "_" ? "-" : String($0) }.joined())
+    return (
+      verdict, isPlain ? nil : short.lowercased().map { $0 == "_" ? "-" : String($0) }.joined()
+    )
   }
 
   private static func verdict(of word: String) -> CacheVerdict? {

@@ -36,11 +36,13 @@ struct Diagnosis: Equatable {
       if exchanges.count == 1 {
         verdict = "not cached before this request"
         advice = "make more requests (--count) to see whether it was stored"
-      } else if exchanges.dropLast().contains(where: { $0.reading.isStored == true }), cause == nil {
+      } else if exchanges.dropLast().contains(where: { $0.reading.isStored == true }), cause == nil
+      {
         verdict = "not cached\(by): stored by one request, yet missed by the next"
         advice = "look for several caches behind one address, or for memory that is full"
       } else {
-        let why = cause?.why ?? "the cache\(by.isEmpty ? "" : " (\(reading.cache ?? ""))") gives no reason"
+        let why =
+          cause?.why ?? "the cache\(by.isEmpty ? "" : " (\(reading.cache ?? ""))") gives no reason"
         verdict = "not cached: \(why)"
         advice = cause?.change ?? "let the origin send Cache-Control: max-age=3600"
       }
@@ -102,11 +104,13 @@ struct Cause: Equatable {
     if control.has("no-store") { return .responseNoStore }
     if control.has("private") { return .responsePrivate }
     if control.has("no-cache") { return .responseNoCache }
-    if (response.combined("Vary") ?? "").split(separator: ",").contains(where: { $0.trimmed == "*" }) {
+    if (response.combined("Vary") ?? "").split(separator: ",").contains(where: { $0.trimmed == "*" }
+    ) {
       return .varyStar
     }
     let sent = Set(request.headers.filter { !$0.value.isEmpty }.map { $0.name.lowercased() })
-    let mayShare = control.has("public") || control.has("s-maxage") || control.has("must-revalidate")
+    let mayShare =
+      control.has("public") || control.has("s-maxage") || control.has("must-revalidate")
     if sent.contains("authorization"), !mayShare { return .requestAuthorization }
     if sent.contains("range") { return .requestRange }
     if sent.contains("cache-control") || sent.contains("pragma") { return .requestNoCache }
@@ -144,7 +148,8 @@ struct Cause: Equatable {
         "the request carries Authorization, and the response may not be shared",
         "let the origin send Cache-Control: public if everybody may see it")
     case .requestNoStore, .requestNoCache, .requestMaxAge:
-      self.init("the request itself asks to go past the cache", "leave Cache-Control and Pragma out")
+      self.init(
+        "the request itself asks to go past the cache", "leave Cache-Control and Pragma out")
     case .requestRange:
       self.init("a part was asked for of what is not stored", "ask once without Range")
     case .requestBody: self.init("the request has a body", "send none")

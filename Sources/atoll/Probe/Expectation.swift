@@ -54,7 +54,8 @@ enum Expectation: Equatable, Sendable {
     case .verdict(let verdict): verdict.rawValue
     case .status(let status): "status \(status)"
     case .header(let name, let pattern): "\(name): \(pattern)"
-    case .ttl(let comparison, let seconds): "ttl \(comparison.rawValue) \(Quantity.duration(seconds))"
+    case .ttl(let comparison, let seconds):
+      "ttl \(comparison.rawValue) \(Quantity.duration(seconds))"
     }
   }
 

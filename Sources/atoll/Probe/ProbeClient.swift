@@ -146,7 +146,9 @@ struct ProbeClient {
   ) throws(ProbeError) -> Bool {
     var at = 0
     while at < filled {
-      let step = buffer.withUnsafeBufferPointer { chunks.next($0.baseAddress! + at, count: filled - at) }
+      let step = buffer.withUnsafeBufferPointer {
+        chunks.next($0.baseAddress! + at, count: filled - at)
+      }
       switch step {
       case .data(let consumed, let length):
         count(buffer, from: at + consumed, length: length)
@@ -162,10 +164,14 @@ struct ProbeClient {
 
   private mutating func count(_ buffer: [UInt8], from start: Int, length: Int) {
     response.bodyLength += UInt64(length)
-    buffer.withUnsafeBufferPointer { hash.add(UnsafeBufferPointer(rebasing: $0[start..<start + length])) }
+    buffer.withUnsafeBufferPointer {
+      hash.add(UnsafeBufferPointer(rebasing: $0[start..<start + length]))
+    }
   }
 
-  private static func parse(_ head: ResponseHead, _ buffer: [UInt8], _ filled: Int, _ method: Method)
+  private static func parse(
+    _ head: ResponseHead, _ buffer: [UInt8], _ filled: Int, _ method: Method
+  )
     -> HeadParse
   {
     buffer.withUnsafeBufferPointer {

@@ -99,7 +99,9 @@ struct ProbeSocket: ~Copyable {
   {
     while true {
       let room = buffer.count - start
-      let count = buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + start, room, 0) }
+      let count = buffer.withUnsafeMutableBytes {
+        recv(descriptor, $0.baseAddress! + start, room, 0)
+      }
       if count > 0 { return .bytes(count) }
       if count == 0 { return .end }
       let reason = csystem_errno()
@@ -114,7 +116,8 @@ struct ProbeSocket: ~Copyable {
   }
 
   /// False when the deadline passed first.
-  private static func wait(_ descriptor: Int32, for events: Int32, until deadline: Deadline) -> Bool {
+  private static func wait(_ descriptor: Int32, for events: Int32, until deadline: Deadline) -> Bool
+  {
     var event = pollfd(fd: descriptor, events: Int16(events), revents: 0)
     while true {
       let left = deadline.millisecondsLeft

@@ -86,7 +86,9 @@ enum HostPort {
       host = text[..<colon]
       port = text[text.index(after: colon)...]
     }
-    let isPlain = host.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && !"/?#@\\[]<>\"".utf8.contains($0) }
+    let isPlain = host.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7f && !"/?#@\\[]<>\"".utf8.contains($0)
+    }
     guard isPlain else { return nil }
     guard let port, !port.isEmpty else { return (String(host), nil) }
     guard port.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt16(port),
