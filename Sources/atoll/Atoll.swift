@@ -10,7 +10,7 @@ struct Atoll {
 
   /// In the order of help and of the manual.
   static let commands: [any Command.Type] = [
-    TestCommand.self, HelpCommand.self,
+    TestCommand.self, HelpCommand.self, GenerateCommand.self,
   ]
 
   static func main() {
@@ -21,7 +21,8 @@ struct Atoll {
   }
 
   static func run(_ words: [String], environment: [String: String]) -> ExitCode {
-    var console = Console(environment: environment)
+    var console = Console(
+      color: colorBeforeParsing(words, environment), environment: environment)
     do {
       guard let invocation = try Invocation(words) else {
         console.write(Help.overview())
@@ -52,6 +53,22 @@ struct Atoll {
 
   static func command(named name: String) -> (any Command.Type)? {
     commands.first { $0.definition.name == name }
+  }
+
+  /// A command line that cannot be parsed is told in the color it asked for.
+  private static func colorBeforeParsing(
+    _ words: [String], _ environment: [String: String]
+  ) -> ColorChoice {
+    let option = CommonOptions.color.definition
+    var text = option.environmentName.flatMap { environment[$0] } ?? ""
+    for (index, word) in words.prefix(while: { $0 != "--" }).enumerated() {
+      if word.hasPrefix(option.spelling + "=") {
+        text = String(word.dropFirst(option.spelling.count + 1))
+      } else if word == option.spelling, index + 1 < words.count {
+        text = words[index + 1]
+      }
+    }
+    return ColorChoice(rawValue: text) ?? .auto
   }
 
   private static func report(_ error: any Error, on console: Console) -> ExitCode {
