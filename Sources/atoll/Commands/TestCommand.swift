@@ -29,8 +29,8 @@ enum TestCommand: Command {
   }
   private static let connectTimeout = Option.duration(
     "connect-timeout", default: "10s", in: 1...3_600, "how long look-up and connecting may take")
-  private static let timeout = Option.duration(
-    "timeout", default: "30s", in: 1...86_400, "how long one request may take")
+  private static let maxTime = Option.duration(
+    "max-time", default: "30s", in: 1...86_400, "how long one request may take")
 
   private static let expectations = "Expectations"
   private static let expect = Option<CacheVerdict>.choice(
@@ -69,7 +69,7 @@ enum TestCommand: Command {
     arguments: [ArgumentDefinition("url", "http URLs to test", repeatable: true)],
     options: [
       count.definition, method.definition, header.definition, resolve.definition,
-      connectTo.definition, connectTimeout.definition, timeout.definition,
+      connectTo.definition, connectTimeout.definition, maxTime.definition,
       CommonOptions.json.definition, expect.definition, expectStatus.definition,
       expectHeader.definition, expectTTL.definition,
     ],
@@ -127,7 +127,7 @@ enum TestCommand: Command {
       request.headers = parsed.values(header)
       request.route.resolutions = parsed.values(resolve)
       request.route.redirections = parsed.values(connectTo)
-      request.timeout = Double(parsed[timeout] ?? 30)
+      request.timeout = Double(parsed[maxTime] ?? 30)
       request.connectTimeout = Double(parsed[connectTimeout] ?? 10)
       return request
     } catch {

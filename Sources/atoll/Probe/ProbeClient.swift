@@ -92,7 +92,7 @@ struct ProbeClient {
       case .timeout:
         throw .unreachable(
           "\(socket.peer) did not answer within \(Self.seconds(request.timeout))",
-          hint: "give --timeout more")
+          hint: "give --max-time more")
       case .end, .reset:
         throw .unreachable(
           filled == 0
@@ -130,7 +130,7 @@ struct ProbeClient {
       case .timeout:
         throw .unreachable(
           "the body from \(socket.peer) did not end within \(Self.seconds(request.timeout))",
-          hint: "give --timeout more")
+          hint: "give --max-time more")
       case .end where framing == .untilClose: return
       case .end, .reset:
         var message = "\(socket.peer) closed the connection after \(response.bodyLength)"

@@ -14,17 +14,17 @@ struct ProbeSocket: ~Copyable {
   static func connect(
     to places: [SocketPlace], port: UInt16?, by deadline: Deadline
   ) throws(ProbeError) -> ProbeSocket {
-    var failure = ProbeError.unreachable("no address to connect to")
+    var failure: ProbeError?
     for (index, place) in places.enumerated() {
       let left = Double(deadline.millisecondsLeft) / 1000
       let share = Deadline(seconds: left / Double(places.count - index))
       do {
         return try open(place, port: port, by: share)
       } catch {
-        failure = error
+        failure = failure ?? error
       }
     }
-    throw failure
+    throw failure ?? .unreachable("no address to connect to")
   }
 
   private init(descriptor: Int32, peer: String) {

@@ -46,15 +46,18 @@ struct ProbeURL: Equatable {
     let bracketed = self.host.contains(":") ? "[\(self.host)]" : self.host
     authority = self.port == 80 ? bracketed : "\(bracketed):\(self.port)"
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
-    target = rest.first == "/" ? Self.encoded(rest) : "/" + Self.encoded(rest)
+    target = rest.first == "/" ? RequestTarget.encode(rest) : "/" + RequestTarget.encode(rest)
     if target.utf8.count > 65_000 {
       throw .usage("the URL is longer than 65,000 characters")
     }
   }
+}
 
+/// The form in which a path travels.
+enum RequestTarget {
   /// Percent-encodes what may not stand in a request line (RFC 9112 §3.2) and leaves the rest,
-  /// percent signs included, as it is: a test must send what the user wrote.
-  private static func encoded(_ text: Substring) -> String {
+  /// percent signs included, as it is: what the user wrote is what is meant.
+  static func encode(_ text: Substring) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var bytes: [UInt8] = []
     for byte in text.utf8 {

@@ -126,7 +126,7 @@ private let hit = ScriptedServer.Answer(response("Age: 2", "Cache-Status: atoll;
   }
 
   @Test func `a server that says nothing is given up in time`() {
-    let (finished, _, _) = test([.init("", staysOpen: true)], ["--timeout", "1s"])
+    let (finished, _, _) = test([.init("", staysOpen: true)], ["--max-time", "1s"])
     #expect(finished.exitCode == 1)
     #expect(finished.stderr.contains("did not answer within 1 s"))
   }
