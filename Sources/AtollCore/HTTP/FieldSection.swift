@@ -32,9 +32,7 @@ extension FieldTable {
         if name.length == 0 && colon.pointee == carriageReturn {
           if colon + 1 == end { return .incomplete }
           if colon[1] != lineFeed { return .failure(.badFieldName) }
-          self.count = count
-          self.present = present
-          self.repeated = repeated
+          state.pointee = State(count: count, present: present, repeated: repeated)
           return .complete(length: colon + 2 - base)
         }
         // RFC 9112 §5.1: a server refuses white space before the colon, a proxy removes it from

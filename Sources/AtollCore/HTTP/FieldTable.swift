@@ -30,13 +30,15 @@ package struct FieldLine: Sendable {
 package final class FieldTable {
   package let capacity: Int
   package let lines: UnsafeMutablePointer<FieldLine>
-  package internal(set) var count = 0
-  /// The known fields that occur, as a set of `KnownField.bit`.
-  package internal(set) var present: UInt64 = 0
-  /// Those that occur on more than one line.
-  package internal(set) var repeated: UInt64 = 0
   /// Index of the first line with that field; meaningful for those in `present`.
   let first: UnsafeMutablePointer<UInt8>
+  let state: UnsafeMutablePointer<State>
+
+  struct State {
+    var count = 0
+    var present: UInt64 = 0
+    var repeated: UInt64 = 0
+  }
 
   /// - Parameter capacity: the header count limit, at most 254.
   package init(capacity: Int) {
@@ -45,28 +47,35 @@ package final class FieldTable {
     lines = .allocate(capacity: capacity)
     first = .allocate(capacity: 64)
     first.initialize(repeating: 0, count: 64)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
   }
 
   deinit {
     lines.deallocate()
     first.deallocate()
+    state.deallocate()
   }
 
-  package func removeAll() {
-    count = 0
-    present = 0
-    repeated = 0
-  }
+  package var count: Int { state.pointee.count }
+  /// The known fields that occur, as a set of `KnownField.bit`.
+  package var present: UInt64 { state.pointee.present }
+  /// Those that occur on more than one line.
+  package var repeated: UInt64 { state.pointee.repeated }
+
+  package func removeAll() { state.pointee = State() }
 
   /// False when the table is full.
   package func append(_ line: FieldLine) -> Bool {
+    let count = state.pointee.count
     if count == capacity { return false }
     (lines + count).initialize(to: line)
     let bit = line.known.bit
+    let present = state.pointee.present
     if present & bit == 0 { first[Int(line.known.rawValue)] = UInt8(truncatingIfNeeded: count) }
-    repeated |= present & bit
-    present |= bit
-    count &+= 1
+    state.pointee.repeated |= present & bit
+    state.pointee.present = present | bit
+    state.pointee.count = count &+ 1
     return true
   }
 

@@ -96,48 +96,45 @@ extension RequestHead {
       base, from: version + 10, to: end, allowsSpaceBeforeColon: false)
     guard case .complete(let length) = parsed else { return parsed }
 
-    self.method = method
-    self.methodLength = UInt16(truncatingIfNeeded: methodLength)
-    self.minorVersion = minorVersion
-    targetStart = UInt16(truncatingIfNeeded: target - base)
-    self.targetLength = UInt16(truncatingIfNeeded: targetLength)
-    self.length = length
-    pathStart = targetStart
+    var found = State()
+    found.method = method
+    found.methodLength = UInt16(truncatingIfNeeded: methodLength)
+    found.minorVersion = minorVersion
+    found.targetStart = UInt16(truncatingIfNeeded: target - base)
+    found.targetLength = UInt16(truncatingIfNeeded: targetLength)
+    found.length = length
+    found.pathStart = found.targetStart
     let pathEnd = hasQuery ? query - 1 : targetEnd
-    pathLength = UInt16(truncatingIfNeeded: pathEnd - target)
-    self.hasQuery = hasQuery
-    queryStart = UInt16(truncatingIfNeeded: query - base)
-    queryLength = UInt16(truncatingIfNeeded: targetEnd - query)
-    authorityStart = 0
-    authorityLength = 0
+    found.pathLength = UInt16(truncatingIfNeeded: pathEnd - target)
+    found.hasQuery = hasQuery
+    found.queryStart = UInt16(truncatingIfNeeded: query - base)
+    found.queryLength = UInt16(truncatingIfNeeded: targetEnd - query)
+    found.keepsAlive = minorVersion > 0
 
     // Host (§3.2): exactly one, even when the target says which authority counts.
+    let fields = self.fields
     let present = fields.present
     if present & KnownField.host.bit != 0 {
       if fields.repeated & KnownField.host.bit != 0 { return .failure(.repeatedHost) }
       let line = fields.lines + Int(fields.first[Int(KnownField.host.rawValue)])
-      authorityStart = line.pointee.valueStart
-      authorityLength = line.pointee.valueLength
-      if authorityLength > 0,
-        !Authority.isValid(base + Int(authorityStart), Int(authorityLength))
+      found.authorityStart = line.pointee.valueStart
+      found.authorityLength = line.pointee.valueLength
+      if found.authorityLength > 0,
+        !Authority.isValid(base + Int(found.authorityStart), Int(found.authorityLength))
       {
         return .failure(.badHost)
       }
     } else if minorVersion > 0 {
       return .failure(.missingHost)
     }
+    state.pointee = found
     if target.pointee != 0x2f || method == .connect {
-      if let error = resolveTargetForm(base, target, pathEnd, targetEnd) { return .failure(error) }
-    } else if authorityLength == 0 && present & KnownField.host.bit != 0 {
+      if let error = resolveTargetForm(base) { return .failure(error) }
+    } else if found.authorityLength == 0 && present & KnownField.host.bit != 0 {
       // An http URI without a host is invalid (RFC 9110 §4.2.1).
       return .failure(.badHost)
     }
 
-    framing = .none
-    expectsContinue = false
-    connectionListsFields = false
-    asksUpgrade = false
-    keepsAlive = minorVersion > 0
     let rare =
       KnownField.connection.bit | KnownField.contentLength.bit
       | KnownField.transferEncoding.bit | KnownField.expect.bit
@@ -149,34 +146,36 @@ extension RequestHead {
   @inline(never)
   private func applyRareFields(_ base: UnsafePointer<UInt8>) -> HeadError? {
     let fields = self.fields
+    let state = self.state
+    let isHTTP11 = minorVersion > 0
     if fields.contains(.connection) {
       let options = fields.connectionOptions(base)
       // §9.3
-      keepsAlive = !options.closes && (minorVersion > 0 || options.keepsAlive)
-      connectionListsFields = options.listsFields
+      state.pointee.keepsAlive = !options.closes && (isHTTP11 || options.keepsAlive)
+      state.pointee.connectionListsFields = options.listsFields
       // An HTTP/1.0 Upgrade is to be ignored (RFC 9110 §7.8).
-      asksUpgrade = options.upgrades && minorVersion > 0 && fields.contains(.upgrade)
+      state.pointee.asksUpgrade = options.upgrades && isHTTP11 && fields.contains(.upgrade)
     }
     if fields.contains(.transferEncoding) {
       // §6.3: the mark of request smuggling.
       if fields.contains(.contentLength) { return .ambiguousFraming }
       if let error = fields.transferEncoding(base, minorVersion: minorVersion) { return error }
-      framing = .chunked
+      state.pointee.framing = .chunked
     } else if let line = fields.firstIndex(of: .contentLength) {
       if fields.repeated & KnownField.contentLength.bit != 0 { return .ambiguousFraming }
       // Not beyond what a signed number holds, so that no later sum can overflow.
       guard let length = decimal(fields.value(at: line, in: base)), length <= Int64.max else {
         return .badContentLength
       }
-      framing = .length(length)
+      state.pointee.framing = .length(length)
     }
     // RFC 9110 §10.1.1: no other expectation exists, and HTTP/1.0 has none.
-    if minorVersion > 0, var line = fields.firstIndex(of: .expect) {
+    if isHTTP11, var line = fields.firstIndex(of: .expect) {
       while true {
         var members = ListMembers(fields.value(at: line, in: base))
         while let member = members.next() {
           if !equalsIgnoringCase(member, "100-continue") { return .unsupportedExpectation }
-          expectsContinue = true
+          state.pointee.expectsContinue = true
         }
         guard let next = fields.nextIndex(of: .expect, after: line) else { break }
         line = next
@@ -187,38 +186,40 @@ extension RequestHead {
 
   /// Target forms other than origin-form (§3.2.2 to §3.2.4).
   @inline(never)
-  private func resolveTargetForm(
-    _ base: UnsafePointer<UInt8>, _ target: UnsafePointer<UInt8>, _ pathEnd: UnsafePointer<UInt8>,
-    _ targetEnd: UnsafePointer<UInt8>
-  ) -> HeadError? {
-    let length = targetEnd - target
+  private func resolveTargetForm(_ base: UnsafePointer<UInt8>) -> HeadError? {
+    let state = self.state
+    let target = base + Int(targetStart)
+    let length = Int(targetLength)
     if method == .connect {
       if !Authority.isValid(target, length, needsPort: true) { return .badTarget }
-      authorityStart = targetStart
-      authorityLength = targetLength
-      pathStart = UInt16(truncatingIfNeeded: targetEnd - base)
-      pathLength = 0
+      state.pointee.authorityStart = targetStart
+      state.pointee.authorityLength = targetLength
+      state.pointee.pathStart = targetStart &+ targetLength
+      state.pointee.pathLength = 0
       return nil
     }
     if length == 1, target.pointee == 0x2a {
       return method == .options ? nil : .badTarget
     }
+    let http: StaticString = "http://"
+    let https: StaticString = "https://"
     let scheme: Int
-    if length >= 7, csystem_equals_lowercased(target, schemeText.http.utf8Start, 7) != 0 {
+    if length >= 7, csystem_equals_lowercased(target, http.utf8Start, 7) != 0 {
       scheme = 7
-    } else if length >= 8, csystem_equals_lowercased(target, schemeText.https.utf8Start, 8) != 0 {
+    } else if length >= 8, csystem_equals_lowercased(target, https.utf8Start, 8) != 0 {
       scheme = 8
     } else {
       return .badTarget
     }
     let authority = target + scheme
+    let pathEnd = target + Int(pathLength)
     var path = authority
     while path < pathEnd, path.pointee != 0x2f { path += 1 }
     if !Authority.isValid(authority, path - authority) { return .badTarget }
-    authorityStart = UInt16(truncatingIfNeeded: authority - base)
-    authorityLength = UInt16(truncatingIfNeeded: path - authority)
-    pathStart = UInt16(truncatingIfNeeded: path - base)
-    pathLength = UInt16(truncatingIfNeeded: pathEnd - path)
+    state.pointee.authorityStart = UInt16(truncatingIfNeeded: authority - base)
+    state.pointee.authorityLength = UInt16(truncatingIfNeeded: path - authority)
+    state.pointee.pathStart = UInt16(truncatingIfNeeded: path - base)
+    state.pointee.pathLength = UInt16(truncatingIfNeeded: pathEnd - path)
     return nil
   }
 
@@ -280,8 +281,6 @@ extension RequestHead {
     return start[9] == lineFeed ? .complete(length: minor) : .failure(.badRequestLine)
   }
 }
-
-private let schemeText: (http: StaticString, https: StaticString) = ("http://", "https://")
 
 /// HTTP-version (RFC 9112 §2.3) at `start`; `.complete` holds the minor version that counts, at
 /// most 1 (RFC 9110 §2.5).

@@ -3,42 +3,72 @@
 /// A parsed request head (RFC 9112 §3): offsets into bytes that the caller keeps.
 ///
 /// One per loop, refilled by `parse`. The offsets count from the base address that was parsed.
+///
+/// The numbers lie in memory of their own and not in stored properties: those of a class cost a
+/// runtime check for exclusive access each time they are read, as much as parsing a field line.
 package final class RequestHead {
   package let fields: FieldTable
-  package internal(set) var method: Method = .get
-  package internal(set) var methodLength: UInt16 = 0
-  /// 0 for HTTP/1.0, 1 for HTTP/1.1.
-  package internal(set) var minorVersion: UInt8 = 1
-  /// The request target as received, whatever its form.
-  package internal(set) var targetStart: UInt16 = 0
-  package internal(set) var targetLength: UInt16 = 0
-  /// Path and query of the target: the whole target in origin-form, the rest after the authority in
-  /// absolute-form (length 0 when that is empty: the path is then "/"), "*" in asterisk-form.
-  package internal(set) var pathStart: UInt16 = 0
-  /// Without the query.
-  package internal(set) var pathLength: UInt16 = 0
-  /// With neither path nor "?"; meaningful when `hasQuery`.
-  package internal(set) var queryStart: UInt16 = 0
-  package internal(set) var queryLength: UInt16 = 0
-  package internal(set) var hasQuery = false
-  /// The authority that counts (RFC 9112 §3.2.2): of an absolute-form target, else the Host field,
-  /// without anything removed; length 0 when HTTP/1.0 sent none.
-  package internal(set) var authorityStart: UInt16 = 0
-  package internal(set) var authorityLength: UInt16 = 0
-  /// Whether the connection persists after the response (RFC 9112 §9.3).
-  package internal(set) var keepsAlive = true
-  package internal(set) var framing: BodyFraming = .none
-  package internal(set) var expectsContinue = false
-  /// Connection names fields to be removed besides the usual ones (RFC 9110 §7.6.1).
-  package internal(set) var connectionListsFields = false
-  /// Connection lists "upgrade" and an Upgrade field stands beside it.
-  package internal(set) var asksUpgrade = false
-  /// Bytes of the head, the empty line included.
-  package internal(set) var length = 0
+  let state: UnsafeMutablePointer<State>
+
+  struct State {
+    var method: Method = .get
+    var minorVersion: UInt8 = 1
+    var hasQuery = false
+    var keepsAlive = true
+    var expectsContinue = false
+    var connectionListsFields = false
+    var asksUpgrade = false
+    var methodLength: UInt16 = 0
+    var targetStart: UInt16 = 0
+    var targetLength: UInt16 = 0
+    var pathStart: UInt16 = 0
+    var pathLength: UInt16 = 0
+    var queryStart: UInt16 = 0
+    var queryLength: UInt16 = 0
+    var authorityStart: UInt16 = 0
+    var authorityLength: UInt16 = 0
+    var length = 0
+    var framing: BodyFraming = .none
+  }
 
   package init(fieldCapacity: Int = Limits.headerCount) {
     fields = FieldTable(capacity: fieldCapacity)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
   }
+
+  deinit { state.deallocate() }
+
+  package var method: Method { state.pointee.method }
+  package var methodLength: UInt16 { state.pointee.methodLength }
+  /// 0 for HTTP/1.0, 1 for HTTP/1.1.
+  package var minorVersion: UInt8 { state.pointee.minorVersion }
+  /// The request target as received, whatever its form.
+  package var targetStart: UInt16 { state.pointee.targetStart }
+  package var targetLength: UInt16 { state.pointee.targetLength }
+  /// Path and query of the target: the whole target in origin-form, the rest after the authority in
+  /// absolute-form (length 0 when that is empty: the path is then "/"), "*" in asterisk-form.
+  package var pathStart: UInt16 { state.pointee.pathStart }
+  /// Without the query.
+  package var pathLength: UInt16 { state.pointee.pathLength }
+  /// With neither path nor "?"; meaningful when `hasQuery`.
+  package var queryStart: UInt16 { state.pointee.queryStart }
+  package var queryLength: UInt16 { state.pointee.queryLength }
+  package var hasQuery: Bool { state.pointee.hasQuery }
+  /// The authority that counts (RFC 9112 §3.2.2): of an absolute-form target, else the Host field,
+  /// without anything removed; length 0 when HTTP/1.0 sent none.
+  package var authorityStart: UInt16 { state.pointee.authorityStart }
+  package var authorityLength: UInt16 { state.pointee.authorityLength }
+  /// Whether the connection persists after the response (RFC 9112 §9.3).
+  package var keepsAlive: Bool { state.pointee.keepsAlive }
+  package var framing: BodyFraming { state.pointee.framing }
+  package var expectsContinue: Bool { state.pointee.expectsContinue }
+  /// Connection names fields to be removed besides the usual ones (RFC 9110 §7.6.1).
+  package var connectionListsFields: Bool { state.pointee.connectionListsFields }
+  /// Connection lists "upgrade" and an Upgrade field stands beside it.
+  package var asksUpgrade: Bool { state.pointee.asksUpgrade }
+  /// Bytes of the head, the empty line included.
+  package var length: Int { state.pointee.length }
 }
 
 /// How the length of a message body is known (RFC 9112 §6).

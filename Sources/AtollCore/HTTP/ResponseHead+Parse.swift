@@ -45,44 +45,50 @@ extension ResponseHead {
 
     let parsed = fields.parse(base, from: reasonEnd + 2, to: end, allowsSpaceBeforeColon: true)
     guard case .complete(let length) = parsed else { return parsed }
-    self.length = length
-    self.status = status
-    self.minorVersion = minorVersion
-    reasonStart = UInt16(truncatingIfNeeded: reason - base)
-    reasonLength = UInt16(truncatingIfNeeded: reasonEnd - reason)
-
-    keepsAlive = minorVersion > 0
-    connectionListsFields = false
+    var found = State()
+    found.length = length
+    found.status = status
+    found.minorVersion = minorVersion
+    found.reasonStart = UInt16(truncatingIfNeeded: reason - base)
+    found.reasonLength = UInt16(truncatingIfNeeded: reasonEnd - reason)
+    found.keepsAlive = minorVersion > 0
     if fields.contains(.connection) {
       let options = fields.connectionOptions(base)
-      keepsAlive = !options.closes && (minorVersion > 0 || options.keepsAlive)
-      connectionListsFields = options.listsFields
+      found.keepsAlive = !options.closes && (minorVersion > 0 || options.keepsAlive)
+      found.connectionListsFields = options.listsFields
     }
-    if let error = applyFraming(base, requestMethod) { return .failure(error) }
+    switch bodyFraming(base, status: status, minorVersion: minorVersion, requestMethod) {
+    case .success(let framing): found.framing = framing
+    case .failure(let error): return .failure(error)
+    }
+    if found.framing == .untilClose { found.keepsAlive = false }
+    state.pointee = found
     return .complete(length: length)
   }
 
   /// RFC 9112 §6.3.
-  private func applyFraming(_ base: UnsafePointer<UInt8>, _ requestMethod: Method) -> HeadError? {
-    framing = .untilClose
+  private func bodyFraming(
+    _ base: UnsafePointer<UInt8>, status: UInt16, minorVersion: UInt8, _ requestMethod: Method
+  ) -> Result<BodyFraming, HeadError> {
+    var framing = BodyFraming.untilClose
     if fields.contains(.contentLength) {
       switch contentLength(base) {
       case .success(let length): framing = .length(length)
-      case .failure(let error): return error
+      case .failure(let error): return .failure(error)
       }
     }
+    // These end with the head, whatever the fields say.
     if requestMethod == .head || status < 200 || status == 204 || status == 304 {
-      // These end with the head, whatever the fields say.
-      framing = .none
-      return nil
+      return .success(.none)
     }
     if fields.contains(.transferEncoding) {
-      if framing != .untilClose { return .ambiguousFraming }
-      if let error = fields.transferEncoding(base, minorVersion: minorVersion) { return error }
+      if framing != .untilClose { return .failure(.ambiguousFraming) }
+      if let error = fields.transferEncoding(base, minorVersion: minorVersion) {
+        return .failure(error)
+      }
       framing = .chunked
     }
-    if framing == .untilClose { keepsAlive = false }
-    return nil
+    return .success(framing)
   }
 
   /// One value, however often repeated (RFC 9110 §8.6).

@@ -48,6 +48,7 @@ static inline uint64_t csystem_event_token(const struct epoll_event *event) {
   return event->data.u64;
 }
 
+#include "resolve.h"
 #include "scan.h"
 
 #endif

@@ -117,8 +117,10 @@ typedef struct {
   uint32_t known;
 } csystem_name;
 
+#define CSYSTEM_INLINE static inline __attribute__((always_inline))
+
 /// The longest token at `from` and, when a colon follows it, the known field of that name.
-static inline csystem_name csystem_scan_name_slowly(const uint8_t *from, const uint8_t *end) {
+static __attribute__((noinline, unused)) csystem_name csystem_scan_name_slowly(const uint8_t *from, const uint8_t *end) {
   size_t length = (size_t)(csystem_scan_token(from, end) - from);
   int known = length > 0 && from + length < end && from[length] == ':';
   csystem_name name = {(uint32_t)length, known ? csystem_known_field(from, length) : 0};
@@ -126,7 +128,7 @@ static inline csystem_name csystem_scan_name_slowly(const uint8_t *from, const u
 }
 
 /// The same.
-static inline csystem_name csystem_scan_name(const uint8_t *from, const uint8_t *end) {
+CSYSTEM_INLINE csystem_name csystem_scan_name(const uint8_t *from, const uint8_t *end) {
 #if defined(__SSE2__)
   const __m128i belowA = _mm_set1_epi8('a' - 1), aboveZ = _mm_set1_epi8('z' + 1);
   const __m128i dash = _mm_set1_epi8('-'), lower = _mm_set1_epi8(0x20);
