@@ -43,8 +43,8 @@ _atoll() {
 
   case $command in
     test)
-      options='--count --method --header --resolve --connect-to --connect-timeout --timeout --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
-      valued='--count --method --header --resolve --connect-to --connect-timeout --timeout --expect --expect-status --expect-header --expect-ttl --home --color'
+      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --expect --expect-status --expect-header --expect-ttl --home --color'
       case $previous in
         --count) values='none' ;;
         --method) values='none' ;;
@@ -52,7 +52,7 @@ _atoll() {
         --resolve) values='none' ;;
         --connect-to) values='none' ;;
         --connect-timeout) values='none' ;;
-        --timeout) values='none' ;;
+        --max-time) values='none' ;;
         --expect) values='words:hit stale revalidated miss coalesced pass error' ;;
         --expect-status) values='none' ;;
         --expect-header) values='none' ;;

@@ -29,7 +29,7 @@ complete -c atoll -n '__fish_seen_subcommand_from test' -l header -s H -r -f -d 
 complete -c atoll -n '__fish_seen_subcommand_from test' -l resolve -r -f -d 'the address to use for a host instead of looking it up'
 complete -c atoll -n '__fish_seen_subcommand_from test' -l connect-to -r -f -d 'connect to address:port or unix:/path instead of the URL\'s host, which is still asked for; host:port:address:port limits that to one host'
 complete -c atoll -n '__fish_seen_subcommand_from test' -l connect-timeout -r -f -d 'how long look-up and connecting may take'
-complete -c atoll -n '__fish_seen_subcommand_from test' -l timeout -r -f -d 'how long one request may take'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l max-time -r -f -d 'how long one request may take'
 complete -c atoll -n '__fish_seen_subcommand_from test' -l json -d 'print the result as one JSON document'
 complete -c atoll -n '__fish_seen_subcommand_from test' -l expect -r -f -a 'hit stale revalidated miss coalesced pass error' -d 'what the cache must say to the last request: hit, stale, revalidated, miss, coalesced, pass or error'
 complete -c atoll -n '__fish_seen_subcommand_from test' -l expect-status -r -f -d 'the status that the last response must have'

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import AtollEdge
 
 /// A path as people give it to `atoll purge`, made the selector that edges apply.
 enum PurgePath {
@@ -68,7 +69,8 @@ enum PurgePath {
     let own = ["\(distribution.name).atoll.localhost", "\(distribution.id).atoll.localhost"]
     let isOwn = own.contains { $0.lowercased() == host.lowercased() }
     // An edge with one distribution answers for it under any address of the machine.
-    guard isOwn || host.lowercased() == "localhost" || SocketPlace.isNumeric(host) else {
+    guard isOwn || host.lowercased() == "localhost" || SocketAddress(host: host, port: 0) != nil
+    else {
       throw .usage(
         "\"\(text)\": the host \"\(host)\" is not known to belong to \"\(distribution.name)\"",
         hint: "write the path alone: \(wanted)")

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollEdge
 import CSystem
 import Glibc
 import Synchronization
@@ -8,7 +9,7 @@ final class NameLookup: Sendable {
   private struct State {
     var isDone = false
     var status: Int32 = 0
-    var places: [SocketPlace] = []
+    var places: [SocketAddress] = []
   }
 
   private let host: String
@@ -25,12 +26,12 @@ final class NameLookup: Sendable {
   deinit { close(finished) }
 
   static func places(host: String, port: UInt16, by deadline: Deadline) throws(ProbeError)
-    -> [SocketPlace]
+    -> [SocketAddress]
   {
-    if let place = SocketPlace(address: host, port: port) { return [place] }
+    if let place = SocketAddress(host: host, port: port) { return [place] }
     // RFC 6761 §6.3: these names are the loopback's, whatever a resolver would say.
     if host == "localhost" || host.hasSuffix(".localhost") || host.hasSuffix(".localhost.") {
-      return ["127.0.0.1", "::1"].compactMap { SocketPlace(address: $0, port: port) }
+      return ["127.0.0.1", "::1"].compactMap { SocketAddress(host: $0, port: port) }
     }
     let lookup = NameLookup(host: host, port: port)
     lookup.start()
@@ -60,10 +61,12 @@ final class NameLookup: Sendable {
     hints.ai_flags = AI_ADDRCONFIG
     var list: UnsafeMutablePointer<addrinfo>?
     let result = getaddrinfo(host, String(port), &hints, &list)
-    var places: [SocketPlace] = []
+    var places: [SocketAddress] = []
     var next = list
     while let found = next {
-      if let place = SocketPlace(found.pointee) { places.append(place) }
+      if let address = found.pointee.ai_addr {
+        places.append(SocketAddress(address, length: found.pointee.ai_addrlen))
+      }
       next = found.pointee.ai_next
     }
     if let list { freeaddrinfo(list) }
@@ -76,7 +79,7 @@ final class NameLookup: Sendable {
     _ = write(finished, &one, MemoryLayout.size(ofValue: one))
   }
 
-  private func wait(until deadline: Deadline) throws(ProbeError) -> [SocketPlace] {
+  private func wait(until deadline: Deadline) throws(ProbeError) -> [SocketAddress] {
     var event = pollfd(fd: finished, events: Int16(POLLIN), revents: 0)
     while true {
       let left = deadline.millisecondsLeft

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import AtollEdge
 
 /// Makes one HTTP/1.1 request and reads the response, measuring each phase.
 struct ProbeClient {
@@ -23,23 +24,21 @@ struct ProbeClient {
     let deadline = Deadline(seconds: request.timeout, from: start)
     let connectDeadline = Deadline(seconds: request.connectTimeout, from: start).earlier(deadline)
     let (place, addresses) = request.route.place(for: request.url)
-    var places: [SocketPlace]
-    var port: UInt16?
+    var places: [SocketAddress]
     switch place {
     case .unix(let path):
-      guard let socket = SocketPlace(path: path) else {
+      guard let socket = SocketAddress(unixPath: path) else {
         throw .usage("\"\(path)\" is too long for the path of a socket")
       }
       places = [socket]
     case .tcp(let host, let number):
-      port = number
-      places = addresses.compactMap { SocketPlace(address: $0, port: number) }
+      places = addresses.compactMap { SocketAddress(host: $0, port: number) }
       if places.isEmpty {
         places = try NameLookup.places(host: host, port: number, by: connectDeadline)
       }
     }
     let found = Monotonic.now()
-    let socket = try ProbeSocket.connect(to: places, port: port, by: connectDeadline)
+    let socket = try ProbeSocket.connect(to: places, by: connectDeadline)
     let connected = Monotonic.now()
     response.phases.dns = Monotonic.seconds(from: start, to: found)
     response.phases.connect = Monotonic.seconds(from: found, to: connected)

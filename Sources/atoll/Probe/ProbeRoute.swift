@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollEdge
 
 /// Where a probe connects instead of where the URL's host name leads.
 struct ProbeRoute: Equatable {
@@ -29,7 +30,7 @@ struct ProbeRoute: Equatable {
         let bare = address.first == "[" && address.last == "]"
         return String(bare ? address.dropFirst().dropLast() : address)
       }
-      for address in self.addresses where !SocketPlace.isNumeric(address) {
+      for address in self.addresses where SocketAddress(host: address, port: 0) == nil {
         throw ValueError(
           "has no IP address in \"\(address)\"", hint: "use --connect-to to name a host")
       }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollEdge
 import CSystem
 import Glibc
 
@@ -12,14 +13,14 @@ struct ProbeSocket: ~Copyable {
 
   /// Connects to the first of the addresses that answers; each gets an equal share of the time left.
   static func connect(
-    to places: [SocketPlace], port: UInt16?, by deadline: Deadline
+    to places: [SocketAddress], by deadline: Deadline
   ) throws(ProbeError) -> ProbeSocket {
     var failure: ProbeError?
     for (index, place) in places.enumerated() {
       let left = Double(deadline.millisecondsLeft) / 1000
       let share = Deadline(seconds: left / Double(places.count - index))
       do {
-        return try open(place, port: port, by: share)
+        return try open(place, by: share)
       } catch {
         failure = failure ?? error
       }
@@ -33,18 +34,14 @@ struct ProbeSocket: ~Copyable {
   }
 
   private static func open(
-    _ place: SocketPlace, port: UInt16?, by deadline: Deadline
+    _ place: SocketAddress, by deadline: Deadline
   ) throws(ProbeError) -> ProbeSocket {
-    let name = place.family == AF_INET6 ? "[\(place.text)]" : place.text
-    let peer = port.map { "\(name):\($0)" } ?? "unix:\(name)"
+    let peer = place.description
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
     let descriptor = socket(place.family, type, 0)
     guard descriptor >= 0 else { throw connectFailure(peer, csystem_errno()) }
     let opened = ProbeSocket(descriptor: descriptor, peer: peer)
-    let result = place.bytes.withUnsafeBytes {
-      Glibc.connect(
-        descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count))
-    }
+    let result = place.withUnsafeAddress { Glibc.connect(descriptor, $0, $1) }
     if result == 0 { return opened }
     let reason = csystem_errno()
     // A full backlog of a Unix socket says EAGAIN, and there is nothing to poll for.
