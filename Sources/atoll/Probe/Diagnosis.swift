@@ -142,7 +142,7 @@ struct Cause: Equatable {
     case .behaviorDontCache:
       self.init(
         "the distribution's behavior for this path is dont-cache",
-        "override the path's behavior with atoll update, see atoll help update")
+        "cache it with atoll update <name> --cache-path '\(Self.path(request.url.target))'")
     case .requestAuthorization, .responseAuthorization:
       self.init(
         "the request carries Authorization, and the response may not be shared",
@@ -172,7 +172,7 @@ struct Cause: Equatable {
     case .responseNoLifetime:
       self.init(
         "the origin does not say for how long",
-        lifetime + ", or give the distribution a default TTL")
+        lifetime + ", or set atoll update <name> --default-ttl 1h")
     case .varyStar:
       self.init("the origin sends Vary: *", "let it name the headers that matter, or none")
     case .varyLimit:
@@ -195,13 +195,14 @@ struct Cause: Equatable {
     case .badRequest: self.init("the edge takes the request for malformed")
     case .requestTimeout: self.init("the request took too long to arrive")
     case .methodNotAllowed:
-      self.init("the distribution does not allow \(request.method)", "see atoll help update")
+      self.init("the distribution does not allow \(request.method)",
+        "allow it with atoll update <name> --allowed-methods all")
     case .unknownHost:
       self.init(
         "no distribution answers for the host \"\(request.url.host)\"",
         "ask for <name>.atoll.localhost, see atoll list")
     case .distributionDisabled:
-      self.init("the distribution is disabled", "enable it with atoll update")
+      self.init("the distribution is disabled", "enable it with atoll update <name> --enabled")
     case .requestTooLarge: self.init("the request is too large")
     case .onlyIfCached: self.init("nothing is stored, and only-if-cached forbids asking")
     case .originDns:
@@ -216,6 +217,11 @@ struct Cause: Equatable {
     case .draining: self.init("the edge is shutting down", "ask again")
     }
   }
+}
+
+extension Cause {
+  /// Without the query, which no override looks at.
+  private static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 }
 
 extension Reason {

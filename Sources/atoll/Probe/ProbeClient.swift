@@ -53,7 +53,7 @@ struct ProbeClient {
   ) throws(ProbeError) {
     let head = ResponseHead()
     let method = Self.method(request.method)
-    var buffer = [UInt8](repeating: 0, count: Limits.responseHead + 1)
+    var buffer = [UInt8](repeating: 0, count: max(65_536, Limits.responseHead + 1))
     var filled = 0
     var interim = 0
     var firstByte: UInt64?
@@ -64,8 +64,7 @@ struct ProbeClient {
         let isInterim = head.status < 200 && head.status != 101
         if !isInterim {
           Self.take(head, from: buffer, into: &response)
-          buffer.removeSubrange(0..<length)
-          filled -= length
+          Self.drop(length, from: &buffer, &filled)
           break reading
         }
         interim += 1
@@ -73,9 +72,7 @@ struct ProbeClient {
           throw .unreachable("\(socket.peer) sends interim responses without end")
         }
         // The wait lasts until the final response begins.
-        buffer.removeSubrange(0..<length)
-        buffer.append(contentsOf: repeatElement(0, count: length))
-        filled -= length
+        Self.drop(length, from: &buffer, &filled)
         firstByte = filled > 0 ? Monotonic.now() : nil
         continue
       case .failure(let error):
@@ -113,7 +110,6 @@ struct ProbeClient {
   ) throws(ProbeError) {
     var filled = filled
     var chunks = ChunkedDecoder()
-    buffer.append(contentsOf: repeatElement(0, count: max(0, 65_536 - buffer.count)))
     while true {
       switch framing {
       case .none: return
@@ -175,6 +171,15 @@ struct ProbeClient {
   {
     buffer.withUnsafeBufferPointer {
       head.parse($0.baseAddress!, count: filled, requestMethod: method)
+    }
+  }
+
+  /// Moves what follows the first `length` bytes to the front.
+  private static func drop(_ length: Int, from buffer: inout [UInt8], _ filled: inout Int) {
+    filled -= length
+    let rest = filled
+    buffer.withUnsafeMutableBytes {
+      $0.baseAddress!.copyMemory(from: $0.baseAddress! + length, byteCount: rest)
     }
   }
 
