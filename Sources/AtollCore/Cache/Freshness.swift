@@ -29,6 +29,8 @@ package struct Freshness: Sendable, Equatable {
     package static let explicit = Flags(rawValue: 4)
     /// RFC 8246.
     package static let immutable = Flags(rawValue: 8)
+    /// Also for requests with credentials (RFC 9111 §3.5).
+    package static let sharedWithAuthorization = Flags(rawValue: 16)
   }
 
   package init(

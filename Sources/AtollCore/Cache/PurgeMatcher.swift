@@ -41,6 +41,12 @@ package struct PurgeMatcher: Sendable {
     }
   }
 
+  /// Whether a response to be stored under this key could match, whatever its tags.
+  package func mayMatch(key: UnsafeBufferPointer<UInt8>) -> Bool {
+    if kind == .tag { return keySlot(key) == slot }
+    return matches(key: key, tags: UnsafeBufferPointer(start: nil, count: 0))
+  }
+
   /// Whether a URL at least as long as `bytes` begins with them.
   private func begins(_ url: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let start = url.baseAddress else { return bytes.isEmpty }
