@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSystem
 
 /// Syntax of `host [":" port]` (RFC 9110 §7.2, RFC 3986 §3.2.2).
 enum Authority {
   /// Whether the bytes are a host that is not empty, with a port up to 65535 or none.
-  static func isValid(_ start: UnsafePointer<UInt8>, _ count: Int, needsPort: Bool = false) -> Bool
-  {
+  ///
+  /// - Parameter readable: where the readable memory ends, at or after the last byte.
+  @inline(__always)
+  static func isValid(
+    _ start: UnsafePointer<UInt8>, _ count: Int, readable: UnsafePointer<UInt8>
+  ) -> Bool {
+    let plain = csystem_scan_host(start, readable)! - start
+    if count > 0 && plain >= count { return true }
+    return isValid(start, count, plain: plain, needsPort: false)
+  }
+
+  /// - Parameter plain: how many bytes, perhaps beyond `count`, are known to be valid in a name.
+  @inline(never)
+  static func isValid(
+    _ start: UnsafePointer<UInt8>, _ count: Int, plain: Int = 0, needsPort: Bool
+  ) -> Bool {
     if count == 0 { return false }
-    var at = 0
+    var at = min(plain, count)
     if start[0] == 0x5b {
       at = 1
       while at < count, start[at] != 0x5d { at &+= 1 }

@@ -7,96 +7,102 @@ let horizontalTab: UInt8 = 0x09
 let space: UInt8 = 0x20
 
 extension FieldTable {
-  /// Fills the table with the field lines from `start` to the empty line (RFC 9112 §5).
-  ///
-  /// At least 14 bytes of a start line must lie before `start`: the value scanner reads up to 16
-  /// bytes before `end`, and the shortest name with its colon makes up the rest.
-  @inline(__always)
+  /// Fills the table with the field lines from `start`, where a line begins, to the empty line
+  /// (RFC 9112 §5).
+  @inline(never)
   func parse(
     _ base: UnsafePointer<UInt8>, from start: UnsafePointer<UInt8>, to end: UnsafePointer<UInt8>,
     allowsSpaceBeforeColon: Bool
   ) -> HeadParse {
     let lines = self.lines
-    let first = self.first
     let capacity = self.capacity
-    var count = 0
+    var index = 0
     var present: UInt64 = 0
     var repeated: UInt64 = 0
     var at = start
     while true {
-      let name = csystem_scan_name(at, end)
-      var colon = at + Int(name.length)
-      if colon >= end { return .incomplete }
-      var known = name.known
-      if name.length == 0 || colon.pointee != 0x3a {
-        if name.length == 0 && colon.pointee == carriageReturn {
-          if colon + 1 == end { return .incomplete }
-          if colon[1] != lineFeed { return .failure(.badFieldName) }
-          state.pointee = State(count: count, present: present, repeated: repeated)
-          return .complete(length: colon + 2 - base)
+      var line = csystem_line()
+      if !csystem_scan_line(at, end, &line) {
+        // Its own variable, so that the usual one can stay in registers.
+        var unusual = csystem_line()
+        let result = Self.scanLine(
+          base, at, end, &unusual, index: index, allowsSpaceBeforeColon: allowsSpaceBeforeColon)
+        if case .complete(let length) = result, length > 0 {
+          state.pointee = State(count: index, present: present & ~1, repeated: repeated & ~1)
         }
-        // RFC 9112 §5.1: a server refuses white space before the colon, a proxy removes it from
-        // responses.
-        guard
-          allowsSpaceBeforeColon && name.length > 0
-            && (colon.pointee == space || colon.pointee == horizontalTab)
-        else {
-          return .failure(Self.nameError(colon.pointee, atLineStart: name.length == 0, line: count))
-        }
-        while colon < end, colon.pointee == space || colon.pointee == horizontalTab { colon += 1 }
-        if colon == end { return .incomplete }
-        if colon.pointee != 0x3a { return .failure(.badFieldName) }
-        known = UInt32(KnownField.of(at, length: Int(name.length)).rawValue)
+        if result != .complete(length: 0) { return result }
+        line = unusual
       }
-      var value = colon + 1
-      while value < end, value.pointee == space || value.pointee == horizontalTab { value += 1 }
-      let lineEnd = UnsafePointer<UInt8>(csystem_scan_value(value, end)!)
-      if end - lineEnd < 2 {
-        if lineEnd == end || lineEnd.pointee == carriageReturn { return .incomplete }
-        return .failure(Self.valueError(lineEnd.pointee))
-      }
-      if lineEnd.pointee != carriageReturn || lineEnd[1] != lineFeed {
-        return .failure(Self.valueError(lineEnd.pointee))
-      }
-      if count == capacity { return .failure(.tooManyFields) }
-      var valueEnd = lineEnd
-      while valueEnd > value,
-        valueEnd[-1] == space || valueEnd[-1] == horizontalTab
-      {
-        valueEnd -= 1
-      }
-      let field = KnownField(number: known)
-      (lines + count).initialize(
+      if index == capacity { return .failure(.tooManyFields) }
+      (lines + index).initialize(
         to: FieldLine(
           nameStart: UInt16(truncatingIfNeeded: at - base),
-          nameLength: UInt16(truncatingIfNeeded: name.length),
-          valueStart: UInt16(truncatingIfNeeded: value - base),
-          valueLength: UInt16(truncatingIfNeeded: valueEnd - value),
-          known: field))
-      let bit = field.bit
-      if present & bit == 0 {
-        first[Int(truncatingIfNeeded: known)] = UInt8(truncatingIfNeeded: count)
-      }
+          nameLength: UInt16(truncatingIfNeeded: line.nameLength),
+          valueStart: UInt16(truncatingIfNeeded: (at - base) &+ line.value),
+          valueLength: UInt16(truncatingIfNeeded: line.valueEnd &- line.value),
+          known: KnownField(number: line.known)))
+      let bit: UInt64 = 1 &<< UInt64(truncatingIfNeeded: line.known)
+      Self.last(lines)[line.known] = UInt8(truncatingIfNeeded: index)
       repeated |= present & bit
       present |= bit
-      count &+= 1
-      at = lineEnd + 2
+      index &+= 1
+      at += line.next
     }
   }
 
+  /// The line at `at`, whatever it holds: `.complete` with 0 when it is a field line,
+  /// with the length of the head when it is the empty line.
   @inline(never)
-  private static func nameError(_ byte: UInt8, atLineStart: Bool, line: Int) -> HeadError {
+  private static func scanLine(
+    _ base: UnsafePointer<UInt8>, _ start: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
+    _ line: inout csystem_line, index: Int, allowsSpaceBeforeColon: Bool
+  ) -> HeadParse {
+    var colon = UnsafePointer<UInt8>(csystem_scan_token(start, end)!)
+    if colon == end { return .incomplete }
+    let nameLength = colon - start
+    if nameLength == 0 && colon.pointee == carriageReturn {
+      if colon + 1 == end { return .incomplete }
+      return colon[1] == lineFeed ? .complete(length: colon + 2 - base) : .failure(.badFieldName)
+    }
+    if nameLength == 0 || colon.pointee != 0x3a {
+      // RFC 9112 §5.1: a server refuses white space before the colon, a proxy removes it from
+      // responses.
+      guard
+        allowsSpaceBeforeColon && nameLength > 0
+          && (colon.pointee == space || colon.pointee == horizontalTab)
+      else {
+        return .failure(nameError(colon.pointee, atLineStart: nameLength == 0, index: index))
+      }
+      while colon < end, colon.pointee == space || colon.pointee == horizontalTab { colon += 1 }
+      if colon == end { return .incomplete }
+      if colon.pointee != 0x3a { return .failure(.badFieldName) }
+    }
+    var value = colon + 1
+    while value < end, value.pointee == space || value.pointee == horizontalTab { value += 1 }
+    var valueEnd = UnsafePointer<UInt8>(csystem_scan_value(value, end)!)
+    if valueEnd == end { return .incomplete }
+    if valueEnd.pointee != carriageReturn {
+      return .failure(valueEnd.pointee == lineFeed ? .bareLineFeed : .badFieldValue)
+    }
+    if valueEnd + 1 == end { return .incomplete }
+    if valueEnd[1] != lineFeed { return .failure(.badFieldValue) }
+    line.next = valueEnd + 2 - start
+    while valueEnd > value, valueEnd[-1] == space || valueEnd[-1] == horizontalTab { valueEnd -= 1 }
+    line.nameLength = nameLength
+    line.value = value - start
+    line.valueEnd = valueEnd - start
+    line.known = Int(KnownField.of(start, length: nameLength).rawValue)
+    return .complete(length: 0)
+  }
+
+  @inline(never)
+  private static func nameError(_ byte: UInt8, atLineStart: Bool, index: Int) -> HeadError {
     if byte == lineFeed { return .bareLineFeed }
     // RFC 9112 §5.2; before the first field line it is white space of §2.2.
-    if atLineStart && line > 0 && (byte == space || byte == horizontalTab) {
+    if atLineStart && index > 0 && (byte == space || byte == horizontalTab) {
       return .obsoleteFolding
     }
     return .badFieldName
-  }
-
-  @inline(never)
-  private static func valueError(_ byte: UInt8) -> HeadError {
-    byte == lineFeed ? .bareLineFeed : .badFieldValue
   }
 }
 
@@ -143,6 +149,14 @@ extension FieldTable {
   /// What the Connection lines say (RFC 9110 §7.6.1).
   func connectionOptions(_ base: UnsafePointer<UInt8>) -> ConnectionOptions {
     var options = ConnectionOptions()
+    // What nearly all browsers send.
+    if repeated & KnownField.connection.bit == 0,
+      let value = value(of: .connection, in: base), value.count == 10,
+      equalsIgnoringCase(value, "keep-alive")
+    {
+      options.keepsAlive = true
+      return options
+    }
     var index = firstIndex(of: .connection)
     while let line = index {
       var members = ListMembers(value(at: line, in: base))

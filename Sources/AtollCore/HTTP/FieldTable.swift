@@ -30,8 +30,6 @@ package struct FieldLine: Sendable {
 package final class FieldTable {
   package let capacity: Int
   package let lines: UnsafeMutablePointer<FieldLine>
-  /// Index of the first line with that field; meaningful for those in `present`.
-  let first: UnsafeMutablePointer<UInt8>
   let state: UnsafeMutablePointer<State>
 
   struct State {
@@ -40,25 +38,34 @@ package final class FieldTable {
     var repeated: UInt64 = 0
   }
 
+  /// Index of the last line with each known field, meaningful for those in `present`. It stands
+  /// before the lines, so that the parser's loop needs one address for both.
+  @inline(__always)
+  static func last(_ lines: UnsafeMutablePointer<FieldLine>) -> UnsafeMutablePointer<UInt8> {
+    (UnsafeMutableRawPointer(lines) - lastSize).assumingMemoryBound(to: UInt8.self)
+  }
+
+  private static var lastSize: Int { 64 }
+
   /// - Parameter capacity: the header count limit, at most 254.
   package init(capacity: Int) {
     precondition(capacity > 0 && capacity < 255)
     self.capacity = capacity
-    lines = .allocate(capacity: capacity)
-    first = .allocate(capacity: 64)
-    first.initialize(repeating: 0, count: 64)
+    let memory = UnsafeMutableRawPointer.allocate(
+      byteCount: Self.lastSize + capacity * MemoryLayout<FieldLine>.stride, alignment: 16)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: Self.lastSize)
+    lines = (memory + Self.lastSize).bindMemory(to: FieldLine.self, capacity: capacity)
     state = .allocate(capacity: 1)
     state.initialize(to: State())
   }
 
   deinit {
-    lines.deallocate()
-    first.deallocate()
+    UnsafeMutableRawPointer(Self.last(lines)).deallocate()
     state.deallocate()
   }
 
   package var count: Int { state.pointee.count }
-  /// The known fields that occur, as a set of `KnownField.bit`.
+  /// The known fields that occur, as a set of `KnownField.bit`; never with `other`.
   package var present: UInt64 { state.pointee.present }
   /// Those that occur on more than one line.
   package var repeated: UInt64 { state.pointee.repeated }
@@ -72,9 +79,11 @@ package final class FieldTable {
     (lines + count).initialize(to: line)
     let bit = line.known.bit
     let present = state.pointee.present
-    if present & bit == 0 { first[Int(line.known.rawValue)] = UInt8(truncatingIfNeeded: count) }
-    state.pointee.repeated |= present & bit
-    state.pointee.present = present | bit
+    if line.known != .other {
+      Self.last(lines)[Int(line.known.rawValue)] = UInt8(truncatingIfNeeded: count)
+      state.pointee.repeated |= present & bit
+      state.pointee.present = present | bit
+    }
     state.pointee.count = count &+ 1
     return true
   }
@@ -85,7 +94,9 @@ package final class FieldTable {
   /// Index of the first line of a known field, or nil.
   @inline(__always)
   package func firstIndex(of field: KnownField) -> Int? {
-    present & field.bit != 0 ? Int(first[Int(field.rawValue)]) : nil
+    if present & field.bit == 0 { return nil }
+    if repeated & field.bit != 0 { return nextIndex(of: field, after: -1) }
+    return Int(Self.last(lines)[Int(field.rawValue)])
   }
 
   /// Index of the next line of a known field after the line `index`, or nil.

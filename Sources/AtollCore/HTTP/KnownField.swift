@@ -21,13 +21,12 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   /// The field of a name in any case of letters; `other` when no decision looks at it.
   @inline(__always)
   package static func of(_ name: UnsafePointer<UInt8>, length: Int) -> KnownField {
-    if length == 0 { return .other }
-    return KnownField(number: UInt32(csystem_known_field(name, length)))
+    KnownField(number: Int(csystem_known_field(name, length)))
   }
 
   /// The case with a raw value that comes from `csystem_fields`.
   @inline(__always)
-  init(number: UInt32) {
+  init(number: Int) {
     self = unsafeBitCast(UInt8(truncatingIfNeeded: number), to: KnownField.self)
   }
 

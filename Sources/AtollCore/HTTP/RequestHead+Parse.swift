@@ -58,7 +58,7 @@ extension RequestHead {
       method = Self.method(base, target - base)
       target += 1
     }
-    let methodLength = target - base - 1
+    let methodLength = (target - base) &- 1
 
     // Target (§3.2), its query found on the way.
     var targetEnd = UnsafePointer<UInt8>(csystem_scan_target(target, end, 0x3f, 0x23)!)
@@ -116,11 +116,13 @@ extension RequestHead {
     let present = fields.present
     if present & KnownField.host.bit != 0 {
       if fields.repeated & KnownField.host.bit != 0 { return .failure(.repeatedHost) }
-      let line = fields.lines + Int(fields.first[Int(KnownField.host.rawValue)])
+      let lines = fields.lines
+      let line = lines + Int(FieldTable.last(lines)[Int(KnownField.host.rawValue)])
       found.authorityStart = line.pointee.valueStart
       found.authorityLength = line.pointee.valueLength
       if found.authorityLength > 0,
-        !Authority.isValid(base + Int(found.authorityStart), Int(found.authorityLength))
+        !Authority.isValid(
+          base + Int(found.authorityStart), Int(found.authorityLength), readable: end)
       {
         return .failure(.badHost)
       }
@@ -215,7 +217,7 @@ extension RequestHead {
     let pathEnd = target + Int(pathLength)
     var path = authority
     while path < pathEnd, path.pointee != 0x2f { path += 1 }
-    if !Authority.isValid(authority, path - authority) { return .badTarget }
+    if !Authority.isValid(authority, path - authority, needsPort: false) { return .badTarget }
     state.pointee.authorityStart = UInt16(truncatingIfNeeded: authority - base)
     state.pointee.authorityLength = UInt16(truncatingIfNeeded: path - authority)
     state.pointee.pathStart = UInt16(truncatingIfNeeded: path - base)

@@ -35,7 +35,7 @@ extension ResponseHead {
     } else if reason.pointee != carriageReturn {
       return .failure(reason.pointee == lineFeed ? .bareLineFeed : .badStatusLine)
     }
-    let reasonEnd = UnsafePointer<UInt8>(csystem_scan_value_slowly(reason, end)!)
+    let reasonEnd = UnsafePointer<UInt8>(csystem_scan_value(reason, end)!)
     if reasonEnd == end { return .incomplete }
     if reasonEnd.pointee != carriageReturn {
       return .failure(reasonEnd.pointee == lineFeed ? .bareLineFeed : .badStatusLine)
@@ -43,7 +43,8 @@ extension ResponseHead {
     if reasonEnd + 1 == end { return .incomplete }
     if reasonEnd[1] != lineFeed { return .failure(.badStatusLine) }
 
-    let parsed = fields.parse(base, from: reasonEnd + 2, to: end, allowsSpaceBeforeColon: true)
+    let parsed = fields.parse(
+      base, from: reasonEnd + 2, to: end, allowsSpaceBeforeColon: true)
     guard case .complete(let length) = parsed else { return parsed }
     var found = State()
     found.length = length
