@@ -64,6 +64,19 @@ package struct DocumentWriter {
     bytes += Array(String(value).utf8)
   }
 
+  /// Rounded to thousandths; null without a value.
+  package mutating func number(_ value: Double?) {
+    guard let value, value.isFinite, value.magnitude < 1e15 else { return null() }
+    let thousandths = Int64((value * 1000).rounded())
+    if thousandths < 0 { bytes.append(UInt8(ascii: "-")) }
+    integer(thousandths.magnitude / 1000)
+    let fraction = thousandths.magnitude % 1000
+    if fraction == 0 { return }
+    bytes.append(UInt8(ascii: "."))
+    bytes += Array(String(1000 + fraction).utf8.dropFirst())
+    while bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+  }
+
   package mutating func bool(_ value: Bool) { bytes += Array((value ? "true" : "false").utf8) }
 
   package mutating func null() { bytes += Array("null".utf8) }

@@ -78,9 +78,9 @@ package final class AccessLog: @unchecked Sendable {
     monitor.lock()
     closes = true
     monitor.broadcast()
-    let deadline = SystemClock.monotonicMilliseconds + 1000
+    let deadline = SystemCall.monotonicMilliseconds() + 1000
     while !isFinished {
-      let left = deadline - SystemClock.monotonicMilliseconds
+      let left = deadline - SystemCall.monotonicMilliseconds()
       if left <= 0 { break }
       monitor.wait(milliseconds: Int(left))
     }
@@ -126,9 +126,9 @@ package final class AccessLog: @unchecked Sendable {
   private func waitForWork() -> (reopens: Bool, closes: Bool) {
     monitor.lock()
     defer { monitor.unlock() }
-    let deadline = SystemClock.monotonicMilliseconds + Int64(Self.interval)
+    let deadline = SystemCall.monotonicMilliseconds() + Int64(Self.interval)
     while queue.isEmpty && !reopens && !closes {
-      let left = deadline - SystemClock.monotonicMilliseconds
+      let left = deadline - SystemCall.monotonicMilliseconds()
       if left <= 0 { break }
       monitor.wait(milliseconds: Int(left))
     }
@@ -140,7 +140,7 @@ package final class AccessLog: @unchecked Sendable {
     let failure = output.write(batch.buffer.bytes) { [self] in
       monitor.withLock { closes }
     }
-    let now = SystemClock.seconds
+    let now = SystemCall.wallSeconds()
     if let failure {
       lostInTrouble += batch.lines
       if now >= complaintAfter {
@@ -270,7 +270,7 @@ private struct LogOutput {
       if descriptor >= 0 { return descriptor }
       if errno == EINTR { continue }
       let reason =
-        errno == ENXIO ? "nobody reads the pipe" : errorText(errno)
+        errno == ENXIO ? "nobody reads the pipe" : SystemCall.errorText(errno)
       throw AccessLogError(path: path, reason: reason)
     }
   }
@@ -300,7 +300,7 @@ private struct LogOutput {
       if result > 0 {
         written += result
       } else if result < 0 && errno != EINTR && errno != EAGAIN {
-        let failure = errorText(errno)
+        let failure = SystemCall.errorText(errno)
         endsInsideLine = written > 0 && bytes[written - 1] != UInt8(ascii: "\n")
         return failure
       }
@@ -323,10 +323,4 @@ private struct LogOutput {
     let text: StaticString = "\n"
     return UnsafeBufferPointer(start: text.utf8Start, count: 1)
   }
-}
-
-/// What the kernel says, in words for a log line.
-func errorText(_ error: Int32) -> String {
-  let text = String(cString: csystem_error_text(error))
-  return text.prefix(1).lowercased() + text.dropFirst()
 }

@@ -104,5 +104,12 @@ enum SystemCall {
     return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
   }
 
-  static func errorText(_ error: Int32) -> String { String(cString: csystem_error_text(error)) }
+  /// Seconds since 1970.
+  static func wallSeconds() -> Int64 { wallMicroseconds() / 1_000_000 }
+
+  /// In the case of a message's middle: "no such file or directory".
+  static func errorText(_ error: Int32) -> String {
+    let text = String(cString: csystem_error_text(error))
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
 }

@@ -49,20 +49,3 @@ package enum Thread {
     }
   }
 }
-
-/// The clocks that services read; decisions get the time as an argument.
-package enum SystemClock {
-  /// Milliseconds since some fixed moment; never set back.
-  package static var monotonicMilliseconds: Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-  }
-
-  /// Seconds since 1970.
-  package static var seconds: Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec)
-  }
-}

@@ -75,7 +75,7 @@ package final class Resolver: Sendable {
 
   package init(
     pool: WorkerPool, source: Source = .system,
-    clock: @escaping @Sendable () -> Int64 = { SystemClock.monotonicMilliseconds }
+    clock: @escaping @Sendable () -> Int64 = { SystemCall.monotonicMilliseconds() }
   ) {
     self.pool = pool
     self.source = source
