@@ -68,14 +68,27 @@ struct CacheReading: Equatable {
       reading.reason = member.detail
       return
     }
-    switch member.forward {
-    case "bypass", "method": reading.verdict = .pass
-    // RFC 9211 §2.2: forwarded because it was stale, and the origin confirmed it.
-    case "stale" where member.forwardStatus == 304: reading.verdict = .revalidated
-    case .some: reading.verdict = member.isCollapsed == true ? .coalesced : .miss
-    // Neither hit nor forwarded: the cache made the response itself.
-    case nil: reading.verdict = response.status >= 400 ? .error : .unknown
+    reading.verdict = verdict(of: member, response)
+  }
+
+  /// Of a cache that had no hit.
+  private static func verdict(of member: CacheStatusMember, _ response: ProbeResponse)
+    -> CacheVerdict
+  {
+    guard let forward = member.forward else {
+      // Neither hit nor forwarded: the cache made the response itself.
+      return response.status >= 400 ? .error : .unknown
     }
+    // The origin's 304 is this response's own when the viewer asked conditionally, unless the
+    // cache had something to confirm (RFC 9211 §2.2, "stale").
+    if member.forwardStatus == 304, forward == "stale" || response.status != 304 {
+      return .revalidated
+    }
+    // Forwarded because it was stale, and answered with what is stale still.
+    if forward == "stale", let ttl = member.ttl, ttl < 0 { return .stale }
+    if let reason = member.detail.flatMap(Reason.init(text:)), reason.isError { return .error }
+    if forward == "bypass" || forward == "method" { return .pass }
+    return member.isCollapsed == true ? .coalesced : .miss
   }
 
   /// `Hit from cloudfront`, `MISS, HIT`, `TCP_HIT from a23.deploy.akamaitechnologies.com (…)`.

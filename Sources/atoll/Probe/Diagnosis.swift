@@ -232,6 +232,19 @@ extension Reason {
   }
 }
 
+extension Reason {
+  /// The edge answered by itself, with an error.
+  var isError: Bool {
+    switch self {
+    case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
+      .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
+      .originBadResponse, .originClosed, .originTls, .overloaded, .draining:
+      true
+    default: false
+    }
+  }
+}
+
 extension CacheStatusMember {
   /// The values of fwd (RFC 9211 §2.2): how a request went on, not why.
   static let forwardWords = [
