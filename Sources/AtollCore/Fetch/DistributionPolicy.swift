@@ -16,7 +16,7 @@ package final class DistributionPolicy: @unchecked Sendable {
   let originPath: FixedBytes
 
   private let overrideCount: Int
-  private let patterns: UnsafeMutablePointer<PathPattern>
+  private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
 
   package init(_ distribution: Distribution, slot: Int) {
@@ -42,7 +42,7 @@ package final class DistributionPolicy: @unchecked Sendable {
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
     for index in 0..<overrideCount {
-      (patterns + index).initialize(to: PathPattern(distribution.behaviors[index].path))
+      (patterns + index).initialize(to: CompiledPattern(PathPattern(distribution.behaviors[index].path)))
     }
     for (index, behavior) in behaviors.enumerated() {
       // `behaviors` keeps it.

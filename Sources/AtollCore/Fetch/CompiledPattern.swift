@@ -1,39 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A path override's pattern in the form in which paths are held against it. Its owner frees it.
-///
-/// `*` is any run of characters, slashes included, `?` exactly one; a trailing slash means
-/// everything below; the leading slash is optional; case counts.
-struct PathPattern {
+/// A path override's pattern in the form in which paths are held against it: what most patterns are
+/// (a directory, an extension, a file) is one comparison. Its owner frees it.
+struct CompiledPattern {
   private enum Kind {
     case everything, exact, prefix, suffix, wildcard
   }
 
   private let kind: Kind
-  /// Without the `*` of a prefix or suffix.
+  /// Without the `*` of a prefix, without the `/*` of a suffix.
   private let text: FixedBytes
 
-  init(_ pattern: String) {
-    var pattern = pattern
-    if !pattern.hasPrefix("/") && !pattern.hasPrefix("*") { pattern = "/" + pattern }
-    if pattern.hasSuffix("/") { pattern += "*" }
-    let wildcards = pattern.utf8.filter { $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "?") }.count
-    if pattern == "*" || pattern == "/*" {
+  init(_ pattern: PathPattern) {
+    let bytes = pattern.text
+    let star = UInt8(ascii: "*")
+    let wildcards = bytes.utf8.filter { $0 == star || $0 == UInt8(ascii: "?") }.count
+    if bytes == "/*" {
       kind = .everything
       text = FixedBytes("")
     } else if wildcards == 0 {
       kind = .exact
-      text = FixedBytes(pattern)
-    } else if wildcards == 1 && pattern.hasSuffix("*") {
+      text = FixedBytes(bytes)
+    } else if wildcards == 1 && bytes.utf8.last == star {
       kind = .prefix
-      text = FixedBytes(String(pattern.dropLast()))
-    } else if wildcards == 1 && pattern.hasPrefix("*") {
+      text = FixedBytes(String(bytes.dropLast()))
+    } else if wildcards == 1 && bytes.hasPrefix("/*") {
       kind = .suffix
-      text = FixedBytes(String(pattern.dropFirst()))
+      text = FixedBytes(String(bytes.dropFirst(2)))
     } else {
       kind = .wildcard
-      text = FixedBytes(pattern)
+      text = FixedBytes(bytes)
     }
   }
 
