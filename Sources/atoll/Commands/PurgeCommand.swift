@@ -54,14 +54,14 @@ enum PurgeCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    let distribution = try workspace.get(parsed.arguments[0])
-    let selectors = try selectors(parsed, of: distribution)
+    let target = try target(parsed.arguments[0], in: workspace)
+    let selectors = try selectors(parsed, of: target, console)
     if selectors.isEmpty {
       throw CommandError.usage(
         "nothing to purge", hint: "name a path such as /index.html, --tag <tag> or --all")
     }
     if parsed[CommonOptions.dryRun] {
-      try DryRun(distribution: distribution, selectors: selectors, workspace: workspace)
+      try DryRun(target: target, selectors: selectors, workspace: workspace)
         .run(parsed, console)
       return
     }
@@ -69,7 +69,7 @@ enum PurgeCommand: Command {
     let now = Clock.now()
     let records = selectors.map {
       PurgeRecord(
-        distribution: distribution.name, id: distribution.id, at: now, soft: isSoft, selector: $0)
+        distribution: target.name, id: target.id, at: now, soft: isSoft, selector: $0)
     }
     let numbers = try PurgeJournal(workspace.store).append(records)
     var answers: [EdgePurge] = []
@@ -80,14 +80,29 @@ enum PurgeCommand: Command {
         .map { EdgePurge($0, numbers: numbers) }
     }
     let report = PurgeReport(
-      distribution: distribution.name, isSoft: isSoft, selectors: selectors, numbers: numbers,
+      distribution: target.name, isSoft: isSoft, selectors: selectors, numbers: numbers,
       edges: answers, hasWaited: !parsed[CommonOptions.noWait])
     if parsed[CommonOptions.json] { console.print(report.json) } else { report.print(to: console) }
     try report.demandConfirmation(within: parsed[CommonOptions.timeout] ?? 30)
   }
 
+  /// In the store, else what a running edge serves without having it saved.
+  private static func target(_ name: String, in workspace: Workspace) throws -> PurgeTarget {
+    do {
+      return PurgeTarget(try workspace.get(name))
+    } catch {
+      for edge in try workspace.registry.edges() {
+        let report = try? AdminClient(path: edge.adminSocket).metrics(distribution: name)
+        if let served = report?.distributions.first(where: { $0.name == name }) {
+          return PurgeTarget(unsaved: name, id: served.id)
+        }
+      }
+      throw error
+    }
+  }
+
   /// Each once, in the order given.
-  private static func selectors(_ parsed: ParsedArguments, of distribution: Distribution) throws
+  private static func selectors(_ parsed: ParsedArguments, of target: PurgeTarget, _ console: Console) throws
     -> [PurgeSelector]
   {
     let paths = parsed.arguments.dropFirst()
@@ -98,18 +113,26 @@ enum PurgeCommand: Command {
       return [.all]
     }
     var selectors: [PurgeSelector] = []
+    var seen: Set<String> = []
     func add(_ selector: PurgeSelector) {
-      if !selectors.contains(selector) { selectors.append(selector) }
+      if seen.insert(PurgePath.text(of: selector)).inserted { selectors.append(selector) }
+    }
+    func addPath(_ text: String) throws {
+      let selector = try PurgePath.selector(text, of: target)
+      if case .path(let path) = selector, text.contains("?"), !path.contains("?") {
+        console.note("\"\(text)\" is cached as \"\(path)\": its query is not forwarded")
+      }
+      add(selector)
     }
     for path in paths {
       if path == "-" {
         while let line = readLine() {
           let line = line.trimmed.filter { $0 != "\r" }
           if line.isEmpty || line.hasPrefix("#") { continue }
-          add(try PurgePath.selector(line, of: distribution))
+          try addPath(line)
         }
       } else {
-        add(try PurgePath.selector(path, of: distribution))
+        try addPath(path)
       }
     }
     for tag in parsed.values(tag) {
@@ -125,7 +148,7 @@ enum PurgeCommand: Command {
 
   /// What a purge would meet, asked of the running edges.
   private struct DryRun {
-    let distribution: Distribution
+    let target: PurgeTarget
     let selectors: [PurgeSelector]
     let workspace: Workspace
 
@@ -136,7 +159,7 @@ enum PurgeCommand: Command {
           path: edge.adminSocket, timeout: (parsed[CommonOptions.timeout] ?? 30) * 1000)
         do throws(AdminError) {
           var count = 0
-          for selector in selectors { count += try client.count(id: distribution.id, selector) }
+          for selector in selectors { count += try client.count(id: target.id, selector) }
           edges.append(EdgePurge(id: edge.id, isConfirmed: true, entries: count))
         } catch {
           throw CommandError.failed(
@@ -148,7 +171,7 @@ enum PurgeCommand: Command {
       if parsed[CommonOptions.json] {
         console.print(
           JSON.result([
-            "distribution": .string(distribution.name), "dryRun": true,
+            "distribution": .string(target.name), "dryRun": true,
             "selectors": .array(selectors.map(PurgeReport.json)), "entries": .integer(total),
             "edges": .array(edges.map(\.json)),
           ]))
@@ -159,7 +182,7 @@ enum PurgeCommand: Command {
         return
       }
       console.confirm(
-        "would purge \(Quantity.count(total, "entry", "entries")) of \"\(distribution.name)\"")
+        "would purge \(Quantity.count(total, "entry", "entries")) of \"\(target.name)\"")
       for edge in edges { console.note(edge.text(isSoft: false, verb: "holds")) }
       if selectors.count > 1 {
         console.note("an entry that several of the \(selectors.count) selectors match counts for each")

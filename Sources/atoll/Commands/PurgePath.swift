@@ -2,17 +2,54 @@
 import AtollCore
 import AtollEdge
 
+/// The distribution that a purge is about.
+struct PurgeTarget {
+  let name: String
+  let id: String
+  /// Nil for one that only a running edge knows.
+  let policy: DistributionPolicy?
+
+  init(_ distribution: Distribution) {
+    name = distribution.name
+    id = distribution.id
+    policy = DistributionPolicy(distribution, slot: 0)
+  }
+
+  /// Of `atoll serve <url>`, which saves nothing.
+  init(unsaved name: String, id: String) {
+    self.name = name
+    self.id = id
+    policy = nil
+  }
+
+  /// The URL under which a response is stored: without the parameters that its behavior leaves out
+  /// of the key.
+  func keyed(_ path: String) -> String {
+    guard let policy, path.utf8.contains(UInt8(ascii: "?")) else { return path }
+    let request = Array("GET \(path) HTTP/1.1\r\nHost: \(name)\r\n\r\n".utf8)
+    let head = RequestHead()
+    return request.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress, case .complete = head.parse(base, count: bytes.count)
+      else { return path }
+      let bare = Array(path.utf8.prefix { $0 != UInt8(ascii: "?") })
+      let behavior = bare.withUnsafeBufferPointer { policy.behavior(forPath: $0) }
+      let key = ByteBuffer()
+      appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+      return String(decoding: keyURL(key.bytes), as: UTF8.self)
+    }
+  }
+}
+
 /// A path as people give it to `atoll purge`, made the selector that edges apply.
 enum PurgePath {
   /// Characters of one path, as CloudFront limits them.
   static let limit = 4_000
 
-  /// - Parameter distribution: whose hosts a full URL may name.
-  static func selector(_ text: String, of distribution: Distribution) throws(CommandError)
+  static func selector(_ text: String, of target: PurgeTarget) throws(CommandError)
     -> PurgeSelector
   {
     var path = Substring(text)
-    if let url = try cutHost(path, of: distribution) { path = url }
+    if let url = try cutHost(path, of: target) { path = url }
     guard path.first == "/" else {
       throw .usage(
         "path \"\(text)\" does not begin with a slash",
@@ -39,7 +76,7 @@ enum PurgePath {
     }
     if encoded == "/*" { return .all }
     if encoded.hasSuffix("*") { return .prefix(String(encoded.dropLast())) }
-    return .path(encoded)
+    return .path(target.keyed(encoded))
   }
 
   /// As `selector` was read from.
@@ -53,7 +90,7 @@ enum PurgePath {
   }
 
   /// What follows the host of an http URL; nil when the text is none.
-  private static func cutHost(_ text: Substring, of distribution: Distribution)
+  private static func cutHost(_ text: Substring, of target: PurgeTarget)
     throws(CommandError) -> Substring?
   {
     guard let scheme = ["http://", "https://"].first(where: text.lowercased().hasPrefix) else {
@@ -66,13 +103,13 @@ enum PurgePath {
     guard let (host, _) = HostPort.split(rest[..<end]), !host.isEmpty else {
       throw .usage("\"\(text)\" is no URL", hint: "write the path alone: \(wanted)")
     }
-    let own = ["\(distribution.name).atoll.localhost", "\(distribution.id).atoll.localhost"]
+    let own = ["\(target.name).atoll.localhost", "\(target.id).atoll.localhost"]
     let isOwn = own.contains { $0.lowercased() == host.lowercased() }
     // An edge with one distribution answers for it under any address of the machine.
     guard isOwn || host.lowercased() == "localhost" || SocketAddress(host: host, port: 0) != nil
     else {
       throw .usage(
-        "\"\(text)\": the host \"\(host)\" is not known to belong to \"\(distribution.name)\"",
+        "\"\(text)\": the host \"\(host)\" is not known to belong to \"\(target.name)\"",
         hint: "write the path alone: \(wanted)")
     }
     if path.first == "?" { return "/" + path }

@@ -4,15 +4,15 @@ import Testing
 
 @testable import atoll
 
-private let shop: Distribution = {
+private func shop(_ preset: Preset = .origin) -> PurgeTarget {
   guard let origin = try? Origin(url: "http://origin.example") else { preconditionFailure() }
-  return Distribution.make(
-    name: "Shop", origin: origin, preset: .origin, id: "dabcdefghijklm", now: 0)
-}()
+  return PurgeTarget(
+    Distribution.make(name: "Shop", origin: origin, preset: preset, id: "dabcdefghijklm", now: 0))
+}
 
 private func problem(_ text: String) -> CommandError.Problem? {
   do throws(CommandError) {
-    _ = try PurgePath.selector(text, of: shop)
+    _ = try PurgePath.selector(text, of: shop())
     return nil
   } catch {
     return error.problems.first
@@ -38,7 +38,7 @@ private func problem(_ text: String) -> CommandError.Problem? {
     ("http://[::1]:81/a", .path("/a")),
   ])
   func `a path is read`(text: String, selector: PurgeSelector) throws {
-    #expect(try PurgePath.selector(text, of: shop) == selector)
+    #expect(try PurgePath.selector(text, of: shop()) == selector)
   }
 
   @Test(arguments: [
@@ -53,6 +53,14 @@ private func problem(_ text: String) -> CommandError.Problem? {
   ])
   func `what is no path is refused with a way out`(text: String, hint: String) {
     #expect(problem(text)?.hint == hint)
+  }
+
+  @Test func `a query that the key leaves out is left out`() throws {
+    #expect(try PurgePath.selector("/a?x=1", of: shop(.static)) == .path("/a"))
+    #expect(try PurgePath.selector("/a?x=1", of: shop(.wordpress)) == .path("/a?x=1"))
+    #expect(try PurgePath.selector("/a?x*", of: shop(.static)) == .prefix("/a?x"))
+    let unsaved = PurgeTarget(unsaved: "other", id: "dbcdefghijklmn")
+    #expect(try PurgePath.selector("/a?x=1", of: unsaved) == .path("/a?x=1"))
   }
 
   @Test func `a path has a limit`() {
