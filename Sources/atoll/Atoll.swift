@@ -10,7 +10,18 @@ struct Atoll {
 
   /// In the order of help and of the manual.
   static let commands: [any Command.Type] = [
-    TestCommand.self, HelpCommand.self, GenerateCommand.self,
+    CreateCommand.self,
+    UpdateCommand.self,
+    ApplyCommand.self,
+    ListCommand.self,
+    ShowCommand.self,
+    DeleteCommand.self,
+    PurgeCommand.self,
+    TestCommand.self,
+    MetricsCommand.self,
+    HelpCommand.self,
+    CompleteCommand.self,
+    GenerateCommand.self,
   ]
 
   static func main() {
@@ -76,6 +87,12 @@ struct Atoll {
     case let error as CommandError:
       for problem in error.problems { console.error(problem.message, hint: problem.hint) }
       return error.code
+    case let error as ConfigError:
+      for problem in error.problems { console.error(problem.message, hint: problem.hint) }
+      return .usage
+    case let error as StoreError:
+      console.error(error.message, hint: error.hint)
+      return .failed
     default:
       console.error("\(error)")
       return .failed

@@ -6,7 +6,9 @@ package func differences(from old: Distribution?, to new: Distribution) -> [Stri
   guard let old else { return ["create \(quoted(new.name)) for \(new.origin.url)"] + extras(new) }
   var list = DifferenceList()
   list.compare("the name", old.name, new.name) { quoted($0) }
-  if old.isEnabled != new.isEnabled { list.lines.append(new.isEnabled ? "enable it" : "disable it") }
+  if old.isEnabled != new.isEnabled {
+    list.lines.append(new.isEnabled ? "enable it" : "disable it")
+  }
   list.compare("the preset", old.preset, new.preset) { $0.rawValue }
   list.compare("the plan", old.plan, new.plan) { $0.rawValue }
   list.compareTags(old.tags, new.tags)
@@ -75,7 +77,8 @@ private struct DifferenceList {
     for behavior in new {
       guard let before = old.first(where: { $0.path == behavior.path }) else {
         let ttl = behavior.ttl.map { " with \(describe($0))" } ?? ""
-        lines.append("add the override \(quoted(behavior.path)): \(behavior.caching.rawValue)\(ttl)")
+        lines.append(
+          "add the override \(quoted(behavior.path)): \(behavior.caching.rawValue)\(ttl)")
         continue
       }
       compare("the override \(quoted(behavior.path))", before.caching, behavior.caching) {

@@ -109,7 +109,8 @@ private struct CloudFormationForm {
       let place = "\(at("Tags"))[\(index)]"
       guard let members = reader.object(node, place, keys: ["Key", "Value"]) else { continue }
       if members["Key"] == nil {
-        reader.add(place, "\"Key\" is missing", hint: "write {\"Key\": \"team\", \"Value\": \"web\"}")
+        reader.add(
+          place, "\"Key\" is missing", hint: "write {\"Key\": \"team\", \"Value\": \"web\"}")
       }
       let value = reader.string(members["Value"], "\(place).Value", example: "web")
       if let key = reader.string(members["Key"], "\(place).Key", example: "team") {

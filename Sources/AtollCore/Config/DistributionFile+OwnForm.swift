@@ -128,7 +128,8 @@ extension DistributionFile {
     guard let members = reader.object(node, path, keys: ["path", "behavior", "ttl"]) else { return }
     for key in ["path", "behavior"] where members[key] == nil {
       reader.add(
-        path, "\(quoted(key)) is missing", hint: "write {\"path\": \"/img/*\", \"behavior\": \"cache\"}")
+        path, "\(quoted(key)) is missing",
+        hint: "write {\"path\": \"/img/*\", \"behavior\": \"cache\"}")
     }
     let pattern = reader.string(members["path"], "\(path).path", example: "/img/*")
     let caching = reader.choice(members["behavior"], "\(path).behavior", Caching.self)

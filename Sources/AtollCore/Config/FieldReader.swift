@@ -116,7 +116,8 @@ struct FieldReader {
     }
     let chosen = Set(names)
     for choice in choices
-    where names.count == chosen.count && chosen == Set(choice.split(separator: ",").map(String.init))
+    where names.count == chosen.count
+      && chosen == Set(choice.split(separator: ",").map(String.init))
     {
       return choice
     }

@@ -86,8 +86,9 @@ func hostFlaw(_ host: String) -> String? {
     if label.isEmpty && index == labels.count - 1 && labels.count > 1 { continue }
     if label.isEmpty { return "has a host name with an empty part" }
     if label.count > 63 { return "has a host name with a part longer than 63 characters" }
-    if !label.allSatisfy({ isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") })
-    {
+    if !label.allSatisfy({
+      isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_")
+    }) {
       return "has a host name with a character other than letters, digits, - and ."
     }
     if label.first == UInt8(ascii: "-") || label.last == UInt8(ascii: "-") {

@@ -9,7 +9,7 @@ package func nearestName(to word: String, among candidates: some Sequence<String
     // A third of the letters may be wrong: more is another word.
     let allowed = max(1, min(typed.count, other.count) / 3)
     let distance = editDistance(typed, other)
-    if distance <= allowed && distance < best?.distance ?? .max { best = (candidate, distance) }
+    if distance <= allowed && distance < other.count && distance < best?.distance ?? .max { best = (candidate, distance) }
   }
   return best?.name
 }
@@ -24,7 +24,9 @@ private func editDistance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     row.reserveCapacity(b.count + 1)
     for j in b.indices {
       var cost = min(row[j] + 1, last[j + 1] + 1, last[j] + (a[i] == b[j] ? 0 : 1))
-      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, beforeLast[j - 1] + 1) }
+      if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
+        cost = min(cost, beforeLast[j - 1] + 1)
+      }
       row.append(cost)
     }
     beforeLast = last

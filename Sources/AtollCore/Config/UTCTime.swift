@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// RFC 3339 times in UTC, to the second, as configurations and the journal hold them.
-enum UTCTime {
-  static func format(_ seconds: Int64) -> String {
+package enum UTCTime {
+  package static func format(_ seconds: Int64) -> String {
     let day = seconds.quotient(floor: 86_400)
     let second = seconds - day * 86_400
     // Days since 0000-03-01, so that a leap day ends its year.
@@ -18,7 +18,8 @@ enum UTCTime {
       let text = String(value)
       return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
     }
-    return "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfYear - (153 * monthIndex + 2) / 5 + 1, 2))"
+    return
+      "\(digits(year, 4))-\(digits(month, 2))-\(digits(dayOfYear - (153 * monthIndex + 2) / 5 + 1, 2))"
       + "T\(digits(second / 3_600, 2)):\(digits(second / 60 % 60, 2)):\(digits(second % 60, 2))Z"
   }
 

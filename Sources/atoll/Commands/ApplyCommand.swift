@@ -55,8 +55,8 @@ enum ApplyCommand: Command {
     try report(results, revision: revision, parsed, console, in: workspace)
   }
 
-  private static func read(_ files: [String]) throws -> [SpecFile.Draft] {
-    var drafts: [SpecFile.Draft] = []
+  private static func read(_ files: [String]) throws -> [DistributionDraft] {
+    var drafts: [DistributionDraft] = []
     var problems: [CommandError.Problem] = []
     for file in files {
       do {
@@ -67,20 +67,21 @@ enum ApplyCommand: Command {
     }
     var sources: [String: String] = [:]
     for draft in drafts {
-      if let other = sources[draft.name] {
+      guard let name = draft.name else { continue }
+      if let other = sources[name] {
         problems.append(
           .init(
-            message: "\"\(draft.name)\" is described in \(other) and again in \(draft.source)",
+            message: "\"\(name)\" is described in \(other) and again in \(draft.source)",
             hint: "keep one of the descriptions"))
       }
-      sources[draft.name] = draft.source
+      sources[name] = draft.source
     }
     guard problems.isEmpty else { throw CommandError(problems, code: .usage) }
     return drafts
   }
 
   private static func plan(
-    _ drafts: [SpecFile.Draft], in workspace: Workspace
+    _ drafts: [DistributionDraft], in workspace: Workspace
   ) throws -> [ApplyResult] {
     var steps: [ApplyResult] = []
     var problems: [CommandError.Problem] = []
@@ -98,29 +99,38 @@ enum ApplyCommand: Command {
   }
 
   private static func step(
-    for draft: SpecFile.Draft, in workspace: Workspace
+    for draft: DistributionDraft, in workspace: Workspace
   ) throws -> ApplyResult {
-    let now = Clock.now()
-    let current = try workspace.find(draft.name)
-    var wanted = try draft.distribution(named: draft.name, base: current, now: now)
+    let (current, revision) = try draft.name.map { try stored($0, in: workspace) } ?? (nil, 0)
+    let wanted = try draft.make(existing: current, now: Clock.now())
     let changes = differences(from: current, to: wanted)
-    if !changes.isEmpty { wanted.modified = now }
     try Workspace.check(wanted)
     return ApplyResult(
-      distribution: changes.isEmpty ? current ?? wanted : wanted,
-      change: current == nil ? .created : changes.isEmpty ? .unchanged : .updated,
+      distribution: changes.isEmpty ? current ?? wanted : wanted, revision: revision,
+      change: revision == 0 ? .created : changes.isEmpty ? .unchanged : .updated,
       changes: changes)
+  }
+
+  /// What there is, and its revision, 0 when there is nothing. A damaged one is there to be
+  /// replaced.
+  private static func stored(
+    _ name: String, in workspace: Workspace
+  ) throws -> (Distribution?, revision: UInt64) {
+    do {
+      let current = try workspace.find(name)
+      return (current, current?.revision ?? 0)
+    } catch is ConfigError {
+      return (nil, try workspace.catalog.store.read(Catalog.prefix + name)?.revision ?? 0)
+    }
   }
 
   /// Begins anew when another command has written meanwhile.
   private static func write(
-    _ planned: ApplyResult, _ draft: SpecFile.Draft, in workspace: Workspace
+    _ planned: ApplyResult, _ draft: DistributionDraft, in workspace: Workspace
   ) throws -> ApplyResult {
     var step = planned
     while !step.changes.isEmpty {
-      if let stored = try workspace.put(
-        step.distribution, ifRevision: step.distribution.revision)
-      {
+      if let stored = try workspace.put(step.distribution, ifRevision: step.revision) {
         step.distribution = stored
         break
       }
@@ -134,19 +144,19 @@ enum ApplyCommand: Command {
     in workspace: Workspace
   ) throws {
     let isDry = parsed[CommonOptions.dryRun]
-    let wait = EdgeConfirmation(parsed, console)
-    var answers: [EdgeConfirmation.Answer] = []
+    let wait = EdgeWait(parsed, console)
+    var answers: [EdgeConfirmation] = []
     if parsed[CommonOptions.json] {
-      answers = try wait.wait(for: revision, in: workspace)
+      answers = try wait.confirmations(of: revision, in: workspace)
       console.print(
         .result([
           "dryRun": .bool(isDry),
           "results": .array(results.map(\.json)),
-          "edges": EdgeConfirmation.json(answers),
+          "edges": EdgeWait.json(answers),
         ]))
     } else {
       for result in results { show(result, isDry: isDry, console) }
-      answers = try wait.wait(for: revision, in: workspace)
+      answers = try wait.confirmations(of: revision, in: workspace)
     }
     try wait.demand(answers)
     if parsed[exitCode], results.contains(where: { !$0.changes.isEmpty }) {
@@ -161,14 +171,18 @@ enum ApplyCommand: Command {
       case .updated: isDry ? "would be changed" : "changed"
       case .unchanged, .deleted: "unchanged"
       }
-    console.confirm("\(console.styled(result.distribution.name, .bold)): \(word)")
-    for line in result.changes { console.confirm("  \(line)") }
+    // The differences of a dry run are what was asked for, those of a real one a confirmation.
+    let print = { (line: String) in isDry ? console.print(line) : console.confirm(line) }
+    print("\(console.styled(result.distribution.name, .bold)): \(word)")
+    for line in result.changes { print("  \(line)") }
   }
 }
 
 /// What apply did, or would do, to one distribution.
 struct ApplyResult {
   var distribution: Distribution
+  /// Of what it replaces.
+  var revision: UInt64
   var change: Change
   var changes: [String]
 

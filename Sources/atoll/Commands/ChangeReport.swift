@@ -31,8 +31,8 @@ struct ChangeReport {
     distribution: Distribution? = nil, in workspace: Workspace
   ) throws {
     if !parsed[CommonOptions.json] { confirm(change, name, changes, distribution) }
-    let wait = EdgeConfirmation(parsed, console)
-    let answers = try wait.wait(for: revision, in: workspace)
+    let wait = EdgeWait(parsed, console)
+    let answers = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
       var members: [JSON.Member] = [
         .init(key: "schemaVersion", value: 1), .init(key: "name", value: .string(name)),
@@ -43,7 +43,7 @@ struct ChangeReport {
         members.append(
           .init(key: "distribution", value: .encoded(DistributionFile.encode(distribution))))
       }
-      members.append(.init(key: "edges", value: EdgeConfirmation.json(answers)))
+      members.append(.init(key: "edges", value: EdgeWait.json(answers)))
       console.print(JSON.object(members))
     } else if change == .created, answers.isEmpty, !parsed[CommonOptions.noWait] {
       console.note("no edge is running; atoll serve starts one")
@@ -58,9 +58,9 @@ struct ChangeReport {
     case .created:
       console.confirm("created \"\(name)\"")
       if let distribution {
-        for domain in DistributionView.domains(distribution) {
-          console.confirm("  http://\(domain)  from  \(distribution.origin.url)")
-        }
+        let domains = DistributionView.domains(distribution).joined(separator: ", ")
+        console.confirm("  origin   \(distribution.origin.url)")
+        console.confirm("  domains  \(domains)")
       }
     case .updated:
       console.confirm("updated \"\(name)\"")

@@ -69,11 +69,9 @@ enum CreateCommand: Command {
     let now = Clock.now()
     let origin = try DistributionEdit(parsed: parsed).origin(current: nil)
     if let file = parsed[DistributionOptions.file] {
-      let drafts = try SpecFile.read(file)
-      var distribution = try SpecFile.only(drafts, in: file).distribution(
-        named: name, base: nil, now: now)
-      if let origin { distribution.origin = origin }
-      return distribution
+      var draft = try SpecFile.readOne(file)
+      if let origin { draft.origin = origin }
+      return try draft.make(name: name, now: now)
     }
     guard let origin else {
       throw CommandError.usage(

@@ -30,7 +30,7 @@ enum DeleteCommand: Command {
     let name = parsed.arguments[0]
     let workspace = try Workspace.open(parsed)
     let report = ChangeReport(parsed, console)
-    guard try workspace.contains(name) else {
+    guard try workspace.catalog.names().contains(name) else {
       guard parsed[ifExists] else { throw try workspace.missing(name) }
       try report.finish(.unchanged, named: name, revision: nil, in: workspace)
       return
@@ -44,7 +44,7 @@ enum DeleteCommand: Command {
       }
     }
     // Gone meanwhile is as good as deleted.
-    let revision = try workspace.delete(name)
+    let revision = try workspace.catalog.delete(name, ifRevision: nil)
     try report.finish(.deleted, named: name, revision: revision, in: workspace)
   }
 }

@@ -93,9 +93,12 @@ enum DistributionOptions {
 
   // MARK: Forwarding
 
-  static let forwardHeaders = selection("headers", "request headers")
-  static let forwardCookies = selection("cookies", "cookies; names may hold * and ?")
-  static let forwardQueryStrings = selection("query-strings", "query parameters")
+  static let forwardHeaders = selection(
+    "headers", "request headers that reach the origin and tell entries apart")
+  static let forwardCookies = selection(
+    "cookies", "cookies that do so; * and ? in a name stand for characters")
+  static let forwardQueryStrings = selection(
+    "query-strings", "query parameters that do so")
 
   // MARK: Distribution
 
@@ -148,7 +151,7 @@ enum DistributionOptions {
   private static func selection(_ what: String, _ summary: String) -> Option<NameSelection> {
     Option(
       "forward-\(what)", value: "none|all|names", group: forwardingGroup,
-      "\(summary) that reach the origin and tell entries apart"
+      summary
     ) { (text) throws(ValueError) in
       switch text {
       case "none": return .none

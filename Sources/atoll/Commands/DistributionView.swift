@@ -5,7 +5,7 @@ import AtollCore
 enum DistributionView {
   /// Names that viewers reach it by without a domain of their own.
   static func domains(_ distribution: Distribution) -> [String] {
-    [distribution.id, distribution.name].map { "\($0).atoll.localhost" }
+    [distribution.name, distribution.id].map { "\($0).atoll.localhost" }
   }
 
   static func details(of distribution: Distribution) -> Details {
@@ -38,8 +38,8 @@ enum DistributionView {
     details.add("Query strings", selection(settings.forwardedQueryStrings))
     details.add("Plan", plan(distribution.plan))
     details.add("Tags", lines: distribution.tags.map { "\($0.key)=\($0.value)" })
-    details.add("Created", RFC3339.format(seconds: distribution.created))
-    details.add("Modified", RFC3339.format(seconds: distribution.modified))
+    details.add("Created", UTCTime.format(distribution.created))
+    details.add("Modified", UTCTime.format(distribution.modified))
     details.add("Revision", "\(distribution.revision)")
     return details
   }

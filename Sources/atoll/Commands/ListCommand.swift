@@ -13,7 +13,12 @@ enum ListCommand: Command {
     seeAlso: ["show", "create", "metrics"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
-    let contents = try Workspace.open(parsed).all()
+    let catalog = try Workspace.open(parsed).catalog
+    if parsed[CommonOptions.quiet], !parsed[CommonOptions.json] {
+      for name in try catalog.names() { console.print(name) }
+      return
+    }
+    let contents = try catalog.all()
     for (_, error) in contents.invalid {
       for problem in error.problems { console.warn(problem.message, hint: problem.hint) }
     }
@@ -26,11 +31,7 @@ enum ListCommand: Command {
         ]))
       return
     }
-    if parsed[CommonOptions.quiet] {
-      for name in contents.names { console.print(name) }
-      return
-    }
-    if contents.names.isEmpty {
+    if contents.distributions.isEmpty, contents.invalid.isEmpty {
       console.note("there is no distribution yet; atoll create makes one")
       return
     }

@@ -71,7 +71,7 @@ enum PurgeCommand: Command {
       PurgeRecord(
         distribution: target.name, id: target.id, at: now, soft: isSoft, selector: $0)
     }
-    let numbers = try PurgeJournal(workspace.store).append(records)
+    let numbers = try PurgeJournal(workspace.catalog.store).append(records)
     var answers: [EdgePurge] = []
     if !parsed[CommonOptions.noWait], let last = numbers.last {
       let timeout = parsed[CommonOptions.timeout] ?? 30

@@ -24,7 +24,7 @@ enum ShowCommand: Command {
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
     let distribution = try workspace.get(parsed.arguments[0])
-    let edges = try workspace.edges()
+    let edges = try workspace.registry.edges()
     if parsed[CommonOptions.json] {
       console.write(DistributionFile.encode(distribution))
     } else {

@@ -40,20 +40,18 @@ enum UpdateCommand: Command {
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]
     let workspace = try Workspace.open(parsed)
-    let drafts = try parsed[DistributionOptions.file].map { file in
-      try SpecFile.only(SpecFile.read(file), in: file)
-    }
+    let draft = try parsed[DistributionOptions.file].map(SpecFile.readOne)
     // Another command may write between our reading and our writing: then the options, which are
     // differences, are applied to what it wrote.
     while true {
       let current = try workspace.get(name)
       let now = Clock.now()
-      var changed = try drafts?.distribution(named: name, base: current, now: now) ?? current
+      var changed = try draft.map { try merge($0, over: current, now: now) } ?? current
       let edit = DistributionEdit(parsed: parsed)
       if let origin = try edit.origin(current: changed.origin) { changed.origin = origin }
       try edit.apply(to: &changed)
       let changes = differences(from: current, to: changed)
-      if changes.isEmpty {
+      guard !changes.isEmpty else {
         try ChangeReport(parsed, console).finish(.unchanged, current, changes: [], in: workspace)
         return
       }
@@ -64,5 +62,23 @@ enum UpdateCommand: Command {
         return
       }
     }
+  }
+  /// What the file says, over what is there.
+  private static func merge(
+    _ draft: DistributionDraft, over current: Distribution, now: Int64
+  ) throws -> Distribution {
+    var draft = draft
+    draft.base = current
+    let merged = try draft.make(name: current.name, existing: current, now: now)
+    // An edit of what another command has changed meanwhile would undo that change.
+    if draft.id == current.id, let revision = draft.revision, revision != current.revision,
+      !differences(from: current, to: merged).isEmpty
+    {
+      throw CommandError.failed(
+        "\(draft.source) is based on revision \(revision), but \"\(current.name)\" is at revision "
+          + "\(current.revision)",
+        hint: "begin again with atoll show \(current.name) --json, or remove \"revision\" from it")
+    }
+    return merged
   }
 }

@@ -72,7 +72,7 @@ final class Console: Sendable {
 
   /// About the result: progress, what an edge answered.
   func note(_ line: String) {
-    if !isQuiet { send("atoll: \(line)\n", to: .error) }
+    if !isQuiet { send("atoll: \(Console.printable(line))\n", to: .error) }
   }
 
   func warn(_ message: String, hint: String? = nil) {
@@ -95,9 +95,30 @@ final class Console: Sendable {
   }
 
   private func report(_ word: String, _ style: Style, _ message: String, hint: String?) {
-    var text = "atoll: \(styled("\(word):", style, on: .error)) \(message)\n"
-    if let hint { text += "atoll: \(styled("hint:", .cyan, on: .error)) \(hint)\n" }
+    var text = "atoll: \(styled("\(word):", style, on: .error)) \(Console.printable(message))\n"
+    if let hint {
+      text += "atoll: \(styled("hint:", .cyan, on: .error)) \(Console.printable(hint))\n"
+    }
     send(text, to: .error)
+  }
+
+  /// Messages quote what others wrote: control characters in it must not drive the terminal, nor
+  /// a line break make a second message.
+  static func printable(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    var result = ""
+    for scalar in text.unicodeScalars {
+      if isControl(scalar) {
+        result += "\\u{\(String(scalar.value, radix: 16))}"
+      } else {
+        result.unicodeScalars.append(scalar)
+      }
+    }
+    return result
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
   }
 
   private func send(_ text: String, to stream: Stream) {

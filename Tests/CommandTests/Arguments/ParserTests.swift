@@ -246,14 +246,6 @@ struct Wrong: Sendable {
     #expect(Suggestion.closest(to: word, in: ["shop", "staging", "b"]) == expected)
   }
 
-  @Test(arguments: [
-    ("", "", 0), ("ab", "ba", 1), ("abc", "abc", 0), ("kitten", "sitting", 3), ("a", "", 1),
-    ("purge", "pugre", 1),
-  ])
-  func `a swap of neighbors counts once`(a: String, b: String, distance: Int) {
-    #expect(Suggestion.distance(Array(a.utf8), Array(b.utf8)) == distance)
-  }
-
   @Test func `alternatives read as a sentence`() {
     #expect(Suggestion.alternatives(["a", "b", "c"]) == "a, b or c")
     #expect(Suggestion.alternatives(["a"]) == "a")

@@ -82,6 +82,12 @@ import Testing
     #expect(result.stderr == "atoll: error: \(message)\natoll: hint: \(hint)\n")
   }
 
+  @Test func `control characters of a message are spelled out`() {
+    #expect(
+      runAtoll(["a\u{1B}[2Jb\nc"]).stderr.hasPrefix(
+        "atoll: error: unknown command \"a\\u{1b}[2Jb\\u{a}c\"\n"))
+  }
+
   @Test func `color is chosen by option and environment`() {
     let colored = "\u{1B}[31merror:\u{1B}[0m"
     #expect(runAtoll(["--color=always", "help", "nothing"]).stderr.contains(colored))

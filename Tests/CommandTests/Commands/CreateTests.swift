@@ -15,6 +15,7 @@ struct Home: Sendable {
     run(arguments, stdin: stdin, env: env)
   }
 
+  @discardableResult
   func run(
     _ arguments: [String], stdin: String = "", env: [String: String] = [:]
   ) -> Finished {
@@ -49,8 +50,8 @@ func member(_ key: String, of document: String) -> String? {
     #expect(
       result.stdout == """
         created "shop"
-          http://\(id).atoll.localhost  from  http://localhost:3000
-          http://shop.atoll.localhost  from  http://localhost:3000
+          origin   http://localhost:3000
+          domains  shop.atoll.localhost, \(id).atoll.localhost
 
         """)
     #expect(result.stderr == "atoll: no edge is running; atoll serve starts one\n")
@@ -167,7 +168,9 @@ func member(_ key: String, of document: String) -> String? {
     (["shop", "--origin", "x", "--origin-protocol", "https-only"], "needs TLS"),
     (["shop", "--origin", "http://x", "--origin-protocol", "https-only"], "contradicts"),
     (["shop", "--origin", "http://x", "--default-ttl", "never"], "is not a duration"),
-    (["shop", "--origin", "http://x", "--max-ttl", "1h", "--default-ttl", "2h"], "is greater than"),
+    (
+      ["shop", "--origin", "http://x", "--max-ttl", "1h", "--default-ttl", "2h"], "is greater than"
+    ),
     (
       ["shop", "--origin", "http://x", "--cache-path", "/a/*", "--dont-cache-path", "/a/b"],
       "is never reached"

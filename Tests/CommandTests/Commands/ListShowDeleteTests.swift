@@ -83,8 +83,8 @@ import Testing
     #expect(lines[0] == "Name              shop")
     #expect(lines[1] == "Id                \(id)")
     #expect(lines[2] == "State             enabled")
-    #expect(lines[3] == "Domains           \(id).atoll.localhost")
-    #expect(lines[4] == "                  shop.atoll.localhost")
+    #expect(lines[3] == "Domains           shop.atoll.localhost")
+    #expect(lines[4] == "                  \(id).atoll.localhost")
     #expect(lines.last == "Edges             none is running")
   }
 
