@@ -100,7 +100,8 @@ package struct DocumentWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout DocumentWriter) -> Void) {
+  private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout DocumentWriter) -> Void)
+  {
     bytes.append(open)
     depth += 1
     isFirst = true
