@@ -84,7 +84,7 @@ import Testing
 
   @Test func `what is written is read back`() throws {
     let strings = ["", "a\"b\\c", "\u{0}\u{1f}\u{7f}\n\r\t", "é🏝", "</script>"]
-    let bytes = JSONWriter.document { writer in
+    let bytes = DocumentWriter.document { writer in
       writer.member("list", strings)
       writer.member("empty") { $0.object { _ in } }
       writer.member("none", [String]())
