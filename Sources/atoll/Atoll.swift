@@ -16,6 +16,7 @@ struct Atoll {
     ListCommand.self,
     ShowCommand.self,
     DeleteCommand.self,
+    ServeCommand.self,
     PurgeCommand.self,
     TestCommand.self,
     MetricsCommand.self,

@@ -42,9 +42,16 @@ enum MetricsCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    let name = parsed.argument(0)
-    // A name that nobody knows is wrong whether or not an edge runs.
-    let reports = try ask(workspace, about: name)
+    var reports = try ask(workspace)
+    if let name = parsed.argument(0) {
+      for index in reports.indices { reports[index].narrow(to: name) }
+      if reports.allSatisfy(\.distributions.isEmpty) {
+        // Its own error when the store has no such distribution either.
+        _ = try workspace.get(name)
+        throw CommandError.failed(
+          "no edge serves \"\(name)\" yet", hint: "see atoll show \(name) for what keeps it")
+      }
+    }
     if parsed[prometheus] {
       console.write(PrometheusText.write(reports))
       return
@@ -52,15 +59,18 @@ enum MetricsCommand: Command {
     let report = MetricsReport.merged(reports)
     if parsed[json] {
       console.write(report.json())
-    } else if name != nil {
-      guard let distribution = report.distributions.first else { return }
-      MetricsView(report: report, console: console).printOne(distribution)
     } else {
-      MetricsView(report: report, console: console).printAll()
+      let view = MetricsView(report: report, console: console)
+      if parsed.argument(0) == nil {
+        view.printAll()
+      } else {
+        report.distributions.forEach(view.printOne)
+      }
     }
   }
 
-  private static func ask(_ workspace: Workspace, about name: String?) throws -> [MetricsReport] {
+  /// One report for each running edge.
+  private static func ask(_ workspace: Workspace) throws -> [MetricsReport] {
     let edges = try workspace.registry.edges()
     guard !edges.isEmpty else {
       throw CommandError.failed(
@@ -69,19 +79,22 @@ enum MetricsCommand: Command {
     var reports: [MetricsReport] = []
     for edge in edges {
       do throws(AdminError) {
-        reports.append(try AdminClient(path: edge.adminSocket).metrics(distribution: name))
+        reports.append(try AdminClient(path: edge.adminSocket).metrics())
       } catch {
         throw CommandError.failed(
           "edge \"\(edge.id)\" did not answer: \(error.reason)",
           hint: "is it of the same version, and yours to ask?")
       }
     }
-    if let name, reports.allSatisfy(\.distributions.isEmpty) {
-      // Its own error when the store has no such distribution either.
-      _ = try workspace.get(name)
-      throw CommandError.failed(
-        "no edge serves \"\(name)\" yet", hint: "see atoll show \(name) for what keeps it")
-    }
     return reports
+  }
+}
+
+extension MetricsReport {
+  /// Leaves nothing but what is about the distributions of that name.
+  fileprivate mutating func narrow(to name: String) {
+    distributions.removeAll { $0.name != name }
+    total = distributions.first?.history ?? TrafficHistory()
+    unclaimed = TrafficHistory()
   }
 }

@@ -56,7 +56,9 @@ struct MetricsView {
       .sorted { counts.count($0) > counts.count($1) }
     guard !reasons.isEmpty else { return }
     var table2 = Table([.left("reason"), .right("requests")])
-    for reason in reasons { table2.add([reason.text.description, Self.number(counts.count(reason))]) }
+    for reason in reasons {
+      table2.add([reason.text.description, Self.number(counts.count(reason))])
+    }
     console.print()
     console.write(table2.text(console))
   }
@@ -69,7 +71,8 @@ struct MetricsView {
     for edge in report.edges {
       let gauges = edge.gauges
       table.add([
-        edge.id, RFC3339.format(seconds: edge.started), Self.number(UInt64(clamping: gauges.connections)),
+        edge.id, RFC3339.format(seconds: edge.started),
+        Self.number(UInt64(clamping: gauges.connections)),
         Self.number(UInt64(clamping: gauges.cacheEntries)), Quantity.size(gauges.cacheBytes),
         Quantity.size(gauges.memoryUsed), Quantity.size(gauges.memoryLimit),
       ])

@@ -47,7 +47,8 @@ enum PurgeCommand: Command {
       Example("atoll purge shop /index.html '/img/*'", "purge a page and a directory"),
       Example("atoll purge shop --all", "purge everything"),
       Example("atoll purge shop --tag product-17 --soft", "have tagged responses revalidated"),
-      Example("git diff --name-only HEAD~1 | sed 's|^|/|' | atoll purge shop -", "purge what changed"),
+      Example(
+        "git diff --name-only HEAD~1 | sed 's|^|/|' | atoll purge shop -", "purge what changed"),
     ],
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
     seeAlso: ["test", "serve", "show"])
@@ -102,7 +103,9 @@ enum PurgeCommand: Command {
   }
 
   /// Each once, in the order given.
-  private static func selectors(_ parsed: ParsedArguments, of target: PurgeTarget, _ console: Console) throws
+  private static func selectors(
+    _ parsed: ParsedArguments, of target: PurgeTarget, _ console: Console
+  ) throws
     -> [PurgeSelector]
   {
     let paths = parsed.arguments.dropFirst()
@@ -161,6 +164,9 @@ enum PurgeCommand: Command {
           var count = 0
           for selector in selectors { count += try client.count(id: target.id, selector) }
           edges.append(EdgePurge(id: edge.id, isConfirmed: true, entries: count))
+        } catch  where error.reason.hasPrefix("no distribution") {
+          // It has not taken the distribution over yet.
+          edges.append(EdgePurge(id: edge.id, isConfirmed: true, entries: 0))
         } catch {
           throw CommandError.failed(
             "edge \"\(edge.id)\" did not say what it holds: \(error.reason)",
@@ -185,7 +191,8 @@ enum PurgeCommand: Command {
         "would purge \(Quantity.count(total, "entry", "entries")) of \"\(target.name)\"")
       for edge in edges { console.note(edge.text(isSoft: false, verb: "holds")) }
       if selectors.count > 1 {
-        console.note("an entry that several of the \(selectors.count) selectors match counts for each")
+        console.note(
+          "an entry that several of the \(selectors.count) selectors match counts for each")
       }
     }
   }

@@ -80,7 +80,8 @@ struct PurgeReport {
       let entries = Quantity.count(count, "entry", "entries")
       console.confirm(
         isSoft
-          ? "marked \(entries) of \"\(distribution)\" stale" : "purged \(entries) of \"\(distribution)\"")
+          ? "marked \(entries) of \"\(distribution)\" stale"
+          : "purged \(entries) of \"\(distribution)\"")
     case nil: console.confirm("purged \"\(distribution)\", more entries than the edges counted")
     }
     for edge in confirmed { console.note(edge.text(isSoft: isSoft)) }
@@ -93,7 +94,8 @@ struct PurgeReport {
     throw CommandError(
       silent.map {
         .init(
-          message: "edge \"\($0.id)\" has not confirmed the purge within \(Quantity.duration(timeout))",
+          message:
+            "edge \"\($0.id)\" has not confirmed the purge within \(Quantity.duration(timeout))",
           hint: "the purge is recorded: the edge applies it as soon as it can")
       }, code: .unconfirmed)
   }

@@ -195,7 +195,8 @@ struct Cause: Equatable {
     case .badRequest: self.init("the edge takes the request for malformed")
     case .requestTimeout: self.init("the request took too long to arrive")
     case .methodNotAllowed:
-      self.init("the distribution does not allow \(request.method)",
+      self.init(
+        "the distribution does not allow \(request.method)",
         "allow it with atoll update <name> --allowed-methods all")
     case .unknownHost:
       self.init(

@@ -44,25 +44,26 @@ func made(_ fields: [String], status: Int = 200) -> ProbeResponse {
     #expect(reading.source == "Cache-Status")
   }
 
-  @Test(arguments: [
-    (Verdict(.hit), 60, 0, 200, CacheVerdict.hit),
-    (Verdict(.stale, .staleWhileRevalidate), -5, 0, 200, .stale),
-    (Verdict(.stale, .originError), -5, 500, 200, .stale),
-    (Verdict(.stale, .originUnreachable), -5, 0, 200, .stale),
-    (Verdict(.revalidated, .expired), 60, 304, 200, .revalidated),
-    (Verdict(.revalidated, .expired), 60, 304, 304, .revalidated),
-    (Verdict(.revalidated, .requestNoCache), 60, 304, 200, .revalidated),
-    (Verdict(.miss, .notStored), 60, 200, 200, .miss),
-    (Verdict(.miss, .expired), 60, 200, 200, .miss),
-    (Verdict(.miss, .varyMismatch), 60, 200, 200, .miss),
-    (Verdict(.miss, .responseNoStore), nil, 200, 200, .miss),
-    (Verdict(.coalesced), 60, 0, 200, .coalesced),
-    (Verdict(.pass, .behaviorDontCache), nil, 200, 200, .pass),
-    (Verdict(.pass, .method), nil, 200, 200, .pass),
-    (Verdict(.error, .unknownHost), nil, 0, 421, .error),
-    (Verdict(.error, .originTimeout), nil, 0, 504, .error),
-    (Verdict(.error, .onlyIfCached), nil, 0, 504, .error),
-  ] as [(Verdict, Int64?, UInt16, Int, CacheVerdict)])
+  @Test(
+    arguments: [
+      (Verdict(.hit), 60, 0, 200, CacheVerdict.hit),
+      (Verdict(.stale, .staleWhileRevalidate), -5, 0, 200, .stale),
+      (Verdict(.stale, .originError), -5, 500, 200, .stale),
+      (Verdict(.stale, .originUnreachable), -5, 0, 200, .stale),
+      (Verdict(.revalidated, .expired), 60, 304, 200, .revalidated),
+      (Verdict(.revalidated, .expired), 60, 304, 304, .revalidated),
+      (Verdict(.revalidated, .requestNoCache), 60, 304, 200, .revalidated),
+      (Verdict(.miss, .notStored), 60, 200, 200, .miss),
+      (Verdict(.miss, .expired), 60, 200, 200, .miss),
+      (Verdict(.miss, .varyMismatch), 60, 200, 200, .miss),
+      (Verdict(.miss, .responseNoStore), nil, 200, 200, .miss),
+      (Verdict(.coalesced), 60, 0, 200, .coalesced),
+      (Verdict(.pass, .behaviorDontCache), nil, 200, 200, .pass),
+      (Verdict(.pass, .method), nil, 200, 200, .pass),
+      (Verdict(.error, .unknownHost), nil, 0, 421, .error),
+      (Verdict(.error, .originTimeout), nil, 0, 504, .error),
+      (Verdict(.error, .onlyIfCached), nil, 0, 504, .error),
+    ] as [(Verdict, Int64?, UInt16, Int, CacheVerdict)])
   func `what the edge writes is read back`(
     written: Verdict, ttl: Int64?, originStatus: UInt16, status: Int, verdict: CacheVerdict
   ) {
