@@ -12,7 +12,7 @@ _atoll_values() {
 }
 
 _atoll() {
-  local commands='create update apply list show delete help'
+  local commands='create update apply list show delete purge test metrics help'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=()
@@ -142,6 +142,45 @@ _atoll() {
       esac
       arguments+='1=distribution;'
       ;;
+    purge)
+      options='--tag --all --soft --dry-run --json --no-wait --timeout --home --color --quiet --help'
+      valued='--tag --timeout --home --color'
+      case $previous in
+        --tag) values='none' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    test)
+      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --expect --expect-status --expect-header --expect-ttl --home --color'
+      case $previous in
+        --count) values='none' ;;
+        --method) values='none' ;;
+        --header) values='none' ;;
+        --resolve) values='none' ;;
+        --connect-to) values='none' ;;
+        --connect-timeout) values='none' ;;
+        --max-time) values='none' ;;
+        --expect) values='words:hit stale revalidated miss coalesced pass error' ;;
+        --expect-status) values='none' ;;
+        --expect-header) values='none' ;;
+        --expect-ttl) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    metrics)
+      options='--json --prometheus --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
     help)
       options='--home --color --quiet --help'
       valued='--home --color'
@@ -149,7 +188,7 @@ _atoll() {
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
-      arguments+='1=words:create update apply list show delete help;'
+      arguments+='1=words:create update apply list show delete purge test metrics help;'
       ;;
     *)
       options='--home --color --quiet --help --version'
