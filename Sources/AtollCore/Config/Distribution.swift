@@ -14,16 +14,46 @@ package struct Distribution: Equatable, Sendable {
   package var isEnabled: Bool
   package var plan: Plan
   package var tags: [Tag]
+  /// CloudFormation's IpAddressType, kept for those who read the configuration: what an edge listens
+  /// on is its own option.
+  package var ipAddressType: IPAddressType?
   package var origin: Origin
   package var defaultBehavior: Caching
   /// In the order of matching.
   package var behaviors: [PathBehavior]
   package var settings: CacheSettings
+
+  package init(
+    name: String, id: String, revision: UInt64 = 0, created: Int64, modified: Int64,
+    preset: Preset, isEnabled: Bool = true, plan: Plan = .unlimited, tags: [Tag] = [],
+    ipAddressType: IPAddressType? = nil, origin: Origin, defaultBehavior: Caching,
+    behaviors: [PathBehavior] = [], settings: CacheSettings
+  ) {
+    self.name = name
+    self.id = id
+    self.revision = revision
+    self.created = created
+    self.modified = modified
+    self.preset = preset
+    self.isEnabled = isEnabled
+    self.plan = plan
+    self.tags = tags
+    self.ipAddressType = ipAddressType
+    self.origin = origin
+    self.defaultBehavior = defaultBehavior
+    self.behaviors = behaviors
+    self.settings = settings
+  }
 }
 
 package struct Tag: Equatable, Sendable {
   package var key: String
   package var value: String
+
+  package init(key: String, value: String = "") {
+    self.key = key
+    self.value = value
+  }
 }
 
 package enum Preset: String, Sendable, CaseIterable {
@@ -39,7 +69,7 @@ package enum Plan: String, Sendable, CaseIterable {
   case unlimited, small, medium, large
 }
 
-package enum Caching: String, Sendable {
+package enum Caching: String, Sendable, CaseIterable {
   case cache
   case dontCache = "dont-cache"
 }
@@ -59,6 +89,32 @@ package struct Origin: Equatable, Sendable {
   package var responseTimeout: Int
   /// Seconds an idle connection is kept, 1 to 120.
   package var keepAliveTimeout: Int
+  /// CloudFormation's Origin.Name where the address stands in Source: a label for people.
+  package var label: String?
+  /// CloudFormation's RegionName: a label for people.
+  package var region: String?
+
+  package init(
+    scheme: Scheme, host: String, port: UInt16, path: String = "", connectTimeout: Int = 10,
+    connectAttempts: Int = 3, responseTimeout: Int = 30, keepAliveTimeout: Int = 5,
+    label: String? = nil, region: String? = nil
+  ) {
+    self.scheme = scheme
+    self.host = host
+    self.port = port
+    self.path = path
+    self.connectTimeout = connectTimeout
+    self.connectAttempts = connectAttempts
+    self.responseTimeout = responseTimeout
+    self.keepAliveTimeout = keepAliveTimeout
+    self.label = label
+    self.region = region
+  }
+}
+
+/// Lightsail's choice of address families.
+package enum IPAddressType: String, Sendable, CaseIterable {
+  case ipv4, ipv6, dualstack
 }
 
 package enum Scheme: String, Sendable {
@@ -72,6 +128,12 @@ package struct PathBehavior: Equatable, Sendable {
   package var caching: Caching
   /// Instead of the distribution's.
   package var ttl: TTL?
+
+  package init(path: String, caching: Caching, ttl: TTL? = nil) {
+    self.path = path
+    self.caching = caching
+    self.ttl = ttl
+  }
 }
 
 /// Seconds. A missing default means: by the origin's headers and RFC 9111's heuristics alone.
@@ -79,6 +141,12 @@ package struct TTL: Equatable, Sendable {
   package var minimum: Int
   package var `default`: Int?
   package var maximum: Int
+
+  package init(minimum: Int = 0, default: Int? = nil, maximum: Int = Self.year) {
+    self.minimum = minimum
+    self.default = `default`
+    self.maximum = maximum
+  }
 }
 
 package struct CacheSettings: Equatable, Sendable {
@@ -93,6 +161,22 @@ package struct CacheSettings: Equatable, Sendable {
   package var forwardedHeaders: NameSelection
   package var forwardedCookies: NameSelection
   package var forwardedQueryStrings: NameSelection
+
+  package init(
+    ttl: TTL, overridesOrigin: Bool = false, staleIfError: Int = TTL.day,
+    allowedMethods: MethodSet = .all, cachesOptions: Bool = false,
+    forwardedHeaders: NameSelection = .none, forwardedCookies: NameSelection = .none,
+    forwardedQueryStrings: NameSelection = .none
+  ) {
+    self.ttl = ttl
+    self.overridesOrigin = overridesOrigin
+    self.staleIfError = staleIfError
+    self.allowedMethods = allowedMethods
+    self.cachesOptions = cachesOptions
+    self.forwardedHeaders = forwardedHeaders
+    self.forwardedCookies = forwardedCookies
+    self.forwardedQueryStrings = forwardedQueryStrings
+  }
 }
 
 /// Lightsail's three choices of methods.

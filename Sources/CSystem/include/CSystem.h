@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -48,6 +49,7 @@ static inline uint64_t csystem_event_token(const struct epoll_event *event) {
   return event->data.u64;
 }
 
+#include "resolve.h"
 #include "scan.h"
 
 #endif

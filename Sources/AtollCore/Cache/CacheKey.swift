@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Appends the full cache key of a request, laid out as `KeyLayout` says.
+///
+/// RFC 9111 §2 wants method and target URI in it. Where the viewer's host makes no difference to
+/// the origin, the distribution's slot stands for it, so that all names of a site share entries.
+package func appendCacheKey(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, distribution: DistributionPolicy,
+  behavior: BehaviorPolicy, to key: ByteBuffer
+) {
+  let start = key.count
+  let prefix = UnsafeMutableRawPointer(key.reserveTail(KeyLayout.urlOffset))
+  var word = behavior.keyPrefix
+  if head.method == .options { word |= 1 &<< UInt64(KeyLayout.methodOffset &* 8) }
+  prefix.storeBytes(of: word.littleEndian, as: UInt64.self)
+  key.advance(by: KeyLayout.urlOffset)
+  head.appendURL(base, behavior: behavior, to: key)
+  let length = UInt16(truncatingIfNeeded: key.count &- start &- KeyLayout.urlOffset)
+  UnsafeMutableRawPointer(key.base + (start &+ KeyLayout.urlLengthOffset)).storeBytes(
+    of: length.littleEndian, as: UInt16.self)
+  if behavior.keysHost { key.appendPart(head.authority(in: base)) }
+  if behavior.keyedHeaders.count > 0 { appendKeyedHeaders(head, base, behavior, to: key) }
+  if behavior.keysCookies { appendKeyedCookies(head, base, behavior, to: key) }
+}
+
+@inline(never)
+private func appendKeyedHeaders(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, to key: ByteBuffer
+) {
+  let names = behavior.keyedHeaders
+  for index in 0..<names.count {
+    let known = names.known(index)
+    if known == .host {
+      key.appendPart(head.authority(in: base))
+    } else if known != .other && !head.fields.contains(known) {
+      key.appendLittleEndian(0)
+    } else {
+      let name = names[index]
+      var values = FieldValues(head.fields, base, known: known, name: name)
+      if values.isEmpty || head.withholds(name, base) {
+        key.appendLittleEndian(0)
+      } else {
+        key.appendPart(joining: &values, separator: ", ")
+      }
+    }
+  }
+}
+
+@inline(never)
+private func appendKeyedCookies(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, to key: ByteBuffer
+) {
+  guard head.fields.contains(.cookie) else { return }
+  if behavior.cookies == .listed {
+    var cookies = head.listedCookies(base, names: behavior.listedCookies)
+    while let pair = cookies.next() { key.appendPart(pair) }
+    return
+  }
+  let name: StaticString = "cookie"
+  let nameBytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+  if head.withholds(nameBytes, base) { return }
+  var values = FieldValues(head.fields, base, known: .cookie, name: nameBytes)
+  key.appendPart(joining: &values, separator: "; ")
+}
+
+extension ByteBuffer {
+  @inline(__always)
+  func appendLittleEndian(_ value: UInt16) {
+    reserve(2)
+    append(UInt8(truncatingIfNeeded: value))
+    append(UInt8(truncatingIfNeeded: value &>> 8))
+  }
+
+  /// A part of a key or Vary section behind its length.
+  @inline(__always)
+  func appendPart(_ part: UnsafeBufferPointer<UInt8>) {
+    appendLittleEndian(KeyLayout.prefix(ofLength: part.count))
+    append(part)
+  }
+
+  /// All lines of a field as one part: RFC 9110 §5.3 allows joining them, so it makes no difference
+  /// how a viewer splits a list.
+  func appendPart(joining values: inout FieldValues, separator: StaticString) {
+    let start = count
+    appendLittleEndian(0)
+    var isFirst = true
+    while let value = values.next() {
+      if !isFirst { append(separator) }
+      isFirst = false
+      append(value)
+    }
+    let prefix = KeyLayout.prefix(ofLength: count &- start &- 2)
+    base[start] = UInt8(truncatingIfNeeded: prefix)
+    base[start &+ 1] = UInt8(truncatingIfNeeded: prefix &>> 8)
+  }
+}

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// The cache in memory, shared by all loops.
+///
+/// A hit takes one lock of many for some nanoseconds, allocates nothing and moves nothing. All else
+/// goes through one gate: see `StoreState`. Memory comes from one heap that never grows past the
+/// budget: when it is full, making an entry evicts others, and when that does not help there is no
+/// entry. Entries that exchanges still hold stay where they are until they are released.
+package final class CacheStore: @unchecked Sendable {
+  package let budget: MemoryBudget
+  /// Largest body that is stored, in bytes.
+  package let objectLimit: Int
+  /// To be touched only by who holds the gate.
+  let state: UnsafeMutablePointer<StoreState>
+  private let anchor: UnsafeMutablePointer<StoreAnchor>
+  private let gate: Lock
+  private let gateMemory: UnsafeMutableRawPointer
+  // Copies for lookups, which never touch the rest of the state.
+  private let index: EntryIndex
+  private let slots: SlotTable
+  private let base: UnsafeMutableRawPointer
+  private let shift: Int
+
+  /// Larger bodies are shared between an entry and its updated successor rather than copied.
+  private static let copiedBody = 32 << 10
+  /// Buckets that a purge looks at between two chances for others to enter the gate.
+  private static let purgeBatch = 256
+
+  package init(budget: MemoryBudget, seed: HashSeed, shards: Int = 64) {
+    self.budget = budget
+    objectLimit = budget.limit / Limits.objectShare
+    state = .allocate(capacity: 1)
+    state.initialize(to: StoreState(budget: budget, stripes: shards))
+    index = state.pointee.index
+    slots = state.pointee.slots
+    base = state.pointee.heap.base
+    shift = Int(state.pointee.heap.shift)
+    gateMemory = .allocate(byteCount: Lock.stride, alignment: Lock.stride)
+    Lock.initialize(at: gateMemory)
+    gate = Lock(at: gateMemory)
+    anchor = .allocate(capacity: 1)
+    anchor.initialize(to: StoreAnchor(gate: gate, state: state, shift: UInt32(shift)))
+    budget.attach(self)
+  }
+
+  deinit {
+    budget.detach()
+    state.deinitialize(count: 1)
+    state.deallocate()
+    anchor.deallocate()
+    gate.destroy()
+    gateMemory.deallocate()
+  }
+
+  // MARK: Making entries
+
+  /// An entry to be filled, of which the caller owns one reference; nil when it is too large or
+  /// memory cannot be had. Status, freshness and meta are the caller's to set before `insert`.
+  package func makeEntry(
+    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, vary: UnsafeBufferPointer<UInt8>,
+    tags: UnsafeBufferPointer<UInt8>, head: UnsafeBufferPointer<UInt8>, bodyCapacity: Int,
+    slot: Int, purgeNumber: UInt64
+  ) -> Entry? {
+    precondition(slot >= 0 && slot < SlotTable.capacity)
+    let longest = Int(UInt16.max)
+    guard bodyCapacity <= objectLimit, key.count <= longest, vary.count <= longest,
+      tags.count <= longest, head.count <= longest
+    else { return nil }
+    let size =
+      MemoryLayout<EntryHeader>.size + key.count + vary.count + tags.count + head.count
+      + max(bodyCapacity, 0)
+    gate.lock()
+    let block = state.pointee.allocate(bytes: size)
+    if block == 0 {
+      gate.unlock()
+      return nil
+    }
+    let entry = state.pointee.heap.entry(at: block)
+    entry.pointer.initialize(
+      to: EntryHeader(
+        block: state.pointee.heap.word(block), references: 1, hash: hash, keyLength: key.count,
+        varyLength: vary.count, tagsLength: tags.count, headLength: head.count, slot: slot,
+        purgeNumber: purgeNumber, anchor: anchor))
+    gate.unlock()
+    var at = entry.parts
+    for part in [key, vary, tags, head] {
+      if let bytes = part.baseAddress { memcpy(at, bytes, part.count) }
+      at += part.count
+    }
+    return entry
+  }
+
+  /// For bodies of unknown length: an entry with room for `bodyCapacity` bytes of body and the
+  /// bytes so far; nil when it would be too large or memory cannot be had. It may be the same
+  /// entry, enlarged and retained; either way the caller owns one reference more, and releases the
+  /// old one.
+  package func grow(_ entry: Entry, bodyCapacity: Int) -> Entry? {
+    precondition(!entry.isLinked && !entry.sharesBody)
+    if bodyCapacity > objectLimit { return nil }
+    if bodyCapacity <= entry.bodyCapacity {
+      entry.retain()
+      return entry
+    }
+    gate.lock()
+    let size =
+      MemoryLayout<EntryHeader>.size + entry.pointer.pointee.partsLength + bodyCapacity
+    let expanded = state.pointee.heap.expand(
+      state.pointee.heap.index(of: entry), to: state.pointee.heap.units(size))
+    gate.unlock()
+    if expanded {
+      entry.retain()
+      return entry
+    }
+    guard
+      let grown = makeEntry(
+        hash: entry.hash, key: entry.key, vary: entry.vary, tags: entry.tags, head: entry.head,
+        bodyCapacity: bodyCapacity, slot: entry.slot, purgeNumber: entry.purgeNumber)
+    else { return nil }
+    let length = entry.bodyLength
+    memcpy(grown.mutableBody, entry.body, length)
+    grown.bodyLength = length
+    grown.status = entry.status
+    grown.freshness = entry.freshness
+    grown.meta = entry.meta
+    return grown
+  }
+
+  /// After a 304: the same key, vary section, status and body with a new head, which comes with
+  /// freshness and meta of its own. The old entry stays as it is until `insert` replaces it.
+  /// - Parameter tags: the old entry's when nil.
+  package func makeUpdated(
+    _ entry: Entry, head: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>? = nil,
+    freshness: Freshness, meta: StoredMeta, purgeNumber: UInt64
+  ) -> Entry? {
+    let length = entry.bodyLength
+    let shares = length > Self.copiedBody
+    guard
+      let updated = makeEntry(
+        hash: entry.hash, key: entry.key, vary: entry.vary, tags: tags ?? entry.tags, head: head,
+        bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
+        purgeNumber: purgeNumber)
+    else { return nil }
+    if shares {
+      let donor = entry.sharesBody ? entry.donor : entry
+      donor.retain()
+      updated.setDonor(donor)
+      updated.pointer.pointee.bodyLength.store(length, ordering: .releasing)
+    } else {
+      memcpy(updated.mutableBody, entry.body, length)
+      updated.bodyLength = length
+    }
+    updated.status = entry.status
+    updated.freshness = freshness
+    updated.meta = meta
+    return updated
+  }
+
+  // MARK: Using entries
+
+  package struct LookupResult: Sendable {
+    /// Retained for the caller.
+    package var entry: Entry?
+    /// There are entries of this key, for other requests.
+    package var sawOtherVariant = false
+    /// There was an entry, which a purge had reached.
+    package var sawPurged = false
+  }
+
+  /// - Parameter varyMatches: whether a vary section fits the request; called under a lock, so it
+  ///   must not turn to the store.
+  @inline(__always)
+  package func lookup(
+    hash: KeyHash, key: UnsafeBufferPointer<UInt8>,
+    varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> LookupResult {
+    var result = LookupResult()
+    var dead: Entry?
+    let bucket = index.bucket(of: hash)
+    let lock = index.lock(ofBucket: bucket)
+    lock.lock()
+    var at = index.first(bucket)
+    while at != 0 {
+      let entry = Entry(
+        (base + Int(at) &<< shift).assumingMemoryBound(to: EntryHeader.self))
+      at = entry.chain
+      if !entry.has(hash, key) { continue }
+      if slots.isDead(entry) {
+        result.sawPurged = true
+        if dead == nil {
+          entry.retain()
+          dead = entry
+        }
+        continue
+      }
+      // Variants stand in the chain newest first, as RFC 9111 §4.1 would have them chosen.
+      if entry.pointer.pointee.varyLength != 0 && !varyMatches(entry.vary) {
+        result.sawOtherVariant = true
+        continue
+      }
+      entry.retain()
+      if slots.isSoftPurged(entry.slot, since: entry.purgeNumber) { entry.mark(.softPurged) }
+      let frequency = entry.frequency
+      if frequency < EvictionQueues.frequencyLimit { entry.frequency = frequency &+ 1 }
+      result.entry = entry
+      break
+    }
+    lock.unlock()
+    if let dead { drop(dead) }
+    return result
+  }
+
+  package enum InsertResult: Sendable { case inserted, variantLimit, purged }
+
+  /// Makes a finished entry available, in place of the entry of the same key and vary section. The
+  /// store keeps a reference of its own; room for body that was not used is given back.
+  /// - Parameter varyMatches: whether a vary section fits the request that the entry was fetched
+  ///   for; such older variants go, as the new entry would always be chosen before them. Called
+  ///   under a lock, so it must not turn to the store.
+  package func insert(
+    _ entry: Entry, varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool = { _ in false }
+  ) -> InsertResult {
+    gate.lock()
+    defer { gate.unlock() }
+    precondition(!entry.isLinked)
+    let standing = state.pointee.standing(
+      key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
+    if standing == .purged { return .purged }
+    if !entry.sharesBody {
+      state.pointee.heap.cut(
+        state.pointee.heap.index(of: entry),
+        to: state.pointee.heap.units(
+          MemoryLayout<EntryHeader>.size + entry.pointer.pointee.partsLength + entry.bodyLength))
+    }
+    var variants = 0
+    var frequency: UInt8 = 0
+    var intoMain = false
+    var at = index.first(index.bucket(of: entry.hash))
+    while at != 0 {
+      let other = state.pointee.heap.entry(at: at)
+      at = other.chain
+      if !other.has(entry.hash, entry.key) { continue }
+      let isSame = entry.hasVary(other.vary)
+      if slots.isDead(other) {
+        state.pointee.unlink(other)
+      } else if isSame || entry.vary.isEmpty || varyMatches(other.vary) {
+        // What is older than a soft purge never replaces what came after it.
+        if standing == .stale && other.purgeNumber > entry.purgeNumber { return .purged }
+        frequency = max(frequency, other.frequency)
+        if other.marks.contains(.main) { intoMain = true }
+        state.pointee.unlink(other)
+      } else {
+        variants += 1
+      }
+    }
+    if variants >= Limits.variantsPerKey { return .variantLimit }
+    if standing == .stale { entry.mark(.softPurged) }
+    state.pointee.link(entry, frequency: frequency, intoMain: intoMain)
+    return .inserted
+  }
+
+  /// Takes an entry out, if it still is in.
+  package func remove(_ entry: Entry) {
+    gate.lock()
+    if entry.isLinked { state.pointee.unlink(entry) }
+    gate.unlock()
+  }
+
+  @inline(never)
+  private func drop(_ dead: Entry) {
+    remove(dead)
+    dead.release()
+  }
+
+  // MARK: Purging
+
+  /// Purges a distribution in constant time; how many entries it had.
+  package func purgeAll(slot: Int, number: UInt64, soft: Bool) -> Int {
+    gate.lock()
+    defer { gate.unlock() }
+    return state.pointee.purgeAll(slot: slot, number: number, soft: soft)
+  }
+
+  /// Purges what matches; how many entries it found. From its return on no lookup returns an older
+  /// entry that matches, and none is inserted by a fill that began before.
+  package func purge(_ matcher: PurgeMatcher, number: UInt64, soft: Bool) -> Int {
+    precondition(matcher.number == number && matcher.soft == soft)
+    gate.lock()
+    state.pointee.publish(matcher)
+    gate.unlock()
+    var count = 0
+    var bucket = 0
+    while bucket < index.bucketCount {
+      let end = min(bucket + Self.purgeBatch, index.bucketCount)
+      gate.lock()
+      count += state.pointee.apply(matcher, toBuckets: bucket..<end)
+      gate.unlock()
+      bucket = end
+    }
+    return count
+  }
+
+  /// How many entries a purge would find.
+  package func count(matching matcher: PurgeMatcher) -> Int {
+    let state = state
+    var count = 0
+    for bucket in 0..<index.bucketCount {
+      gate.lock()
+      var at = index.first(bucket)
+      while at != 0 {
+        let entry = state.pointee.heap.entry(at: at)
+        at = entry.chain
+        if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
+      }
+      gate.unlock()
+    }
+    return count
+  }
+
+  /// Forgets purges up to `number`: no fill that began under an older one is under way.
+  package func retirePurges(before number: UInt64) {
+    gate.lock()
+    state.pointee.matchers.removeAll { $0.number <= number }
+    gate.unlock()
+  }
+
+  /// Whether a purge, hard or soft, has come since the fill of this entry began.
+  package func isPurged(_ entry: Entry) -> Bool {
+    entry.isSoftPurged
+      || isPurged(
+        key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
+  }
+
+  package func isPurged(
+    key: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>, slot: Int,
+    purgeNumber: UInt64
+  ) -> Bool {
+    gate.lock()
+    defer { gate.unlock() }
+    return state.pointee.standing(key: key, tags: tags, slot: slot, purgeNumber: purgeNumber)
+      != .valid
+  }
+
+  // MARK: Housekeeping
+
+  /// To be called about ten times a second: removes what purges of whole distributions left, and
+  /// gives memory back that others need.
+  package func maintain() {
+    for _ in 0..<64 {
+      gate.lock()
+      let freed = state.pointee.sweep(buckets: 1024)
+      gate.unlock()
+      if freed == 0 { break }
+    }
+    if budget.used > budget.limit { giveBack(0) }
+  }
+
+  /// Makes room for `wanted` bytes that are not the cache's.
+  func giveBack(_ wanted: Int) {
+    gate.lock()
+    state.pointee.shrink(to: budget.cacheLimit - wanted)
+    gate.unlock()
+  }
+
+  package func count(slot: Int) -> Int {
+    gate.lock()
+    defer { gate.unlock() }
+    return slots.counts[slot].linked - slots.counts[slot].dead
+  }
+
+  /// Entries that can be found, purged ones not yet swept included.
+  package var entryCount: Int {
+    gate.lock()
+    defer { gate.unlock() }
+    return state.pointee.queues.count
+  }
+
+  /// The memory that they take.
+  package var entryBytes: Int {
+    gate.lock()
+    defer { gate.unlock() }
+    return state.pointee.queues.bytes
+  }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a cache key is laid out; numbers are little-endian.
+///
+/// | bytes | what |
+/// |---|---|
+/// | 0 ..< 2 | slot of the distribution |
+/// | 2 ..< 5 | shape: which headers and cookies of a request the behavior adds to the key |
+/// | 5 | method, 0 for GET and HEAD alike |
+/// | 6 ..< 8 | length of the URL |
+/// | 8 ... | the URL: path as received, "?" and the selected query |
+/// | then | a length-prefixed value for every keyed header, in the behavior's order |
+/// | then | the keyed cookies, length-prefixed, in the order received |
+///
+/// Every part is preceded by its length, so no two requests that differ in a part share a key. The
+/// shape keeps an entry stored before a change of settings from answering for other headers.
+enum KeyLayout {
+  static let slotLength = 2
+  static let methodOffset = 5
+  static let urlLengthOffset = 6
+  static let urlOffset = 8
+
+  /// Preceding a part of `length` bytes. One more than the length, as 0 says that the request has
+  /// no such header, which is not the same as an empty one.
+  @inline(__always)
+  static func prefix(ofLength length: Int) -> UInt16 { UInt16(truncatingIfNeeded: length &+ 1) }
+}
+
+/// Path and selected query of a key: what purges and listings speak of.
+package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+  guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else {
+    return UnsafeBufferPointer(start: nil, count: 0)
+  }
+  let length = UnsafeRawPointer(base).loadUnaligned(
+    fromByteOffset: KeyLayout.urlLengthOffset, as: UInt16.self)
+  return UnsafeBufferPointer(
+    start: base + KeyLayout.urlOffset,
+    count: min(Int(UInt16(littleEndian: length)), key.count - KeyLayout.urlOffset))
+}
+
+/// The slot of the distribution that a key belongs to.
+package func keySlot(_ key: UnsafeBufferPointer<UInt8>) -> Int {
+  guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else { return -1 }
+  return Int(UInt16(littleEndian: UnsafeRawPointer(base).loadUnaligned(as: UInt16.self)))
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How an entry finds its store: what never changes, so that it may be read without the gate.
+struct StoreAnchor {
+  let gate: Lock
+  let state: UnsafeMutablePointer<StoreState>
+  /// log2 of the bytes of the heap's unit.
+  let shift: UInt32
+}
+
+/// What changes when entries come and go. Everything here happens under the gate; lookups take part
+/// only through the index, whose stripes have locks of their own, taken after the gate or alone.
+///
+/// Only misses, evictions and purges come here, each for well under a microsecond beside the tens
+/// that fetching takes, so one lock serves all loops and the policy sees the whole cache.
+struct StoreState: ~Copyable {
+  var heap: EntryHeap
+  let index: EntryIndex
+  let slots: SlotTable
+  var queues = EvictionQueues()
+  private var ghosts: Ghosts
+  /// Purges that a fill under way may have begun before.
+  var matchers: [PurgeMatcher] = []
+  /// Entries whose fill began under an older number are refused: the matchers that would know
+  /// better were too many to keep.
+  private var refusedBefore: UInt64 = 0
+  /// Entries of `SlotTable.Slot.dead` over all slots.
+  private var deadCount = 0
+  private var sweepBucket = 0
+  private let budget: MemoryBudget
+  private let fixedBytes: Int
+
+  private static let matcherLimit = 1024
+
+  init(budget: MemoryBudget, stripes: Int) {
+    self.budget = budget
+    heap = EntryHeap(budget: budget)
+    index = EntryIndex(memory: budget.limit, stripes: stripes)
+    slots = SlotTable()
+    ghosts = Ghosts(memory: budget.limit)
+    fixedBytes = index.byteCount + ghosts.byteCount
+    budget.charge(fixedBytes)
+  }
+
+  deinit {
+    index.deallocate()
+    slots.deallocate()
+    ghosts.deallocate()
+    budget.release(fixedBytes)
+  }
+
+  // MARK: Memory
+
+  /// A block for a new entry, at the cost of others; 0 when memory cannot be had.
+  mutating func allocate(bytes: Int) -> UInt32 {
+    let units = heap.units(bytes)
+    var block = heap.allocate(units)
+    if block != 0 { return block }
+    var evicted = 0
+    var rounds = 0
+    while evicted < bytes || rounds < 8 {
+      let freed = evict(incoming: bytes)
+      if freed == 0 { break }
+      evicted += freed
+      rounds += 1
+      block = heap.allocate(units)
+      if block != 0 { return block }
+    }
+    // Enough was evicted, in too many places.
+    if clearRun(units) { return heap.allocate(units) }
+    return 0
+  }
+
+  /// Evicts one entry, or all those found purged; the bytes they took, 0 when there is none.
+  private mutating func evict(incoming: Int) -> Int {
+    if deadCount > 0 {
+      let freed = sweep(buckets: 64)
+      if freed > 0 { return freed }
+    }
+    let slots = slots
+    guard let victim = queues.victim(incoming: incoming, in: heap, isDead: { slots.isDead($0) })
+    else { return 0 }
+    let entry = victim.entry
+    if victim.isSmall { ghosts.remember(entry.hash, entryCount: queues.count) }
+    heap.hand = heap.index(of: entry)
+    let bytes = entry.weight
+    unlink(entry)
+    return bytes
+  }
+
+  /// Evicts neighbors, from the last victim's place on, until `units` lie free in one piece. Age
+  /// and address go together in such a cache, so they are mostly due soon anyway.
+  private mutating func clearRun(_ units: UInt32) -> Bool {
+    let most = max(units &* 8, heap.units(4 << 20))
+    var walked: UInt32 = 0
+    var at = heap.hand
+    var start = at
+    while walked < most {
+      if at == heap.top {
+        walked += 1
+        at = heap.first
+        start = at
+        continue
+      }
+      let size = heap.size(at)
+      walked += size
+      at += size
+      if !heap.isFree(at - size) && !isEvictable(heap.entry(at: at - size)) {
+        start = at
+      } else if at - start >= units {
+        if clear(from: start, units) { return true }
+        // A viewer took one of them meanwhile.
+        at = heap.hand
+        start = at
+      }
+    }
+    heap.hand = at
+    return false
+  }
+
+  /// Evicts what stands in a run found by `clearRun`; on failure the hand is where it ended.
+  private mutating func clear(from start: UInt32, _ units: UInt32) -> Bool {
+    heap.hand = start
+    while true {
+      // The heap moves its hand to the block that swallows the one it pointed to.
+      var next = heap.hand
+      if heap.isFree(next) {
+        if heap.size(next) >= units { return true }
+        next += heap.size(next)
+      }
+      guard next != heap.top, isEvictable(heap.entry(at: next)) else {
+        heap.hand = next
+        return false
+      }
+      unlink(heap.entry(at: next))
+    }
+  }
+
+  private func isEvictable(_ entry: Entry) -> Bool { entry.isLinked && entry.isIdle }
+
+  /// Makes the heap smaller until the budget's use is `target` or nothing more can go.
+  mutating func shrink(to target: Int) {
+    while budget.used > target {
+      let over = budget.used - target
+      if heap.giveBack(over) > 0 { continue }
+      var evicted = 0
+      while evicted < max(over, 128 << 10) {
+        let freed = evict(incoming: 0)
+        if freed == 0 { break }
+        evicted += freed
+      }
+      if heap.giveBack(over) > 0 { continue }
+      if !clearRun(heap.units(max(min(over, 1 << 20), 128 << 10))) { return }
+      if heap.giveBack(over) == 0 { return }
+    }
+  }
+
+  mutating func free(_ entry: Entry) {
+    var entry = entry
+    while true {
+      let donor = entry.sharesBody ? entry.donor : nil
+      heap.free(heap.index(of: entry))
+      guard let donor, donor.dropReference() else { return }
+      entry = donor
+    }
+  }
+
+  // MARK: Entries
+
+  mutating func link(_ entry: Entry, frequency: UInt8, intoMain: Bool) {
+    let isGhost = ghosts.recall(entry.hash)
+    entry.frequency = frequency
+    entry.retain()
+    entry.mark(.linked)
+    queues.insert(entry, intoMain: intoMain || isGhost, in: heap)
+    slots.counts[entry.slot].linked += 1
+    index.link(entry, at: heap.index(of: entry))
+  }
+
+  mutating func unlink(_ entry: Entry) {
+    index.unlink(entry, at: heap.index(of: entry), in: heap)
+    queues.remove(entry, in: heap)
+    entry.unmark([.linked, .main])
+    let counts = slots.counts + entry.slot
+    counts.pointee.linked -= 1
+    if counts.pointee.dead > 0
+      && (slots.isDead(entry) || counts.pointee.dead > counts.pointee.linked)
+    {
+      counts.pointee.dead -= 1
+      deadCount -= 1
+    }
+    if entry.dropReference() { free(entry) }
+  }
+
+  // MARK: Purges
+
+  enum Standing { case valid, stale, purged }
+
+  /// What the purges since an entry's fill began say about it.
+  func standing(
+    key: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>, slot: Int,
+    purgeNumber: UInt64
+  ) -> Standing {
+    if slots.isPurged(slot, since: purgeNumber) || purgeNumber < refusedBefore { return .purged }
+    var standing = slots.isSoftPurged(slot, since: purgeNumber) ? Standing.stale : .valid
+    for matcher in matchers
+    where purgeNumber < matcher.number && matcher.slot == slot
+      && matcher.matches(key: key, tags: tags)
+    {
+      if !matcher.soft { return .purged }
+      standing = .stale
+    }
+    return standing
+  }
+
+  mutating func publish(_ matcher: PurgeMatcher) {
+    if matchers.count == Self.matcherLimit {
+      refusedBefore = max(refusedBefore, matchers.removeFirst().number)
+    }
+    matchers.append(matcher)
+  }
+
+  /// Applies a purge of a whole distribution; how many entries it met.
+  mutating func purgeAll(slot: Int, number: UInt64, soft: Bool) -> Int {
+    let counts = slots.counts + slot
+    let count = counts.pointee.linked - counts.pointee.dead
+    if soft {
+      let current = slots.generations[slot].softPurged.load(ordering: .relaxed)
+      slots.generations[slot].softPurged.store(
+        max(current, number), ordering: .sequentiallyConsistent)
+      return count
+    }
+    let current = slots.generations[slot].purged.load(ordering: .relaxed)
+    slots.generations[slot].purged.store(max(current, number), ordering: .sequentiallyConsistent)
+    counts.pointee.dead += count
+    deadCount += count
+    return count
+  }
+
+  /// Removes entries that a purge of their whole distribution left behind, from the next `buckets`
+  /// buckets; the bytes they took.
+  mutating func sweep(buckets: Int) -> Int {
+    if deadCount == 0 { return 0 }
+    var freed = 0
+    for _ in 0..<min(buckets, index.bucketCount) {
+      var at = index.first(sweepBucket)
+      while at != 0 {
+        let entry = heap.entry(at: at)
+        at = entry.chain
+        if slots.isDead(entry) {
+          freed += entry.weight
+          unlink(entry)
+        }
+      }
+      sweepBucket = (sweepBucket + 1) & (index.bucketCount - 1)
+    }
+    return freed
+  }
+
+  /// Applies a purge to the entries of some buckets; how many it met.
+  mutating func apply(_ matcher: PurgeMatcher, toBuckets buckets: Range<Int>) -> Int {
+    var count = 0
+    for bucket in buckets {
+      var at = index.first(bucket)
+      while at != 0 {
+        let entry = heap.entry(at: at)
+        at = entry.chain
+        guard entry.purgeNumber < matcher.number, entry.slot == matcher.slot,
+          !slots.isDead(entry), matcher.matches(key: entry.key, tags: entry.tags)
+        else { continue }
+        count += 1
+        if matcher.soft { entry.mark(.softPurged) } else { unlink(entry) }
+      }
+    }
+    return count
+  }
+}

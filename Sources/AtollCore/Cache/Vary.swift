@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// Field names in one response's Vary beyond which it is treated as "*": nobody varies on that many,
+/// and each costs time on every lookup.
+private let varyNameLimit = 32
+
+/// Appends the request's values of the headers that a response's Vary names (RFC 9111 §4.1), as the
+/// origin received them; nothing without Vary, or when no named header can make a difference.
+///
+/// For each name: a byte with the known field, the name in lower case and the value, both as parts.
+/// - Returns: false when the response can match no other request: for "*", and for a header that
+///   the edge makes anew for every exchange.
+package func appendVarySection(
+  response: ResponseHead, responseBase: UnsafePointer<UInt8>, request: RequestHead,
+  requestBase: UnsafePointer<UInt8>, behavior: BehaviorPolicy, to section: ByteBuffer
+) -> Bool {
+  var line = response.fields.firstIndex(of: .vary)
+  var count = 0
+  let start = section.count
+  while let index = line {
+    var members = ListMembers(response.fields.value(at: index, in: responseBase))
+    while let name = members.next() {
+      count &+= 1
+      if count > varyNameLimit || (name.count == 1 && name[0] == 0x2a) {
+        section.truncate(to: start)
+        return false
+      }
+      let known = KnownField.of(name.baseAddress!, length: name.count)
+      switch behavior.reception(known, name) {
+      case .constant: continue
+      case .unique:
+        section.truncate(to: start)
+        return false
+      case .varying:
+        section.append(known.rawValue)
+        section.appendLowercasedPart(name)
+        let nameStart = section.count &- name.count
+        appendReceivedValue(
+          known, UnsafeBufferPointer(start: section.base + nameStart, count: name.count), request,
+          requestBase, behavior, to: section)
+      }
+    }
+    line = response.fields.nextIndex(of: .vary, after: index)
+  }
+  return true
+}
+
+/// Whether a request has the values that a section, written by `appendVarySection`, holds.
+package func varyMatches(
+  _ section: UnsafeBufferPointer<UInt8>, request: RequestHead, requestBase: UnsafePointer<UInt8>,
+  behavior: BehaviorPolicy
+) -> Bool {
+  guard let base = section.baseAddress else { return true }
+  var at = 0
+  while at &+ 3 <= section.count {
+    let known = KnownField(rawValue: base[at]) ?? .other
+    at &+= 1
+    let nameLength = Int(partPrefix(base + at)) &- 1
+    let name = UnsafeBufferPointer(start: base + at + 2, count: nameLength)
+    at &+= 2 &+ nameLength
+    let valueLength = Int(partPrefix(base + at)) &- 1
+    let value =
+      valueLength < 0 ? nil : UnsafeBufferPointer(start: base + at + 2, count: valueLength)
+    at &+= 2 &+ max(valueLength, 0)
+    if !receivedValueEquals(value, known, name, request, requestBase, behavior) { return false }
+  }
+  return true
+}
+
+@inline(__always)
+private func partPrefix(_ at: UnsafePointer<UInt8>) -> UInt16 {
+  UInt16(at[0]) | UInt16(at[1]) &<< 8
+}
+
+/// What of a viewer's header reaches the origin.
+enum FieldReception {
+  /// Nothing, or the same for every request with this key.
+  case constant
+  /// Something new with every exchange.
+  case unique
+  /// The viewer's value.
+  case varying
+}
+
+extension BehaviorPolicy {
+  func reception(_ known: KnownField, _ name: UnsafeBufferPointer<UInt8>) -> FieldReception {
+    switch known {
+    case .other:
+      if keyedHeaders.containsIgnoringCase(name) || FieldRules.isMadeByEdge(name)
+        || FieldRules.isMethodOverride(name)
+      {
+        return .constant
+      }
+      return .varying
+    case .cookie: return cookies == .none || keysCookies ? .constant : .varying
+    case .acceptEncoding: return keyedFields & known.bit != 0 ? .constant : .varying
+    case .xForwardedFor, .xRequestID, .via: return .unique
+    default:
+      // A viewer's conditions and ranges stay at the edge when the response may be stored.
+      let received = copiedFields & ~keyedFields & ~FieldRules.conditional
+      return received & known.bit == 0 ? .constant : .varying
+    }
+  }
+
+  func acceptedCodings(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> StaticString {
+    AcceptedCodings(head, base).text(gzipOnly: !forwardsEverything)
+  }
+}
+
+private func appendReceivedValue(
+  _ known: KnownField, _ name: UnsafeBufferPointer<UInt8>, _ request: RequestHead,
+  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, to section: ByteBuffer
+) {
+  if known == .acceptEncoding {
+    let text = behavior.acceptedCodings(request, requestBase)
+    section.appendPart(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    return
+  }
+  var values = FieldValues(request.fields, requestBase, known: known, name: name)
+  if values.isEmpty || request.withholds(name, requestBase) {
+    section.appendLittleEndian(0)
+  } else {
+    section.appendPart(joining: &values, separator: ", ")
+  }
+}
+
+private func receivedValueEquals(
+  _ stored: UnsafeBufferPointer<UInt8>?, _ known: KnownField,
+  _ name: UnsafeBufferPointer<UInt8>, _ request: RequestHead,
+  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
+) -> Bool {
+  if known == .acceptEncoding {
+    guard let stored else { return false }
+    let text = behavior.acceptedCodings(request, requestBase)
+    return sameBytes(
+      stored, UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+  var values = FieldValues(request.fields, requestBase, known: known, name: name)
+  if values.isEmpty || request.withholds(name, requestBase) { return stored == nil }
+  guard let stored else { return false }
+  // The lines joined by ", ", compared without being joined.
+  var at = 0
+  var isFirst = true
+  while let value = values.next() {
+    if !isFirst {
+      guard stored.count &- at >= 2, stored[at] == 0x2c, stored[at &+ 1] == 0x20 else {
+        return false
+      }
+      at &+= 2
+    }
+    isFirst = false
+    guard stored.count &- at >= value.count else { return false }
+    if value.count > 0,
+      memcmp(stored.baseAddress! + at, value.baseAddress!, value.count) != 0
+    {
+      return false
+    }
+    at &+= value.count
+  }
+  return at == stored.count
+}
+
+extension ByteBuffer {
+  func appendLowercasedPart(_ part: UnsafeBufferPointer<UInt8>) {
+    appendLittleEndian(KeyLayout.prefix(ofLength: part.count))
+    reserve(part.count)
+    for byte in part { append(lowercased(byte)) }
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Distribution {
+  /// A distribution with nothing set by hand: the preset's caching and the defaults for the rest.
+  package static func make(
+    name: String, origin: Origin, preset: Preset, id: String, now: Int64
+  ) -> Distribution {
+    let caching = preset.caching
+    return Distribution(
+      name: name, id: id, created: now, modified: now, preset: preset, origin: origin,
+      defaultBehavior: caching.defaultBehavior, behaviors: caching.behaviors,
+      settings: caching.settings)
+  }
+
+  /// Starts the caching settings over from a preset.
+  package mutating func apply(_ preset: Preset) {
+    let caching = preset.caching
+    self.preset = preset
+    defaultBehavior = caching.defaultBehavior
+    behaviors = caching.behaviors
+    settings = caching.settings
+  }
+
+  /// Names the preset `custom` once a setting differs from what the preset says.
+  ///
+  /// Overrides are the user's part of `dynamic`, so they don't count there.
+  package mutating func settlePreset() {
+    let caching = preset.caching
+    let keeps =
+      defaultBehavior == caching.defaultBehavior && settings == caching.settings
+      && (preset == .dynamic || behaviors == caching.behaviors)
+    if !keeps { preset = .custom }
+  }
+}
+
+extension Preset {
+  /// What a preset decides.
+  package var caching:
+    (defaultBehavior: Caching, behaviors: [PathBehavior], settings: CacheSettings)
+  {
+    switch self {
+    case .origin, .custom:
+      return (
+        .cache, [],
+        CacheSettings(
+          ttl: TTL(), forwardedHeaders: .all, forwardedCookies: .all, forwardedQueryStrings: .all)
+      )
+    case .static:
+      return (.cache, [], CacheSettings(ttl: TTL(default: TTL.day)))
+    case .dynamic:
+      return (.dontCache, [], CacheSettings(ttl: TTL(default: TTL.day)))
+    case .wordpress:
+      return (
+        .dontCache,
+        [
+          PathBehavior(path: "wp-includes/*", caching: .cache),
+          PathBehavior(path: "wp-content/*", caching: .cache),
+        ],
+        CacheSettings(
+          ttl: TTL(default: TTL.day), forwardedHeaders: .listed(["Host"]),
+          forwardedQueryStrings: .all)
+      )
+    }
+  }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A distribution as JSON: our own form, which `show --json` prints and the store keeps, and the
+/// form of CloudFormation templates, which is read only.
+package enum DistributionFile {
+  package static let schemaVersion = 1
+
+  /// The distributions that a file describes: one, or an array of them, in either form, or a
+  /// CloudFormation template.
+  ///
+  /// - Parameters:
+  ///   - source: the file's name, for messages.
+  ///   - base: supplies what the file does not say; a preset's values do when missing.
+  package static func decode(_ json: [UInt8], source: String, base: Distribution? = nil)
+    throws(ConfigError) -> [DistributionDraft]
+  {
+    let root = try read(json, source: source)
+    var items: [(path: String, node: JSONNode, form: Form)] = []
+    var reader = FieldReader(source: source)
+    switch root.value {
+    case .array(let nodes):
+      for (index, node) in nodes.enumerated() { items.append(("[\(index)]", node, form(of: node))) }
+    case .object:
+      if root["Resources"] != nil {
+        items = templateResources(root, &reader)
+      } else if let list = root["distributions"] {
+        _ = reader.object(root, "", keys: ["schemaVersion", "distributions"])
+        checkVersion(root["schemaVersion"], "", &reader)
+        for (index, node) in (reader.array(list, "distributions") ?? []).enumerated() {
+          items.append(("distributions[\(index)]", node, form(of: node)))
+        }
+      } else {
+        items.append(("", root, form(of: root)))
+      }
+    default:
+      reader.add(
+        "", "\(describe(root)) stands where a distribution belongs",
+        hint: "write an object, or a list of objects")
+    }
+    try reader.problems.check()
+    var drafts: [DistributionDraft] = []
+    for item in items {
+      var draft = DistributionDraft(source: source, base: base)
+      if !item.path.isEmpty { draft.pathPrefix = "\(item.path)." }
+      switch item.form {
+      case .own: readOwnForm(item.node, item.path, &draft, &reader)
+      case .properties: readProperties(item.node, item.path, &draft, &reader)
+      case .resource: readResource(item.node, item.path, &draft, &reader)
+      }
+      if let name = draft.name, drafts.contains(where: { $0.name == name }) {
+        reader.add(
+          item.path, "a second distribution is named \(quoted(name))",
+          hint: "give each its own name")
+      }
+      drafts.append(draft)
+    }
+    try reader.problems.check()
+    if drafts.isEmpty {
+      throw ConfigError(
+        where: source, what: "the file holds no distribution", hint: "write at least one")
+    }
+    return drafts
+  }
+
+  /// A distribution as the store keeps it: our own form, whole, with id and dates.
+  package static func decodeStored(_ json: [UInt8], source: String) throws(ConfigError)
+    -> Distribution
+  {
+    let root = try read(json, source: source)
+    var reader = FieldReader(source: source)
+    var draft = DistributionDraft(source: source)
+    readOwnForm(root, "", &draft, &reader)
+    try reader.problems.check()
+    // A file that a person put there may lack what `create` would have assigned. The id must then
+    // be the same at every reading, so it is made from the name.
+    let now = draft.created ?? 0
+    var distribution = try draft.make(
+      id: draft.id ?? stableID(of: draft.name ?? ""), now: now)
+    distribution.modified = draft.modified ?? now
+    distribution.revision = draft.revision ?? 0
+    return distribution
+  }
+
+  /// Our own form, whole; decoding it gives the same distribution, encoding that the same bytes.
+  package static func encode(_ distribution: Distribution) -> [UInt8] {
+    DocumentWriter.document { write(distribution, to: &$0, revision: true) }
+  }
+
+  /// Without the revision, which the store adds.
+  static func encodeStored(_ distribution: Distribution) -> [UInt8] {
+    DocumentWriter.document { write(distribution, to: &$0, revision: false) }
+  }
+
+  /// The members of our own form, for a larger document.
+  package static func write(
+    _ distribution: Distribution, to writer: inout DocumentWriter, revision: Bool = true
+  ) {
+    writer.member("schemaVersion", schemaVersion)
+    writer.member("name", distribution.name)
+    writer.member("id", distribution.id)
+    if revision { writer.member("revision", distribution.revision) }
+    writer.member("created", RFC3339.format(seconds: distribution.created))
+    writer.member("modified", RFC3339.format(seconds: distribution.modified))
+    writer.member("enabled", distribution.isEnabled)
+    writer.member("preset", distribution.preset.rawValue)
+    writer.member("plan", distribution.plan.rawValue)
+    writer.member("tags") { writer in
+      writer.object { writer in
+        for tag in distribution.tags { writer.member(tag.key, tag.value) }
+      }
+    }
+    if let type = distribution.ipAddressType { writer.member("ipAddressType", type.rawValue) }
+    let origin = distribution.origin
+    writer.member("origin") { writer in
+      writer.object { writer in
+        writer.member("url", origin.url)
+        writer.member("connectTimeout", origin.connectTimeout)
+        writer.member("connectAttempts", origin.connectAttempts)
+        writer.member("responseTimeout", origin.responseTimeout)
+        writer.member("keepAliveTimeout", origin.keepAliveTimeout)
+        if let label = origin.label { writer.member("label", label) }
+        if let region = origin.region { writer.member("region", region) }
+      }
+    }
+    writer.member("defaultBehavior", distribution.defaultBehavior.rawValue)
+    writer.member("behaviors") { writer in
+      writer.array { writer in
+        for behavior in distribution.behaviors {
+          writer.element { writer in
+            writer.object { writer in
+              writer.member("path", behavior.path)
+              writer.member("behavior", behavior.caching.rawValue)
+              if let ttl = behavior.ttl { write(ttl, to: &writer) }
+            }
+          }
+        }
+      }
+    }
+    let settings = distribution.settings
+    writer.member("settings") { writer in
+      writer.object { writer in
+        write(settings.ttl, to: &writer)
+        writer.member("overridesOrigin", settings.overridesOrigin)
+        writer.member("staleIfError", settings.staleIfError)
+        writer.member("allowedMethods", settings.allowedMethods.names)
+        writer.member("cachedMethods", cachedMethods(settings.cachesOptions).names)
+        write("forwardedHeaders", settings.forwardedHeaders, to: &writer)
+        write("forwardedCookies", settings.forwardedCookies, to: &writer)
+        write("forwardedQueryStrings", settings.forwardedQueryStrings, to: &writer)
+      }
+    }
+  }
+
+  private static func write(_ ttl: TTL, to writer: inout DocumentWriter) {
+    writer.member("ttl") { writer in
+      writer.object { writer in
+        writer.member("minimum", ttl.minimum)
+        if let value = ttl.default {
+          writer.member("default", value)
+        } else {
+          writer.member("default") { $0.null() }
+        }
+        writer.member("maximum", ttl.maximum)
+      }
+    }
+  }
+
+  private static func write(
+    _ key: String, _ selection: NameSelection, to writer: inout DocumentWriter
+  ) {
+    switch selection {
+    case .none: writer.member(key, "none")
+    case .all: writer.member(key, "all")
+    case .listed(let names): writer.member(key, names)
+    }
+  }
+
+  static func cachedMethods(_ cachesOptions: Bool) -> MethodSet {
+    cachesOptions ? .getHeadOptions : .getHead
+  }
+
+  private static func read(_ json: [UInt8], source: String) throws(ConfigError) -> JSONNode {
+    if json.count > ConfigLimits.file {
+      throw ConfigError(
+        where: source, what: "the file has \(json.count) bytes",
+        hint: "keep it below \(ConfigLimits.file) bytes, or split it")
+    }
+    do {
+      return try JSONReader.read(json)
+    } catch {
+      throw ConfigError(
+        where: "\(source):\(error.line):\(error.column)", what: error.what, hint: error.hint)
+    }
+  }
+
+  private enum Form { case own, properties, resource }
+
+  /// CloudFormation's keys begin with capitals, ours never do.
+  private static func form(of node: JSONNode) -> Form {
+    guard case .object(let members) = node.value else { return .own }
+    if members.contains(where: { $0.key == "Properties" || $0.key == "Type" }) { return .resource }
+    return members.contains { $0.key.first?.isUppercase ?? false } ? .properties : .own
+  }
+
+  private static func templateResources(_ root: JSONNode, _ reader: inout FieldReader)
+    -> [(path: String, node: JSONNode, form: Form)]
+  {
+    let keys = ["AWSTemplateFormatVersion", "Description", "Resources"]
+    guard let members = reader.object(root, "", keys: keys),
+      let resources = members["Resources"]
+    else { return [] }
+    guard case .object(let list) = resources.value else {
+      reader.add(
+        "Resources", "\(describe(resources)) stands where an object belongs",
+        hint: "write { … } here")
+      return []
+    }
+    return list.map { ("Resources.\($0.key)", $0.node, .resource) }
+  }
+
+  /// 13 characters of the name's FNV-1a hash.
+  private static func stableID(of name: String) -> String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    let digits = String(hash, radix: 36)
+    return "d" + String(repeating: "0", count: 13 - digits.utf8.count) + digits
+  }
+}
+
+extension MethodSet {
+  package var names: [String] { rawValue.split(separator: ",").map(String.init) }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What becomes of the known fields of a message on its way through the edge.
+enum FieldRules {
+  /// Of one connection only (RFC 9110 §7.6.1, and the old Proxy-Connection and Keep-Alive).
+  static let hopByHop = set(
+    .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te,
+    .trailer, .transferEncoding, .upgrade)
+
+  /// Request fields that the edge writes itself, or drops as nobody but the edge could vouch for
+  /// them: a viewer's Forwarded or X-Real-IP would be believed by the origin.
+  static let replaced =
+    hopByHop
+    | set(
+      .host, .contentLength, .expect, .maxForwards, .acceptEncoding, .cookie, .forwarded,
+      .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP, .xRequestID)
+
+  /// Request fields that Lightsail's presets forward only when chosen.
+  static let leftOut = set(
+    .accept, .acceptCharset, .acceptLanguage, .authorization, .referer, .userAgent)
+
+  /// Fields that cannot be chosen for the key: they are about this connection, this body or this
+  /// exchange, are made by the edge, or have a setting of their own.
+  static let neverKeyed =
+    hopByHop | conditional
+    | set(
+      .cacheControl, .contentLength, .cookie, .expect, .forwarded, .maxForwards, .pragma, .via,
+      .xForwardedFor, .xForwardedHost, .xForwardedProto, .xRealIP, .xRequestID)
+
+  /// A viewer's conditions and ranges: about its own copy, not about the cache's.
+  static let conditional = set(
+    .ifMatch, .ifModifiedSince, .ifNoneMatch, .ifRange, .ifUnmodifiedSince, .range)
+
+  /// Response fields that are not passed on: framing is the edge's, X-Cache and the request id are
+  /// about this exchange.
+  static let droppedOfResponses = hopByHop | set(.contentLength, .xCache, .xRequestID)
+
+  /// What a 304 does not change in a stored response: they describe the stored body
+  /// (RFC 9111 §3.2).
+  static let keptByUpdates =
+    droppedOfResponses
+    | set(
+      .age, .contentEncoding, .contentLocation, .contentRange, .contentType, .via)
+
+  static func set(_ fields: KnownField...) -> UInt64 {
+    fields.reduce(0) { $0 | $1.bit }
+  }
+
+  /// Fields that the edge makes, which a viewer must not be able to forge.
+  static func isMadeByEdge(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    beginsIgnoringCase(name, "x-edge-") || beginsIgnoringCase(name, "cloudfront-")
+  }
+
+  /// Fields that turn a GET into another request in the eyes of some origins: with them a response
+  /// could be stored under the wrong key.
+  static func isMethodOverride(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+    switch name.count {
+    case 13: equalsIgnoringCase(name, "x-http-method")
+    case 17: equalsIgnoringCase(name, "x-method-override")
+    case 22: equalsIgnoringCase(name, "x-http-method-override")
+    default: false
+    }
+  }
+}
+
+extension FieldTable {
+  /// Whether Connection names this field, so that it ends at this hop (RFC 9110 §7.6.1).
+  func connectionLists(_ name: UnsafeBufferPointer<UInt8>, _ base: UnsafePointer<UInt8>) -> Bool {
+    var index = firstIndex(of: .connection)
+    while let line = index {
+      var members = ListMembers(value(at: line, in: base))
+      while let member = members.next() {
+        if sameName(member, name) { return true }
+      }
+      index = nextIndex(of: .connection, after: line)
+    }
+    return false
+  }
+}

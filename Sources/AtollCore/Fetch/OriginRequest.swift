@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What the edge adds to a viewer's request on its way to the origin.
+package struct OriginRequestContext {
+  /// The viewer's address as text; empty when there is none (Unix sockets).
+  package var viewerAddress: UnsafeBufferPointer<UInt8>
+  /// How the viewer reached the edge.
+  package var scheme: Scheme
+  package var requestID: (high: UInt64, low: UInt64)
+  /// The response may become an entry: the viewer's conditions and ranges stay at the edge.
+  package var storing: Bool
+  /// Validators of a stale entry, as stored; with one of them the request asks whether it still
+  /// holds (RFC 9111 §4.3.1).
+  package var etag: UnsafeBufferPointer<UInt8>?
+  package var lastModified: UnsafeBufferPointer<UInt8>?
+  /// How the edge frames the body that it sends on.
+  package var bodyFraming: BodyFraming
+
+  package init(
+    viewerAddress: UnsafeBufferPointer<UInt8>, scheme: Scheme = .http,
+    requestID: (high: UInt64, low: UInt64), storing: Bool,
+    etag: UnsafeBufferPointer<UInt8>? = nil, lastModified: UnsafeBufferPointer<UInt8>? = nil,
+    bodyFraming: BodyFraming = .none
+  ) {
+    self.viewerAddress = viewerAddress
+    self.scheme = scheme
+    self.requestID = requestID
+    self.storing = storing
+    self.etag = etag
+    self.lastModified = lastModified
+    self.bodyFraming = bodyFraming
+  }
+}
+
+/// Appends the whole head of the request to the origin, the empty line included.
+///
+/// What goes in is decided by `FieldRules` and the behavior's selections; what the cache key or Vary
+/// looks at and what is sent here are made by the same functions, so that no response is stored
+/// under a value that its origin did not see.
+package func appendOriginRequest(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, distribution: DistributionPolicy,
+  behavior: BehaviorPolicy, context: OriginRequestContext, to request: ByteBuffer
+) {
+  request.append(base, Int(head.methodLength))
+  request.append(0x20)
+  if head.method == .options && head.isAboutServer(base) {
+    request.append(0x2a)
+  } else {
+    request.append(distribution.originPath.bytes)
+    head.appendURL(base, behavior: behavior, to: request)
+  }
+  request.append(" HTTP/1.1\r\nHost: ")
+  let authority = head.authority(in: base)
+  request.append(
+    behavior.forwardsHost && !authority.isEmpty ? authority : distribution.originHost.bytes)
+  request.append("\r\n")
+  appendViewerFields(head, base, behavior, context, to: request)
+  appendNegotiatedFields(head, base, behavior, context, to: request)
+  appendForwardingFields(head, base, behavior, context, to: request)
+  appendValidators(context, to: request)
+  appendFraming(head, base, context, to: request)
+  request.append("\r\n")
+}
+
+/// The viewer's fields that go on as they are.
+private func appendViewerFields(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
+  _ context: OriginRequestContext, to request: ByteBuffer
+) {
+  let fields = head.fields
+  let usesCache = behavior.cachesMethod(head.method) || head.method == .get || head.method == .head
+  var copied = usesCache ? behavior.copiedFields : behavior.copiedFieldsOfUncachedMethods
+  if context.storing || context.etag != nil || context.lastModified != nil {
+    copied &= ~FieldRules.conditional
+  }
+  for index in 0..<fields.count {
+    let known = fields.lines[index].known
+    if copied & known.bit == 0 { continue }
+    let name = fields.name(at: index, in: base)
+    if known == .other && !forwards(unknown: name, head, behavior) { continue }
+    if head.withholds(name, base) { continue }
+    request.append(name)
+    request.append(": ")
+    request.append(fields.value(at: index, in: base))
+    request.append("\r\n")
+  }
+  if !behavior.forwardsEverything && behavior.keyedFields & KnownField.userAgent.bit == 0 {
+    request.append("User-Agent: atoll\r\n")
+  }
+}
+
+private func forwards(
+  unknown name: UnsafeBufferPointer<UInt8>, _ head: RequestHead, _ behavior: BehaviorPolicy
+) -> Bool {
+  if FieldRules.isMadeByEdge(name) { return false }
+  if !FieldRules.isMethodOverride(name) { return true }
+  if behavior.forwardsEverything { return !behavior.cachesMethod(head.method) }
+  return behavior.keyedHeaders.containsIgnoringCase(name)
+}
+
+/// Accept-Encoding and Cookie: reduced to what the behavior selects.
+private func appendNegotiatedFields(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
+  _ context: OriginRequestContext, to request: ByteBuffer
+) {
+  let copiesCodings =
+    behavior.keyedFields & KnownField.acceptEncoding.bit != 0
+    || (behavior.forwardsEverything && !context.storing)
+  if copiesCodings {
+    appendLines(of: .acceptEncoding, "Accept-Encoding: ", head, base, to: request)
+  } else {
+    let codings = behavior.acceptedCodings(head, base)
+    if codings.utf8CodeUnitCount > 0 {
+      request.append("Accept-Encoding: ")
+      request.append(codings)
+      request.append("\r\n")
+    }
+  }
+  switch behavior.cookies {
+  case .none: break
+  case .all: appendLines(of: .cookie, "Cookie: ", head, base, to: request)
+  case .listed:
+    var cookies = head.listedCookies(base, names: behavior.listedCookies)
+    var separator: StaticString = "Cookie: "
+    while let pair = cookies.next() {
+      request.append(separator)
+      request.append(pair)
+      separator = "; "
+    }
+    if separator.utf8CodeUnitCount == 2 { request.append("\r\n") }
+  }
+}
+
+private func appendLines(
+  of field: KnownField, _ prefix: StaticString, _ head: RequestHead,
+  _ base: UnsafePointer<UInt8>, to request: ByteBuffer
+) {
+  var line = head.fields.firstIndex(of: field)
+  while let index = line {
+    if head.withholds(head.fields.name(at: index, in: base), base) { return }
+    request.append(prefix)
+    request.append(head.fields.value(at: index, in: base))
+    request.append("\r\n")
+    line = head.fields.nextIndex(of: field, after: index)
+  }
+}
+
+/// What says where the request came from and which way it went.
+private func appendForwardingFields(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
+  _ context: OriginRequestContext, to request: ByteBuffer
+) {
+  var separator: StaticString = "X-Forwarded-For: "
+  var line = head.fields.firstIndex(of: .xForwardedFor)
+  while let index = line {
+    request.append(separator)
+    request.append(head.fields.value(at: index, in: base))
+    separator = ", "
+    line = head.fields.nextIndex(of: .xForwardedFor, after: index)
+  }
+  if !context.viewerAddress.isEmpty {
+    request.append(separator)
+    request.append(context.viewerAddress)
+    separator = ", "
+  }
+  if separator.utf8CodeUnitCount == 2 { request.append("\r\n") }
+
+  switch context.scheme {
+  case .http: request.append("X-Forwarded-Proto: http\r\n")
+  case .https: request.append("X-Forwarded-Proto: https\r\n")
+  }
+  // Only where it is part of the key: origins build links from it, and a viewer may write anything
+  // into Host.
+  let authority = head.authority(in: base)
+  if (behavior.keysHost || behavior.forwardsHost) && !authority.isEmpty {
+    request.append("X-Forwarded-Host: ")
+    request.append(authority)
+    request.append("\r\n")
+  }
+  // RFC 9110 §7.6.3: the version in which the viewer spoke; the viewer's own lines stand before.
+  request.append(head.minorVersion == 0 ? "Via: 1.0 atoll\r\n" : "Via: 1.1 atoll\r\n")
+  request.append("X-Request-Id: ")
+  request.appendHex(context.requestID.high)
+  request.appendHex(context.requestID.low)
+  request.append("\r\n")
+  if head.method == .options || head.method == .trace,
+    let hops = head.fields.value(of: .maxForwards, in: base).flatMap({ decimal($0) })
+  {
+    // RFC 9110 §7.6.2.
+    request.append("Max-Forwards: ")
+    request.appendDecimal(hops == 0 ? 0 : hops - 1)
+    request.append("\r\n")
+  }
+}
+
+private func appendValidators(_ context: OriginRequestContext, to request: ByteBuffer) {
+  if let etag = context.etag {
+    request.append("If-None-Match: ")
+    request.append(etag)
+    request.append("\r\n")
+  }
+  if let lastModified = context.lastModified {
+    request.append("If-Modified-Since: ")
+    request.append(lastModified)
+    request.append("\r\n")
+  }
+}
+
+/// RFC 9112 §6 and §9.6; the edge frames what it sends itself.
+private func appendFraming(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ context: OriginRequestContext,
+  to request: ByteBuffer
+) {
+  switch context.bodyFraming {
+  case .none, .untilClose:
+    // RFC 9110 §8.6: a method that usually brings content says when it brings none.
+    if head.method == .post || head.method == .put || head.method == .patch {
+      request.append("Content-Length: 0\r\n")
+    }
+  case .length(let length):
+    request.append("Content-Length: ")
+    request.appendDecimal(length)
+    request.append("\r\n")
+  case .chunked: request.append("Transfer-Encoding: chunked\r\n")
+  }
+  if head.asksUpgrade && !context.storing, let upgrade = head.fields.value(of: .upgrade, in: base) {
+    request.append("Connection: upgrade\r\nUpgrade: ")
+    request.append(upgrade)
+    request.append("\r\n")
+  } else {
+    request.append("Connection: keep-alive\r\n")
+  }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+/// An open file or directory, closed at the end of its life.
+struct StoreFile: ~Copyable {
+  let descriptor: Int32
+  let place: String
+
+  /// nil when there is none.
+  static func open(_ path: String, _ flags: Int32, in directory: Int32 = AT_FDCWD)
+    throws(StoreError) -> StoreFile?
+  {
+    let descriptor = retry { openat(directory, path, flags | O_CLOEXEC, mode_t(0o600)) }
+    if descriptor >= 0 { return StoreFile(descriptor: descriptor, place: path) }
+    let error = errno
+    if error == ENOENT { return nil }
+    throw .system(error, "open", path)
+  }
+
+  init(descriptor: Int32, place: String) {
+    self.descriptor = descriptor
+    self.place = place
+  }
+
+  deinit { _ = close(descriptor) }
+
+  func status() throws(StoreError) -> stat {
+    var result = stat()
+    if fstat(descriptor, &result) != 0 { throw .system(errno, "read", place) }
+    return result
+  }
+
+  func readAll(limit: Int) throws(StoreError) -> [UInt8] {
+    let size = Int(try status().st_size)
+    if size > limit {
+      throw .failed(action: "read", place: place, why: "it is larger than \(limit) bytes")
+    }
+    var error: Int32 = 0
+    let bytes = [UInt8](unsafeUninitializedCapacity: size + 1) { buffer, count in
+      while count < buffer.count {
+        let got = retry { read(descriptor, buffer.baseAddress! + count, buffer.count - count) }
+        if got < 0 { error = errno }
+        if got <= 0 { break }
+        count += got
+      }
+    }
+    if error != 0 { throw .system(error, "read", place) }
+    return bytes
+  }
+
+  func writeAll(_ bytes: [UInt8]) throws(StoreError) {
+    var written = 0
+    while written < bytes.count {
+      let result = bytes.withUnsafeBytes { buffer in
+        retry { write(descriptor, buffer.baseAddress! + written, buffer.count - written) }
+      }
+      if result < 0 { throw .system(errno, "write", place) }
+      // Never for a file, but a loop without end would be worse than this error.
+      if result == 0 { throw .full(place: place) }
+      written += result
+    }
+  }
+
+  /// Until the bytes are on the disk.
+  func synchronize() throws(StoreError) {
+    if retry({ fsync(descriptor) }) != 0 { throw .system(errno, "write", place) }
+  }
+
+  /// Until the names in the directory are on the disk.
+  static func synchronize(directory: String) throws(StoreError) {
+    guard let file = try open(directory, O_RDONLY | O_DIRECTORY) else {
+      throw .system(ENOENT, "write", directory)
+    }
+    try file.synchronize()
+  }
+
+  /// Creates the directory and those above it, for their owner alone.
+  static func makeDirectory(_ path: String) throws(StoreError) {
+    if mkdir(path, 0o700) != 0 {
+      if errno == EEXIST { return }
+      let error = errno
+      guard error == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex else {
+        throw .system(error, "create", path)
+      }
+      try makeDirectory(String(path[..<slash]))
+      if mkdir(path, 0o700) != 0 {
+        if errno == EEXIST { return }
+        throw .system(errno, "create", path)
+      }
+    }
+    if let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+      // A parent that may not be opened can't be synchronized; the directory is there anyway.
+      try? synchronize(directory: String(path[..<slash]))
+    }
+  }
+
+  /// The names in a directory, in no order; nil when there is no directory. "." and ".." are left
+  /// out.
+  static func names(in path: String) throws(StoreError) -> [String]? {
+    guard let stream = opendir(path) else {
+      if errno == ENOENT { return nil }
+      throw .system(errno, "open", path)
+    }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while true {
+      errno = 0
+      guard let entry = readdir(stream) else {
+        if errno != 0 { throw .system(errno, "read", path) }
+        return names
+      }
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+  }
+}
+
+/// Repeats a system call that a signal interrupted.
+@inline(__always)
+func retry<Result: SignedInteger>(_ call: () -> Result) -> Result {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}
+
+extension StoreError {
+  /// Monotonic milliseconds, for deadlines.
+  static func milliseconds() -> Int {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return now.tv_sec * 1_000 + now.tv_nsec / 1_000_000
+  }
+}

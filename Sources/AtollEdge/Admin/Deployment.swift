@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// What an edge serves: each reading of the store, turned into policies for its loops.
+///
+/// A distribution keeps its slot as long as the edge runs, so that its entries and counters stay its
+/// own; a file that became invalid leaves its distribution as it was.
+package struct Deployment {
+  /// In the order of the names.
+  package private(set) var policies: [DistributionPolicy] = []
+  /// What is wrong at the moment, for `show` and the log.
+  package private(set) var problems: [String] = []
+
+  private let slotLimit: Int
+  /// By distribution id.
+  private var slots: [String: Int] = [:]
+
+  /// What an update changed.
+  package struct Change {
+    /// Policies differ: the loops need a new configuration.
+    package var isNew = false
+    /// Lines for the edge's log.
+    package var lines: [String] = []
+    /// Of distributions that are gone: their entries serve nobody any more.
+    package var retiredSlots: [Int] = []
+  }
+
+  /// - Parameter slotLimit: distributions that may ever have been served.
+  package init(slotLimit: Int = LoopCounters.slotLimit) { self.slotLimit = slotLimit }
+
+  package mutating func update(
+    to distributions: [Distribution], invalid: [(name: String, error: ConfigError)] = []
+  ) -> Change {
+    var change = Change()
+    var problems: [String] = []
+    var next: [DistributionPolicy] = []
+    let former = policies
+    for (name, error) in invalid {
+      let kept = former.first { $0.distribution.name == name }
+      for problem in error.problems {
+        problems.append(
+          "distribution \"\(name)\" "
+            + (kept.map { "keeps revision \($0.distribution.revision)" } ?? "is not served")
+            + ": \(problem.message)")
+      }
+      if let kept { next.append(kept) }
+    }
+    for distribution in distributions {
+      if let twin = next.first(where: { $0.distribution.id == distribution.id }) {
+        problems.append(
+          "distribution \"\(distribution.name)\" is not served: it has the id of "
+            + "\"\(twin.distribution.name)\"")
+        continue
+      }
+      guard let slot = slot(for: distribution.id) else {
+        problems.append(
+          "distribution \"\(distribution.name)\" is not served: this edge has served "
+            + "\(slotLimit) distributions and must be restarted")
+        continue
+      }
+      let before = former.first { $0.distribution.id == distribution.id }
+      if let before, before.distribution == distribution {
+        next.append(before)
+      } else {
+        next.append(DistributionPolicy(distribution, slot: slot))
+        change.isNew = true
+        if let line = Self.line(from: before?.distribution, to: distribution) {
+          change.lines.append(line)
+        }
+      }
+      if distribution.origin.scheme == .https {
+        problems.append(
+          "distribution \"\(distribution.name)\" answers 502: its origin "
+            + "\(distribution.origin.url) is reached over TLS, which this version does not support")
+      }
+    }
+    next.sort { $0.distribution.name < $1.distribution.name }
+    for policy in former where !next.contains(where: { $0.slot == policy.slot }) {
+      change.isNew = true
+      change.retiredSlots.append(policy.slot)
+      change.lines.append("distribution \"\(policy.distribution.name)\" is no longer served")
+    }
+    change.lines += problems.filter { !self.problems.contains($0) }
+    self.problems = problems
+    policies = next
+    return change
+  }
+
+  private mutating func slot(for id: String) -> Int? {
+    if let slot = slots[id] { return slot }
+    guard slots.count < slotLimit else { return nil }
+    slots[id] = slots.count
+    return slots[id]
+  }
+
+  private static func line(from old: Distribution?, to new: Distribution) -> String? {
+    guard let old else {
+      return "distribution \"\(new.name)\" is served from \(new.origin.url)"
+        + (new.isEnabled ? "" : "; it is disabled and answers 403")
+    }
+    let changes = differences(from: old, to: new)
+    if changes.isEmpty { return nil }
+    return "distribution \"\(new.name)\" is now at revision \(new.revision): "
+      + changes.joined(separator: "; ")
+  }
+}

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+import Synchronization
+
+/// A caching edge: loops that accept viewers, and what they share.
+///
+/// It knows nothing of the store: the supervisor hands it configurations and purges.
+package final class Edge: @unchecked Sendable {
+  let options: EdgeOptions
+  package let cache: CacheStore
+  package let budget: MemoryBudget
+  let registry = FetchRegistry()
+  let resolver: Resolver
+  let seed = HashSeed.random()
+  package let accessLog: AccessLog?
+  /// Bound addresses, ports resolved: "127.0.0.1:8080", "[::]:8080", "unix:/path".
+  package private(set) var addresses: [String] = []
+
+  private var loops: [EventLoop] = []
+  private var listeners: [(descriptor: Int32, isUnix: Bool, loop: Int)] = []
+  private var unixPaths: [String] = []
+  private let connections = Atomic<Int>(0)
+  private let currentPurge = Atomic<UInt64>(0)
+  private let configurationLock = Lock()
+  private var configuration: EdgeConfiguration
+
+  package static let smallestMemory = 8 << 20
+
+  /// Binds its addresses; serves from `start` on.
+  package init(options: EdgeOptions, configuration: EdgeConfiguration) throws(EdgeError) {
+    self.options = options
+    self.configuration = configuration
+    if options.memory < Self.smallestMemory {
+      throw .memoryTooSmall(minimum: Self.smallestMemory)
+    }
+    csystem_tune_malloc()
+    csystem_ignore_sigpipe()
+    budget = MemoryBudget(limit: options.memory)
+    cache = CacheStore(budget: budget, seed: seed)
+    resolver = options.resolver ?? Resolver(pool: WorkerPool(threads: 4))
+    if let target = options.accessLog {
+      do {
+        accessLog = try AccessLog(target: target, format: options.logFormat, report: options.report)
+      } catch {
+        throw .accessLog(path: error.path, reason: error.reason)
+      }
+    } else {
+      accessLog = nil
+    }
+    for index in 0..<max(1, options.threads) {
+      let loop = try EventLoop(index: index)
+      loop.services = LoopServices(loop: loop, edge: self, configuration: configuration)
+      loops.append(loop)
+    }
+    do {
+      for listener in options.listeners { try bind(listener) }
+    } catch {
+      closeListeners()
+      throw error
+    }
+  }
+
+  private func bind(_ listener: ListenAddress) throws(EdgeError) {
+    switch listener {
+    case .unix(let path):
+      guard let address = SocketAddress(unixPath: path) else { throw .badListenAddress(path) }
+      let descriptor = try ListeningSocket.open(address, shares: false)
+      unixPaths.append(path)
+      addresses.append("unix:\(path)")
+      listeners.append((descriptor, true, 0))
+      for loop in loops.indices.dropFirst() {
+        listeners.append((dup(descriptor), true, loop))
+      }
+    case .tcp(let host, let port):
+      if let host {
+        guard let address = SocketAddress(host: host, port: port) else {
+          throw .badListenAddress(host)
+        }
+        try bind(address)
+      } else if hasIPv6 {
+        try bind(SocketAddress(host: "::", port: port)!)
+      } else {
+        try bind(SocketAddress(host: "0.0.0.0", port: port)!)
+      }
+    }
+  }
+
+  private var hasIPv6: Bool {
+    let probe = socket(AF_INET6, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard probe >= 0 else { return false }
+    defer { close(probe) }
+    let any = SocketAddress(host: "::", port: 0)!
+    return any.withUnsafeAddress { pointer, length in Glibc.bind(probe, pointer, length) } == 0
+  }
+
+  private func bind(_ address: SocketAddress) throws(EdgeError) {
+    // Without SO_REUSEPORT first: another process on this address must be an error, not a share.
+    if address.port != 0 { close(try ListeningSocket.open(address, shares: false)) }
+    let first = try ListeningSocket.open(address, shares: true)
+    let bound = SocketAddress.local(of: first) ?? address
+    addresses.append(bound.description)
+    listeners.append((first, false, 0))
+    for loop in loops.indices.dropFirst() {
+      listeners.append((try ListeningSocket.open(bound, shares: true), false, loop))
+    }
+  }
+
+  private func closeListeners() {
+    for listener in listeners { close(listener.descriptor) }
+    for path in unixPaths { unlink(path) }
+    listeners = []
+    unixPaths = []
+  }
+
+  /// Begins to accept.
+  package func start() {
+    for loop in loops { loop.start() }
+    for listener in listeners {
+      let loop = loops[listener.loop]
+      loop.post {
+        _ = Listener(
+          services: loop.services, descriptor: listener.descriptor, isUnix: listener.isUnix)
+      }
+    }
+    listeners = []
+  }
+
+  // MARK: Connections
+
+  func connectionOpened() -> Bool {
+    let count = connections.add(1, ordering: .relaxed).newValue
+    if count <= options.maxConnections { return true }
+    connections.subtract(1, ordering: .relaxed)
+    return false
+  }
+
+  func connectionClosed() { connections.subtract(1, ordering: .relaxed) }
+
+  package var connectionCount: Int { connections.load(ordering: .relaxed) }
+
+  // MARK: Configuration and purges
+
+  package var currentConfiguration: EdgeConfiguration {
+    configurationLock.locked { configuration }
+  }
+
+  /// Returns when every loop uses the configuration; each takes it between two requests.
+  package func apply(_ configuration: EdgeConfiguration) {
+    configurationLock.locked { self.configuration = configuration }
+    onEveryLoop { $0.services.configuration = configuration }
+  }
+
+  /// The number of the last purge in force.
+  package var purgeNumber: UInt64 { currentPurge.load(ordering: .acquiring) }
+
+  /// Starts counting from a journal that this edge's empty cache has nothing to fear from.
+  package func startPurges(at number: UInt64) {
+    currentPurge.store(number, ordering: .releasing)
+  }
+
+  /// Returns the number of entries that were purged, when the purge is in force on every loop.
+  package func purge(_ record: PurgeRecord) -> Int {
+    guard
+      let policy = currentConfiguration.distributions.first(where: {
+        $0.distribution.id == record.id
+      })
+    else {
+      currentPurge.store(max(record.number, purgeNumber), ordering: .releasing)
+      return 0
+    }
+    // Fills that begin from here on ask the origin after the purge: they may be stored.
+    currentPurge.store(max(record.number, purgeNumber), ordering: .releasing)
+    let matcher = PurgeMatcher(record, slot: policy.slot)
+    let count: Int
+    switch record.selector {
+    case .all:
+      count = cache.purgeAll(slot: policy.slot, number: record.number, soft: record.soft)
+    case .path, .prefix, .tag:
+      count = cache.purge(matcher, number: record.number, soft: record.soft)
+    }
+    registry.detach { fetch in
+      fetch.purgeNumber < record.number && fetch.distribution.slot == policy.slot
+        && matcher.mayMatch(key: fetch.key.bytes)
+    }
+    return count
+  }
+
+  /// Entries that a purge would match now.
+  package func count(matching record: PurgeRecord) -> Int {
+    guard
+      let policy = currentConfiguration.distributions.first(where: {
+        $0.distribution.id == record.id
+      })
+    else { return 0 }
+    return cache.count(matching: PurgeMatcher(record, slot: policy.slot))
+  }
+
+  /// Called now and then: bounds the heap, forgets purges that nothing can collide with any more.
+  package func maintain() {
+    cache.maintain()
+    // Read before looking at the fetches: one that begins meanwhile carries this number or a later.
+    let number = purgeNumber
+    cache.retirePurges(before: min(registry.oldestPurgeNumber ?? number, number))
+  }
+
+  // MARK: Services
+
+  package func counters() -> CounterSnapshot {
+    CounterSnapshot(loops.map { $0.services.counters })
+  }
+
+  package func reopenLogs() { accessLog?.reopen() }
+
+  private func onEveryLoop(_ work: @escaping @Sendable (EventLoop) -> Void) {
+    let done = Semaphore()
+    for loop in loops {
+      loop.post {
+        work(loop)
+        done.signal()
+      }
+    }
+    for _ in loops { done.wait() }
+  }
+
+  // MARK: Ends
+
+  /// Stops accepting, lets exchanges finish for at most `timeout` seconds. True when all did.
+  package func drain(timeout: Int) -> Bool {
+    onEveryLoop { loop in
+      loop.forEachChannel { channel in (channel as? Listener)?.closeChannel() }
+      loop.services.isDraining = true
+      loop.services.closeIdleViewers()
+    }
+    for path in unixPaths { unlink(path) }
+    unixPaths = []
+    let deadline = SystemCall.monotonicMilliseconds() + Int64(timeout) * 1000
+    while connectionCount > 0 && SystemCall.monotonicMilliseconds() < deadline {
+      usleep(5_000)
+      onEveryLoop { $0.services.closeIdleViewers() }
+    }
+    return connectionCount == 0
+  }
+
+  /// Ends at once: open connections are closed.
+  package func stop() {
+    onEveryLoop { loop in
+      loop.forEachChannel { channel in
+        switch channel {
+        case let viewer as ViewerConnection: viewer.close()
+        case let origin as OriginConnection: origin.cancel()
+        default: channel.closeChannel()
+        }
+      }
+    }
+    for loop in loops { loop.stop() }
+    for path in unixPaths { unlink(path) }
+    accessLog?.close()
+  }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// What an edge serves, immutable: every loop uses one until it is handed the next.
+package final class EdgeConfiguration: Sendable {
+  package let distributions: [DistributionPolicy]
+  /// Answers for hosts that no distribution claims.
+  private let fallback: DistributionPolicy?
+  private let byHost: [String: DistributionPolicy]
+
+  /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
+  ///   distribution, when there is just one.
+  package init(distributions: [DistributionPolicy], defaultName: String? = nil) {
+    self.distributions = distributions
+    var byHost: [String: DistributionPolicy] = [:]
+    for policy in distributions {
+      for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }
+    }
+    self.byHost = byHost
+    if let defaultName {
+      fallback = distributions.first { $0.distribution.name == defaultName }
+    } else {
+      fallback = distributions.count == 1 ? distributions[0] : nil
+    }
+  }
+
+  /// - Parameter authority: as received, with or without a port.
+  @inline(__always)
+  package func distribution(forHost authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {
+    if distributions.count == 1, let fallback { return fallback }
+    return search(authority)
+  }
+
+  private func search(_ authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {
+    var end = authority.count
+    var at = end
+    while at > 0, authority[at - 1] >= 48, authority[at - 1] <= 57 { at -= 1 }
+    if at > 0, authority[at - 1] == 0x3a { end = at - 1 }
+    // A name may be written with its root's dot.
+    if end > 0, authority[end - 1] == 0x2e { end -= 1 }
+    let host = String(
+      decoding: authority[..<end].lazy.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 },
+      as: UTF8.self)
+    return byHost[host] ?? fallback
+  }
+}

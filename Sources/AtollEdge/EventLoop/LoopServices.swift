@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+
+/// A request's number, unique with high probability over all edges: 32 hexadecimal digits.
+struct RequestID: Equatable {
+  var high: UInt64 = 0
+  var low: UInt64 = 0
+
+  var text: String {
+    let buffer = ByteBuffer(capacity: 32)
+    buffer.appendHex(high)
+    buffer.appendHex(low)
+    return String(decoding: buffer.bytes, as: UTF8.self)
+  }
+}
+
+/// What the exchanges of one loop use: the loop's own scratch memory, and the edge's shared parts.
+final class LoopServices {
+  unowned(unsafe) let loop: EventLoop
+  unowned(unsafe) let edge: Edge
+  var configuration: EdgeConfiguration
+  let cache: CacheStore
+  let registry: FetchRegistry
+  let budget: MemoryBudget
+  let resolver: Resolver
+  let seed: HashSeed
+  let counters = LoopCounters()
+  let log: LogBuffer?
+  // Milliseconds.
+  let idleTimeout: Int
+  let headTimeout: Int
+  let bodyTimeout: Int
+  var isDraining = false
+  /// Viewer connections of this loop.
+  private(set) var viewerCount = 0
+
+  // Scratch memory: valid until the next use, never across a return to the loop.
+  let scratchSize = 65_536
+  let scratch: UnsafeMutablePointer<UInt8>
+  let requestHead = RequestHead()
+  let responseHead = ResponseHead()
+  /// For a second head while the first is in use.
+  let requestHeadAgain = RequestHead()
+  let responseHeadAgain = ResponseHead()
+  let keyBuffer = ByteBuffer(capacity: 1024)
+  let tailBuffer = ByteBuffer(capacity: 1024)
+  let headBuffer = ByteBuffer(capacity: 4096)
+  let varyBuffer = ByteBuffer(capacity: 512)
+  let tagBuffer = ByteBuffer(capacity: 512)
+
+  private var pools: [String: OriginPool] = [:]
+  private var idState: UInt64
+  private let idHigh: UInt64
+  /// Milliseconds of the loop's clock until which a failing origin is not reported again.
+  private var reportedUntil: [Int: Int64] = [:]
+
+  init(loop: EventLoop, edge: Edge, configuration: EdgeConfiguration) {
+    self.loop = loop
+    self.edge = edge
+    self.configuration = configuration
+    cache = edge.cache
+    registry = edge.registry
+    budget = edge.budget
+    resolver = edge.resolver
+    seed = edge.seed
+    log = edge.accessLog?.makeBuffer()
+    idleTimeout = edge.options.idleTimeout * 1000
+    headTimeout = edge.options.headTimeout * 1000
+    bodyTimeout = edge.options.bodyTimeout * 1000
+    scratch = .allocate(capacity: scratchSize)
+    var generator = SystemRandomNumberGenerator()
+    idState = generator.next()
+    idHigh = generator.next()
+  }
+
+  deinit { scratch.deallocate() }
+
+  /// SplitMix64 over a random start: unique on this loop for 2^64 requests.
+  @inline(__always)
+  func nextRequestID() -> RequestID {
+    idState &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = idState
+    mixed = (mixed ^ (mixed &>> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed &>> 27)) &* 0x94d0_49bb_1331_11eb
+    return RequestID(high: idHigh, low: mixed ^ (mixed &>> 31))
+  }
+
+  func pool(host: String, port: UInt16) -> OriginPool {
+    let key = "\(host):\(port)"
+    if let pool = pools[key] { return pool }
+    let pool = OriginPool(loop: loop, host: host, port: port)
+    pools[key] = pool
+    return pool
+  }
+
+  /// Tells the edge's log, at most once in ten seconds per distribution.
+  func reportOriginFailure(_ policy: DistributionPolicy, _ reason: Reason, detail: String?) {
+    if let until = reportedUntil[policy.slot], loop.now < until { return }
+    reportedUntil[policy.slot] = loop.now + 10_000
+    let origin = policy.distribution.origin
+    let address = "\(origin.scheme.rawValue)://\(origin.host):\(origin.port)"
+    let why = detail.map { ": \($0)" } ?? ""
+    edge.options.report(
+      "distribution \"\(policy.distribution.name)\": origin \(address) failed"
+        + " (\(reason.text))\(why)")
+  }
+
+  func viewerOpened() { viewerCount += 1 }
+
+  func viewerClosed() {
+    viewerCount -= 1
+    edge.connectionClosed()
+  }
+
+  @inline(__always)
+  func endOfTurn() {
+    if isDraining { closeIdleViewers() }
+  }
+
+  func closeIdleViewers() {
+    loop.forEachChannel { channel in (channel as? ViewerConnection)?.drain() }
+  }
+}

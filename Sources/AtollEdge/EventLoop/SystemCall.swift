@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSystem
+import Glibc
+
+/// What a call on a non-blocking descriptor came to.
+enum Transfer {
+  /// Bytes moved; 0 on a read means that the peer has ended its side.
+  case moved(Int)
+  case wouldBlock
+  case failed(Int32)
+}
+
+/// The one door to the kernel for bytes: EINTR is repeated, would-block is a value.
+enum SystemCall {
+  @inline(__always)
+  static func receive(_ descriptor: Int32, _ memory: UnsafeMutableRawPointer, _ count: Int)
+    -> Transfer
+  {
+    while true {
+      let got = recv(descriptor, memory, count, 0)
+      if got >= 0 { return .moved(got) }
+      let error = csystem_errno()
+      if error == EINTR { continue }
+      return error == EAGAIN ? .wouldBlock : .failed(error)
+    }
+  }
+
+  @inline(__always)
+  static func send(_ descriptor: Int32, _ vectors: UnsafeMutablePointer<iovec>, _ count: Int)
+    -> Transfer
+  {
+    var message = msghdr()
+    message.msg_iov = vectors
+    message.msg_iovlen = count
+    while true {
+      let sent = sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+      if sent >= 0 { return .moved(sent) }
+      let error = csystem_errno()
+      if error == EINTR { continue }
+      return error == EAGAIN ? .wouldBlock : .failed(error)
+    }
+  }
+
+  @inline(__always)
+  static func send(_ descriptor: Int32, _ memory: UnsafeRawPointer, _ count: Int) -> Transfer {
+    while true {
+      let sent = Glibc.send(descriptor, memory, count, Int32(MSG_NOSIGNAL))
+      if sent >= 0 { return .moved(sent) }
+      let error = csystem_errno()
+      if error == EINTR { continue }
+      return error == EAGAIN ? .wouldBlock : .failed(error)
+    }
+  }
+
+  /// Reads into two places at once: the second tells whether more came than the first may take.
+  static func receive(_ descriptor: Int32, _ vectors: UnsafeMutablePointer<iovec>, _ count: Int)
+    -> Transfer
+  {
+    while true {
+      let got = readv(descriptor, vectors, Int32(count))
+      if got >= 0 { return .moved(got) }
+      let error = csystem_errno()
+      if error == EINTR { continue }
+      return error == EAGAIN ? .wouldBlock : .failed(error)
+    }
+  }
+
+  static func setOption(_ descriptor: Int32, _ level: Int32, _ option: Int32, _ value: Int32) {
+    var value = value
+    setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Small writes leave at once: each response is one write already.
+  static func disableDelay(_ descriptor: Int32) {
+    setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
+  }
+
+  /// The error that a non-blocking connect ended with; 0 when it succeeded.
+  static func pendingError(_ descriptor: Int32) -> Int32 {
+    var error: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    if getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &length) != 0 {
+      return csystem_errno()
+    }
+    return error
+  }
+
+  static func monotonicMilliseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) &* 1000 &+ Int64(time.tv_nsec) / 1_000_000
+  }
+
+  static func monotonicMicroseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
+  }
+
+  /// Microseconds since 1970.
+  static func wallMicroseconds() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
+  }
+
+  /// Seconds since 1970.
+  static func wallSeconds() -> Int64 { wallMicroseconds() / 1_000_000 }
+
+  /// In the case of a message's middle: "no such file or directory".
+  static func errorText(_ error: Int32) -> String {
+    let text = String(cString: csystem_error_text(error))
+    return text.prefix(1).lowercased() + text.dropFirst()
+  }
+}

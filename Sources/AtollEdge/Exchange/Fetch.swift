@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Glibc
+
+/// One origin response on its way to its readers and, when it may be stored, into the cache.
+///
+/// The owner loop writes; exchanges on any loop read at their own pace. While it is being stored the
+/// body grows in its future entry, and readers never hold the origin back. Otherwise the body passes
+/// through a window of `Limits.relayWindow` bytes that moves on when the slowest reader has.
+///
+/// ```
+/// waiting ──head──▶ streaming ──▶ complete
+///    │                  └───────▶ aborted      the origin broke off: never stored
+///    ├──▶ replaced                             304, or a stale entry stands in
+///    ├──▶ released                             may not be shared: others go on their own
+///    └──▶ failed                               no response at all
+/// ```
+final class Fetch: @unchecked Sendable {
+  enum Phase { case waiting, streaming, complete, aborted, failed, replaced, released }
+
+  /// The exchanges of one loop that read; told together, once per change.
+  private struct Group {
+    let loop: EventLoop
+    var isScheduled = false
+    var readers: [Exchange]
+  }
+
+  /// Exchanges on their way back to the loop that they belong to.
+  private struct ReleasedReaders: @unchecked Sendable {
+    let exchanges: [Exchange]
+  }
+
+  /// What a reader sees at one moment.
+  struct View {
+    var phase: Phase
+    /// End of the body received so far, as an offset from its beginning.
+    var available: Int
+    var failure: Reason
+  }
+
+  let owner: EventLoop
+  let distribution: DistributionPolicy
+  let behavior: BehaviorPolicy
+  /// The journal's number when this began: a later purge keeps it out of the cache.
+  let purgeNumber: UInt64
+  let hash: KeyHash
+  /// Empty for a fetch that never touches the cache.
+  let key: ByteBuffer
+
+  private let lock = Lock()
+  private var phase = Phase.waiting
+  private var failure = Reason.none
+  private var groups: [Group] = []
+  private var available = 0
+
+  // Written once before the phase leaves `waiting`, read-only afterwards.
+  private(set) var head = ByteBuffer(capacity: 64)
+  private(set) var status: UInt16 = 0
+  private(set) var meta = StoredMeta()
+  /// Of the entry to be; empty when the response has no Vary.
+  let vary = ByteBuffer(capacity: 16)
+  private(set) var freshness: Freshness?
+  private(set) var refusal = Reason.none
+  /// Of the body when the origin said so.
+  private(set) var length: UInt64?
+  private(set) var replacement: Entry?
+  private(set) var replacementVerdict = Verdict(.revalidated)
+  /// The origin's status, also when a stored entry answers.
+  private(set) var originStatus: UInt16 = 0
+
+  // Owner loop's; readers take the pointers under the lock.
+  private(set) var entry: Entry?
+  private var window: UnsafeMutablePointer<UInt8>?
+  /// Offset in the body of the window's first byte.
+  private var windowStart = 0
+  private var isPaused = false
+  /// The exchange whose viewer began it, on the owner loop; the only one to read what may not be
+  /// shared. Until it leaves.
+  private var primary: Exchange?
+  private let cache: CacheStore
+  private let budget: MemoryBudget
+  /// Asked to read on from the origin after a pause; runs on the owner loop.
+  var resume: (() -> Void)?
+  /// Told when nobody reads any more and nothing is being stored.
+  var abandon: (() -> Void)?
+
+  init(
+    owner: EventLoop, distribution: DistributionPolicy, behavior: BehaviorPolicy,
+    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, purgeNumber: UInt64, cache: CacheStore,
+    budget: MemoryBudget
+  ) {
+    self.owner = owner
+    self.distribution = distribution
+    self.behavior = behavior
+    self.purgeNumber = purgeNumber
+    self.hash = hash
+    self.key = ByteBuffer(capacity: key.count)
+    self.key.append(key)
+    self.cache = cache
+    self.budget = budget
+  }
+
+  deinit {
+    entry?.release()
+    replacement?.release()
+    dropWindow()
+  }
+
+  private func dropWindow() {
+    guard let window else { return }
+    window.deallocate()
+    budget.release(Limits.relayWindow)
+    self.window = nil
+  }
+
+  // MARK: Readers
+
+  /// False when the fetch can take no more readers: it has ended or been released.
+  func join(_ exchange: Exchange, loop: EventLoop, isPrimary: Bool = false) -> Bool {
+    lock.locked {
+      switch phase {
+      case .failed, .released, .aborted: return false
+      case .waiting, .complete, .replaced: break
+      // What passes through a window cannot be read from its beginning any more.
+      case .streaming: if entry == nil && !isPrimary { return false }
+      }
+      if isPrimary { primary = exchange }
+      if let index = groups.firstIndex(where: { $0.loop === loop }) {
+        if groups[index].readers.count >= Limits.waitersPerFill { return false }
+        groups[index].readers.append(exchange)
+      } else {
+        groups.append(Group(loop: loop, readers: [exchange]))
+      }
+      return true
+    }
+  }
+
+  func leave(_ exchange: Exchange, loop: EventLoop) {
+    let isDeserted = lock.locked {
+      if let index = groups.firstIndex(where: { $0.loop === loop }) {
+        groups[index].readers.removeAll { $0 === exchange }
+      }
+      if primary === exchange { primary = nil }
+      let empty = groups.allSatisfy { $0.readers.isEmpty }
+      // A response that is being stored is finished: the next viewer profits.
+      let isUseful = entry != nil || (phase == .waiting && key.count > 0)
+      return empty && !isUseful && (phase == .waiting || phase == .streaming)
+    }
+    if isDeserted {
+      onOwner { fetch in fetch.abandon?() }
+    } else {
+      roomMayHaveGrown()
+    }
+  }
+
+  var view: View { lock.locked { View(phase: phase, available: available, failure: failure) } }
+
+  /// Who gets the origin's interim responses.
+  var firstReader: Exchange? { lock.locked { primary } }
+
+  /// The body from `position` on, as far as it is there. The entry, when there is one, is retained
+  /// and the caller's to release; without one the bytes stay until `consumed`.
+  func body(from position: Int) -> (bytes: UnsafePointer<UInt8>?, count: Int, entry: Entry?) {
+    lock.locked {
+      let count = available - position
+      if count <= 0 { return (nil, 0, nil) }
+      if let entry {
+        entry.retain()
+        return (entry.body + position, count, entry)
+      }
+      guard let window, position >= windowStart else { return (nil, 0, nil) }
+      return (UnsafePointer(window) + (position - windowStart), count, nil)
+    }
+  }
+
+  /// The exchange has sent the body up to `position`.
+  func consumed(_ exchange: Exchange, upTo position: Int) {
+    lock.locked { exchange.fetchPosition = position }
+    roomMayHaveGrown()
+  }
+
+  private func roomMayHaveGrown() {
+    let mustResume = lock.locked {
+      if !isPaused || slowest() < available { return false }
+      isPaused = false
+      return true
+    }
+    if mustResume { onOwner { fetch in fetch.resume?() } }
+  }
+
+  /// Where the slowest reader stands. Under the lock.
+  private func slowest() -> Int {
+    var position = available
+    for group in groups {
+      for reader in group.readers { position = min(position, reader.fetchPosition) }
+    }
+    return position
+  }
+
+  private func onOwner(_ work: @escaping @Sendable (Fetch) -> Void) {
+    if owner.isCurrent {
+      owner.afterwards { work(self) }
+    } else {
+      owner.post { work(self) }
+    }
+  }
+
+  /// Tells every reader that something has changed. Owner loop.
+  func wakeReaders() {
+    var here: [Exchange] = []
+    lock.locked {
+      for index in groups.indices where !groups[index].readers.isEmpty {
+        if groups[index].loop === owner {
+          here = groups[index].readers
+        } else if !groups[index].isScheduled {
+          groups[index].isScheduled = true
+          let loop = groups[index].loop
+          loop.post { self.deliver(on: loop) }
+        }
+      }
+    }
+    for exchange in here { exchange.fetchProgressed(self) }
+  }
+
+  private func deliver(on loop: EventLoop) {
+    let readers = lock.locked {
+      guard let index = groups.firstIndex(where: { $0.loop === loop }) else { return [Exchange]() }
+      groups[index].isScheduled = false
+      return groups[index].readers
+    }
+    for exchange in readers { exchange.fetchProgressed(self) }
+  }
+
+  // MARK: The origin's side; owner loop
+
+  /// The response head has come and may be stored in `entry`, whose one reference passes on.
+  func beginStoring(
+    entry: Entry, head: UnsafeBufferPointer<UInt8>, status: UInt16, meta: StoredMeta,
+    freshness: Freshness, length: UInt64?
+  ) {
+    lock.locked {
+      self.head.append(head)
+      self.status = status
+      originStatus = status
+      self.meta = meta
+      self.freshness = freshness
+      self.length = length
+      self.entry = entry
+      vary.append(entry.vary)
+      phase = .streaming
+    }
+  }
+
+  /// The response head has come and is for the primary reader alone.
+  func beginRelaying(
+    head: UnsafeBufferPointer<UInt8>, status: UInt16, meta: StoredMeta, refusal: Reason,
+    length: UInt64?
+  ) {
+    let others = lock.locked {
+      self.head.append(head)
+      self.status = status
+      originStatus = status
+      self.meta = meta
+      self.refusal = refusal
+      self.length = length
+      phase = .streaming
+      var others: [Group] = []
+      for index in groups.indices {
+        let leaving = groups[index].readers.filter { $0 !== primary }
+        groups[index].readers.removeAll { $0 !== primary }
+        if !leaving.isEmpty { others.append(Group(loop: groups[index].loop, readers: leaving)) }
+      }
+      return others
+    }
+    for group in others {
+      if group.loop === owner {
+        for exchange in group.readers { exchange.fetchReleased(refusal) }
+      } else {
+        let readers = ReleasedReaders(exchanges: group.readers)
+        group.loop.post { for exchange in readers.exchanges { exchange.fetchReleased(refusal) } }
+      }
+    }
+  }
+
+  var hasReaders: Bool { lock.locked { groups.contains { !$0.readers.isEmpty } } }
+  var isStoring: Bool { entry != nil }
+
+  /// Where the next body bytes go, and how many may; count 0 means: wait until readers caught up.
+  func room() -> UnsafeMutableBufferPointer<UInt8> {
+    if let entry {
+      if available < entry.bodyCapacity {
+        return UnsafeMutableBufferPointer(
+          start: UnsafeMutablePointer(mutating: entry.body) + available,
+          count: entry.bodyCapacity - available)
+      }
+      if let larger = grown(entry) {
+        lock.locked { self.entry = larger }
+        entry.release()
+        return room()
+      }
+      // Too large after all: what is there is read to its end, then the window takes over.
+      return lock.locked {
+        if slowest() < available {
+          isPaused = true
+          return UnsafeMutableBufferPointer(start: nil, count: 0)
+        }
+        self.entry = nil
+        entry.release()
+        return windowRoom()
+      }
+    }
+    return lock.locked { windowRoom() }
+  }
+
+  private func grown(_ entry: Entry) -> Entry? {
+    let wanted = min(max(entry.bodyCapacity * 2, 16_384), cache.objectLimit)
+    if wanted <= entry.bodyCapacity || length != nil { return nil }
+    entry.bodyLength = available
+    return cache.grow(entry, bodyCapacity: wanted)
+  }
+
+  /// Under the lock.
+  private func windowRoom() -> UnsafeMutableBufferPointer<UInt8> {
+    if window == nil {
+      window = .allocate(capacity: Limits.relayWindow)
+      budget.charge(Limits.relayWindow)
+      windowStart = available
+    }
+    if slowest() >= available { windowStart = available }
+    let used = available - windowStart
+    let count = Limits.relayWindow - used
+    if count == 0 { isPaused = true }
+    return UnsafeMutableBufferPointer(start: window! + used, count: count)
+  }
+
+  /// `count` bytes have been written where `room` said.
+  func received(_ count: Int) { lock.locked { available += count } }
+
+  /// The body has ended as it should. Stores the entry when there is one.
+  /// - Parameter varyMatches: whether a vary section fits this fetch's request.
+  func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
+    var result: CacheStore.InsertResult?
+    if let entry, let freshness {
+      entry.bodyLength = available
+      entry.freshness = freshness
+      entry.meta = meta
+      entry.status = status
+      result = cache.insert(entry, varyMatches: varyMatches)
+    }
+    lock.locked { phase = .complete }
+    return result
+  }
+
+  /// The body broke off after the head had been passed on.
+  func abort(_ reason: Reason) {
+    lock.locked {
+      phase = .aborted
+      failure = reason
+    }
+  }
+
+  /// No response, and nothing stored that may stand in.
+  func fail(_ reason: Reason) {
+    lock.locked {
+      phase = .failed
+      failure = reason
+    }
+  }
+
+  /// A stored entry answers: the origin confirmed it, or it stands in for a failing origin. Takes
+  /// over one reference.
+  func replace(with entry: Entry, verdict: Verdict, originStatus: UInt16) {
+    lock.locked {
+      replacement = entry
+      replacementVerdict = verdict
+      self.originStatus = originStatus
+      phase = .replaced
+    }
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// The fills under way, by cache key: what makes concurrent misses one origin request.
+///
+/// Sharded like the cache. Beside the fills it remembers for a while which keys turned out not to be
+/// storable, so that their viewers do not queue for each other in vain.
+final class FetchRegistry: @unchecked Sendable {
+  /// What a viewer that found nothing usable stored should do.
+  enum Answer {
+    /// Fetch, as the one that others may join.
+    case lead(Fetch)
+    /// Read from a fetch under way.
+    case join(Fetch)
+    /// Fetch alone: the key is known not to be storable.
+    case alone
+  }
+
+  private final class Shard {
+    let lock = Lock()
+    /// By hash; a fetch tells its key, and equal hashes of different keys go on alone.
+    var fetches: [KeyHash: Fetch] = [:]
+    /// The purge number of every fetch that may still be stored, joinable or not.
+    var active: [ObjectIdentifier: UInt64] = [:]
+    /// Milliseconds of the monotonic clock until which a key counts as not storable.
+    var unstorable: [KeyHash: Int64] = [:]
+  }
+
+  private static let shardCount = 64
+  /// Milliseconds that a key is remembered as not storable.
+  private static let memory: Int64 = 10_000
+  /// Remembered keys per shard; above it the oldest knowledge is dropped whole.
+  private static let memoryLimit = 1_024
+  private let shards: [Shard]
+
+  init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
+
+  private func shard(_ hash: KeyHash) -> Shard {
+    shards[Int(truncatingIfNeeded: hash.low & UInt64(Self.shardCount - 1))]
+  }
+
+  /// - Parameter make: called under a lock, when this viewer is to lead.
+  func enter(
+    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, now: Int64, make: () -> Fetch
+  ) -> Answer {
+    let shard = shard(hash)
+    return shard.lock.locked {
+      if let fetch = shard.fetches[hash] {
+        return fetch.key.bytes.elementsEqual(key) ? .join(fetch) : .alone
+      }
+      if let until = shard.unstorable[hash] {
+        if now < until { return .alone }
+        shard.unstorable[hash] = nil
+      }
+      let fetch = make()
+      shard.fetches[hash] = fetch
+      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      return .lead(fetch)
+    }
+  }
+
+  /// A fetch that nobody may join, but whose response may be stored. Made under the lock, so that no
+  /// purge is forgotten between its reading the purge number and its standing here.
+  func beginAlone(hash: KeyHash, make: () -> Fetch) -> Fetch {
+    let shard = shard(hash)
+    return shard.lock.locked {
+      let fetch = make()
+      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      return fetch
+    }
+  }
+
+  /// The fetch takes no more readers: it may not be shared.
+  func remove(_ fetch: Fetch) {
+    let shard = shard(fetch.hash)
+    shard.lock.locked {
+      if shard.fetches[fetch.hash] === fetch { shard.fetches[fetch.hash] = nil }
+    }
+  }
+
+  /// The fetch is stored, or never will be.
+  func ended(_ fetch: Fetch) {
+    let shard = shard(fetch.hash)
+    shard.lock.locked {
+      if shard.fetches[fetch.hash] === fetch { shard.fetches[fetch.hash] = nil }
+      shard.active[ObjectIdentifier(fetch)] = nil
+    }
+  }
+
+  func rememberUnstorable(_ hash: KeyHash, now: Int64) {
+    let shard = shard(hash)
+    shard.lock.locked {
+      if shard.unstorable.count >= Self.memoryLimit { shard.unstorable.removeAll() }
+      shard.unstorable[hash] = now &+ Self.memory
+    }
+  }
+
+  func forgetUnstorable(_ hash: KeyHash) {
+    let shard = shard(hash)
+    shard.lock.locked { _ = shard.unstorable.removeValue(forKey: hash) }
+  }
+
+  /// Viewers that come from now on do not join the fetches that match: a purge has overtaken them.
+  func detach(where matches: (Fetch) -> Bool) {
+    for shard in shards {
+      shard.lock.locked {
+        shard.fetches = shard.fetches.filter { !matches($0.value) }
+      }
+    }
+  }
+
+  /// The smallest purge number among the fetches that may still be stored: what was purged before
+  /// that needs no watching any more.
+  var oldestPurgeNumber: UInt64? {
+    var oldest: UInt64?
+    for shard in shards {
+      shard.lock.locked {
+        for number in shard.active.values { oldest = min(oldest ?? .max, number) }
+      }
+    }
+    return oldest
+  }
+}

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+
+/// One kept-alive connection to an origin: writes a request, reads its response, waits in the pool.
+final class OriginConnection: Channel {
+  private enum State { case connecting, idle, sending, receivingHead, receivingBody, closed }
+
+  unowned(unsafe) let pool: OriginPool
+  /// Strong while a request is under way on this connection.
+  private(set) var request: OriginRequest?
+  private var state: State
+  /// It has carried a response before: a failure now may only mean that the origin closed it.
+  private(set) var isReused = false
+  /// Milliseconds of the loop's clock when it went idle.
+  private(set) var idleSince: Int64 = 0
+
+  private var isReadable = false
+  private var isWritable = false
+  /// The origin has closed its side: told once, perhaps together with the last bytes, so a short
+  /// read is no reason to stop reading.
+  private var peerEnded = false
+  /// Whether any byte of a response to the present request has come.
+  private(set) var hasResponse = false
+  private let output = ByteBuffer(capacity: 1024)
+  private var outputStart = 0
+  /// The part of a response head that has come so far.
+  private var input: ByteBuffer?
+  private var framing = BodyFraming.none
+  private var remaining: UInt64 = 0
+  private var decoder = ChunkedDecoder()
+  private var keepsAlive = true
+  private var interimCount = 0
+  private var isPaused = false
+  private var responseTimeout: Int
+
+  init(pool: OriginPool, descriptor: Int32, connectTimeout: Int) {
+    self.pool = pool
+    state = .connecting
+    responseTimeout = 30_000
+    super.init(loop: pool.loop, descriptor: descriptor)
+    register()
+    setDeadline(after: connectTimeout * 1000)
+  }
+
+  /// Begins a request on a connection that is open or opening.
+  func begin(_ request: OriginRequest) {
+    self.request = request
+    responseTimeout = request.origin.responseTimeout * 1000
+    hasResponse = false
+    interimCount = 0
+    if state == .idle {
+      isReused = true
+      send()
+    }
+  }
+
+  private func send() {
+    guard let request else { return }
+    state = .sending
+    output.removeAll()
+    outputStart = 0
+    output.append(request.head.bytes)
+    setDeadline(after: responseTimeout)
+    flush()
+  }
+
+  /// Whether the peer has closed, or sent what nobody asked for: then it is not to be used again.
+  var isStale: Bool {
+    var byte: UInt8 = 0
+    let got = recv(
+      descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+    return !(got < 0 && csystem_errno() == EAGAIN)
+  }
+
+  // MARK: Events
+
+  override func ready(_ events: UInt32) {
+    if events & (Events.input | Events.peerEnded | Events.hungUp | Events.failed) != 0 {
+      isReadable = true
+    }
+    if events & (Events.peerEnded | Events.hungUp | Events.failed) != 0 { peerEnded = true }
+    if events & Events.output != 0 { isWritable = true }
+    switch state {
+    case .connecting:
+      if events & (Events.output | Events.failed | Events.hungUp) != 0 { connectEnded() }
+    case .idle:
+      if isReadable { close() }
+    case .sending, .receivingHead, .receivingBody:
+      if isWritable { flush() }
+      if isReadable && !isPaused { receive() }
+    case .closed:
+      break
+    }
+  }
+
+  private func connectEnded() {
+    let error = SystemCall.pendingError(descriptor)
+    guard error == 0 else { return failConnect(error) }
+    clearDeadline()
+    if request == nil {
+      becomeIdle()
+    } else {
+      request?.connected()
+      send()
+    }
+  }
+
+  private func failConnect(_ error: Int32) {
+    let request = detach()
+    close()
+    request?.connectFailed(error)
+  }
+
+  override func deadlineReached() {
+    switch state {
+    case .connecting: failConnect(ETIMEDOUT)
+    case .idle: close()
+    case .sending, .receivingHead, .receivingBody: fail(.originTimeout)
+    case .closed: break
+    }
+  }
+
+  // MARK: Sending
+
+  private func flush() {
+    while outputStart < output.count {
+      switch SystemCall.send(descriptor, output.base + outputStart, output.count - outputStart) {
+      case .moved(let count):
+        outputStart += count
+        setDeadline(after: responseTimeout)
+      case .wouldBlock:
+        isWritable = false
+        return
+      case .failed:
+        // The origin may have answered before it closed: read first.
+        isWritable = false
+        outputStart = output.count
+        if state == .sending { state = .receivingHead }
+        return
+      }
+    }
+    output.removeAll()
+    outputStart = 0
+    if state == .sending {
+      state = .receivingHead
+    }
+    request?.readyForBody()
+  }
+
+  /// Whether more of a request's body may be given now.
+  var takesBody: Bool {
+    output.count == 0 && (state == .receivingHead || state == .receivingBody)
+  }
+
+  /// A piece of the request's body, framed already; what the kernel does not take is kept.
+  func write(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) {
+    setDeadline(after: responseTimeout)
+    var total = 0
+    for index in 0..<count { total += vectors[index].iov_len }
+    var sent = 0
+    switch SystemCall.send(descriptor, vectors, count) {
+    case .moved(let moved): sent = moved
+    case .wouldBlock: isWritable = false
+    case .failed:
+      isWritable = false
+      request?.bodyRefused()
+      return
+    }
+    if sent == total { return }
+    isWritable = false
+    for index in 0..<count {
+      let vector = vectors[index]
+      if sent >= vector.iov_len {
+        sent -= vector.iov_len
+        continue
+      }
+      output.append(
+        vector.iov_base.assumingMemoryBound(to: UInt8.self) + sent, vector.iov_len - sent)
+      sent = 0
+    }
+  }
+
+  // MARK: Receiving
+
+  private func receive() {
+    while isReadable && !isPaused {
+      switch state {
+      case .sending, .receivingHead:
+        if !receiveHead() { return }
+      case .receivingBody:
+        if !receiveBody() { return }
+      case .idle:
+        return close()
+      case .connecting, .closed:
+        return
+      }
+    }
+  }
+
+  /// False when the connection has gone or has to wait.
+  private func receiveHead() -> Bool {
+    let services = loop.services!
+    let scratch = services.scratch
+    let kept = input?.count ?? 0
+    if let input { memcpy(scratch, input.base, kept) }
+    switch SystemCall.receive(descriptor, scratch + kept, services.scratchSize - kept) {
+    case .wouldBlock:
+      isReadable = false
+      return false
+    case .failed:
+      fail(.originClosed)
+      return false
+    case .moved(0):
+      fail(.originClosed)
+      return false
+    case .moved(let count):
+      hasResponse = true
+      setDeadline(after: responseTimeout)
+      let total = kept + count
+      if total < services.scratchSize { isReadable = peerEnded }
+      return parseHead(scratch, total)
+    }
+  }
+
+  private func parseHead(_ bytes: UnsafeMutablePointer<UInt8>, _ total: Int) -> Bool {
+    guard let request else { return false }
+    let head = loop.services.responseHead
+    switch head.parse(bytes, count: total, requestMethod: request.method) {
+    case .incomplete:
+      let input = self.input ?? ByteBuffer(capacity: total)
+      input.removeAll()
+      input.append(bytes, total)
+      self.input = input
+      // Bytes may still be waiting: an edge is told once.
+      isReadable = true
+      return true
+    case .failure:
+      fail(.originBadResponse)
+      return false
+    case .complete(let length):
+      if head.status < 200 { return interim(head, bytes, length, total) }
+      input = nil
+      framing = head.framing
+      keepsAlive = head.keepsAlive
+      state = .receivingBody
+      remaining = if case .length(let count) = framing { count } else { 0 }
+      decoder = ChunkedDecoder()
+      if framing == .none || framing == .length(0) {
+        if total > length { keepsAlive = false }
+        request.received(head, bytes, following: 0)
+        finish()
+        return false
+      }
+      // The head lies in the loop's scratch memory: what follows it is kept while readers run.
+      let rest = total - length
+      let surplus = rest > 0 ? ByteBuffer(capacity: rest) : nil
+      surplus?.append(bytes + length, rest)
+      request.received(head, bytes, following: rest)
+      if state != .receivingBody { return false }
+      if let surplus { return deliver(surplus.base, surplus.count) }
+      return true
+    }
+  }
+
+  /// A 1xx response; the final one, or another, may follow in the same segment.
+  private func interim(
+    _ head: ResponseHead, _ bytes: UnsafeMutablePointer<UInt8>, _ length: Int, _ total: Int
+  ) -> Bool {
+    interimCount += 1
+    // The edge asked for no upgrade here, so 101 has no meaning.
+    if interimCount > Limits.interimResponses || head.status == 101 {
+      fail(.originBadResponse)
+      return false
+    }
+    request?.receivedInterim(head, bytes)
+    guard state == .sending || state == .receivingHead else { return false }
+    let rest = ByteBuffer(capacity: max(total - length, 16))
+    rest.append(bytes + length, total - length)
+    input = nil
+    if rest.count == 0 { return true }
+    let scratch = loop.services.scratch
+    memcpy(scratch, rest.base, rest.count)
+    return parseHead(scratch, rest.count)
+  }
+
+  /// One receive into the place where the body belongs.
+  private func receiveBody() -> Bool {
+    guard let request else { return false }
+    let room = request.room()
+    guard let target = room.baseAddress, room.count > 0 else {
+      pause()
+      return false
+    }
+    switch framing {
+    case .length, .untilClose:
+      var spare: UInt8 = 0
+      var limit = room.count
+      if case .length = framing { limit = Int(min(UInt64(limit), remaining)) }
+      let isLast = framing != .untilClose && UInt64(limit) == remaining
+      let outcome = withUnsafeMutablePointer(to: &spare) { spare in
+        withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
+          vectors[0] = iovec(iov_base: target, iov_len: limit)
+          // One byte more than is due shows a surplus, without a call of its own.
+          vectors[1] = iovec(iov_base: spare, iov_len: 1)
+          return SystemCall.receive(descriptor, vectors.baseAddress!, isLast ? 2 : 1)
+        }
+      }
+      guard let count = moved(outcome) else { return false }
+      if count < limit + (isLast ? 1 : 0) { isReadable = peerEnded }
+      if count > limit {
+        keepsAlive = false
+        isReadable = true
+      }
+      let due = min(count, limit)
+      request.received(due)
+      if case .length = framing {
+        remaining -= UInt64(due)
+        if remaining == 0 {
+          finish()
+          return false
+        }
+      }
+      request.wakeReaders()
+      return state == .receivingBody
+    case .chunked:
+      // Never more framing than there is room for payload.
+      let scratch = loop.services.scratch
+      let limit = min(room.count, loop.services.scratchSize)
+      guard let count = moved(SystemCall.receive(descriptor, scratch, limit)) else { return false }
+      if count < limit { isReadable = peerEnded }
+      return deliver(scratch, count)
+    case .none:
+      return false
+    }
+  }
+
+  /// What a receive came to; nil when the caller has nothing to go on with.
+  private func moved(_ outcome: Transfer) -> Int? {
+    switch outcome {
+    case .wouldBlock:
+      isReadable = false
+      return nil
+    case .failed:
+      fail(.truncated)
+      return nil
+    case .moved(0):
+      if framing == .untilClose {
+        keepsAlive = false
+        finish()
+      } else {
+        fail(.truncated)
+      }
+      return nil
+    case .moved(let count):
+      setDeadline(after: responseTimeout)
+      return count
+    }
+  }
+
+  /// Body bytes that came with a head or are still chunked.
+  private func deliver(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Bool {
+    guard let request else { return false }
+    switch framing {
+    case .none:
+      return false
+    case .length, .untilClose:
+      var due = count
+      if case .length = framing, UInt64(count) > remaining {
+        due = Int(remaining)
+        keepsAlive = false
+      }
+      if !request.store(bytes, due) { return false }
+      if case .length = framing {
+        remaining -= UInt64(due)
+        if remaining == 0 {
+          finish()
+          return false
+        }
+      }
+    case .chunked:
+      var at = 0
+      while true {
+        switch decoder.next(bytes + at, count: count - at) {
+        case .data(let consumed, let length):
+          if !request.store(bytes + at + consumed, length) { return false }
+          at += consumed + length
+          continue
+        case .needsMore:
+          break
+        case .end(let consumed):
+          if at + consumed < count { keepsAlive = false }
+          finish()
+          return false
+        case .malformed:
+          fail(.truncated)
+          return false
+        }
+        break
+      }
+    }
+    request.wakeReaders()
+    return state == .receivingBody
+  }
+
+  private func pause() {
+    isPaused = true
+    clearDeadline()
+  }
+
+  /// Readers have caught up.
+  func resume() {
+    guard isPaused else { return }
+    isPaused = false
+    setDeadline(after: responseTimeout)
+    if state == .receivingBody {
+      isReadable = true
+      receive()
+    }
+  }
+
+  // MARK: Ends
+
+  private func detach() -> OriginRequest? {
+    let request = self.request
+    self.request = nil
+    return request
+  }
+
+  /// The response is whole. Back to the pool before the readers hear of it: they may ask again.
+  private func finish() {
+    let isClean = keepsAlive && output.count == 0 && (request?.isBodySent ?? false)
+    let request = detach()
+    input = nil
+    if isClean { becomeIdle() } else { close() }
+    request?.finished()
+  }
+
+  private func becomeIdle() {
+    state = .idle
+    isPaused = false
+    idleSince = loop.now
+    pool.park(self)
+  }
+
+  private func fail(_ reason: Reason) {
+    let request = detach()
+    let wasReused = isReused
+    let hadResponse = hasResponse
+    close()
+    request?.failed(reason, onReused: wasReused, hadResponse: hadResponse)
+  }
+
+  /// The request is given up: what comes now would have no reader.
+  func cancel() {
+    _ = detach()
+    close()
+  }
+
+  func close() {
+    guard state != .closed else { return }
+    state = .closed
+    closeChannel()
+    pool.closed(self)
+  }
+}

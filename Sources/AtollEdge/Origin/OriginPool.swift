@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+
+/// The connections of one loop to one origin: idle ones kept alive, and who waits for one.
+final class OriginPool {
+  unowned(unsafe) let loop: EventLoop
+  let host: String
+  let port: UInt16
+  private var keepAliveTimeout = 5
+  private var idle: [OriginConnection] = []
+  private var openCount = 0
+  private var waiting: [OriginRequest] = []
+
+  init(loop: EventLoop, host: String, port: UInt16) {
+    self.loop = loop
+    self.host = host
+    self.port = port
+  }
+
+  /// Starts a request on an idle connection, or has it open one; queues it at the limit.
+  func start(_ request: OriginRequest, mayReuse: Bool) {
+    keepAliveTimeout = request.origin.keepAliveTimeout
+    if mayReuse {
+      // The one used last: the rest may time out.
+      while let connection = idle.popLast() {
+        if connection.isStale {
+          connection.close()
+        } else {
+          return request.assigned(connection)
+        }
+      }
+    }
+    if openCount >= Limits.originConnections {
+      if idle.isEmpty {
+        if waiting.count >= Limits.waitingForOrigin { return request.refusedByPool() }
+        waiting.append(request)
+        return
+      }
+      idle.removeFirst().close()
+    }
+    request.openConnection()
+  }
+
+  func cancelWaiting(_ request: OriginRequest) { waiting.removeAll { $0 === request } }
+
+  /// A new connection to an address; nil and errno when the kernel refuses at once.
+  func connect(to address: SocketAddress, timeout: Int) -> (OriginConnection?, Int32) {
+    let descriptor = socket(
+      address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue),
+      0)
+    if descriptor < 0 { return (nil, csystem_errno()) }
+    if !address.isUnix { SystemCall.disableDelay(descriptor) }
+    let result = address.withUnsafeAddress { pointer, length in
+      Glibc.connect(descriptor, pointer, length)
+    }
+    let error = result == 0 ? 0 : csystem_errno()
+    if error != 0 && error != EINPROGRESS {
+      close(descriptor)
+      return (nil, error)
+    }
+    openCount += 1
+    return (OriginConnection(pool: self, descriptor: descriptor, connectTimeout: timeout), 0)
+  }
+
+  func park(_ connection: OriginConnection) {
+    if let next = takeWaiting() { return next.assigned(connection) }
+    if idle.count >= Limits.idleOriginConnections { return connection.close() }
+    idle.append(connection)
+    connection.setDeadline(after: keepAliveTimeout * 1000)
+  }
+
+  func closed(_ connection: OriginConnection) {
+    openCount -= 1
+    if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
+    if openCount < Limits.originConnections, let next = takeWaiting() {
+      loop.afterwards { next.openConnection() }
+    }
+  }
+
+  private func takeWaiting() -> OriginRequest? {
+    waiting.isEmpty ? nil : waiting.removeFirst()
+  }
+
+  func closeIdle() { for connection in idle { connection.close() } }
+}

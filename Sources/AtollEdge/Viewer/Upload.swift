@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+
+/// A request's body on its way from the viewer to the origin, as fast as the slower of both.
+///
+/// At most one receive's worth of bytes is held between them.
+final class Upload {
+  private unowned(unsafe) let viewer: ViewerConnection
+  private var framing: BodyFraming
+  private var remaining: UInt64
+  private var decoder = ChunkedDecoder()
+  private var awaitsContinue: Bool
+  weak var request: OriginRequest?
+  /// All of the body has been read from the viewer.
+  private(set) var isEnded = false
+  private var isBroken = false
+  private(set) var byteCount = 0
+
+  init(viewer: ViewerConnection, framing: BodyFraming, expectsContinue: Bool) {
+    self.viewer = viewer
+    self.framing = framing
+    awaitsContinue = expectsContinue
+    remaining = if case .length(let count) = framing { count } else { 0 }
+  }
+
+  /// Moves what can be moved now.
+  func pump() {
+    guard !isEnded && !isBroken, let request, request.takesBody else { return }
+    if awaitsContinue {
+      awaitsContinue = false
+      viewer.sendContinue()
+    }
+    while !isEnded && !isBroken && request.takesBody {
+      guard let piece = viewer.nextBodyBytes() else {
+        if !isBroken && !isEnded { viewer.awaitBody() }
+        return
+      }
+      if !forward(piece, to: request) { return }
+    }
+    if isEnded { viewer.awaitOrigin() }
+  }
+
+  private func forward(
+    _ piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int), to request: OriginRequest
+  ) -> Bool {
+    switch framing {
+    case .length:
+      let used = Int(min(UInt64(piece.count), remaining))
+      remaining -= UInt64(used)
+      byteCount += used
+      withUnsafeTemporaryAllocation(of: iovec.self, capacity: 1) { vectors in
+        vectors[0] = iovec(iov_base: piece.bytes, iov_len: used)
+        request.write(vectors.baseAddress!, 1)
+      }
+      viewer.consumedBody(used, of: piece)
+      if remaining == 0 { end(request) }
+      return true
+    case .chunked:
+      return forwardChunks(piece, to: request)
+    case .none, .untilClose:
+      end(request)
+      return true
+    }
+  }
+
+  private func forwardChunks(
+    _ piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int), to request: OriginRequest
+  ) -> Bool {
+    var at = 0
+    while true {
+      switch decoder.next(piece.bytes + at, count: piece.count - at) {
+      case .data(let consumed, let length):
+        writeChunk(piece.bytes + at + consumed, length, to: request)
+        byteCount += length
+        at += consumed + length
+      case .needsMore:
+        viewer.consumedBody(piece.count, of: piece)
+        return true
+      case .end(let consumed):
+        at += consumed
+        viewer.consumedBody(at, of: piece)
+        writeLast(to: request)
+        end(request)
+        return true
+      case .malformed:
+        isBroken = true
+        request.uploadFailed()
+        return false
+      }
+    }
+  }
+
+  private func writeChunk(
+    _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, to request: OriginRequest
+  ) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { line in
+      var length = 0
+      var shift = 60
+      while shift > 0 && count >> shift == 0 { shift -= 4 }
+      while shift >= 0 {
+        let nibble = UInt8(truncatingIfNeeded: count >> shift) & 15
+        line[length] = nibble < 10 ? nibble + 48 : nibble + 87
+        length += 1
+        shift -= 4
+      }
+      line[length] = 13
+      line[length + 1] = 10
+      withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
+        vectors[0] = iovec(iov_base: line.baseAddress, iov_len: length + 2)
+        vectors[1] = iovec(iov_base: bytes, iov_len: count)
+        vectors[2] = iovec(iov_base: line.baseAddress! + length, iov_len: 2)
+        request.write(vectors.baseAddress!, 3)
+      }
+    }
+  }
+
+  private func writeLast(to request: OriginRequest) {
+    let last: StaticString = "0\r\n\r\n"
+    withUnsafeTemporaryAllocation(of: iovec.self, capacity: 1) { vectors in
+      vectors[0] = iovec(
+        iov_base: UnsafeMutableRawPointer(mutating: last.utf8Start), iov_len: last.utf8CodeUnitCount
+      )
+      request.write(vectors.baseAddress!, 1)
+    }
+  }
+
+  private func end(_ request: OriginRequest) {
+    isEnded = true
+    request.bodyEnded()
+  }
+
+  // MARK: When something breaks
+
+  /// The origin takes no more; its answer may still come.
+  func refused() { isBroken = true }
+
+  /// The origin's part is over: what the viewer still sends is not wanted.
+  func originEnded() { request = nil }
+
+  /// The viewer ended its side before the body was whole.
+  func viewerEnded() {
+    isBroken = true
+    request?.uploadFailed()
+  }
+
+  func viewerStalled() {
+    isBroken = true
+    viewer.exchange.uploadStalled()
+  }
+
+  func viewerGone() {
+    if !isEnded { request?.uploadFailed() }
+    request = nil
+  }
+
+  func detach() { request = nil }
+}

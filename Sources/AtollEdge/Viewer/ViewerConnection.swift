@@ -1,0 +1,697 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+
+/// One viewer's HTTP/1.1 connection: finds the requests in what comes, and gets responses out.
+///
+/// ```
+///            head complete              response sent, connection persists
+/// reading ─────────────────▶ exchanging ─────────────────────────────────▶ reading
+///    │ malformed                 │ response sent, connection ends
+///    └──────────────▶ lingering ◀┘   reads on until the viewer has closed, so that
+///                         │          no reset overtakes the response
+///                         ▼
+///                      closed
+/// ```
+/// A request that is answered at once never leaves the loop's scratch memory: an idle connection
+/// holds no buffer.
+final class ViewerConnection: Channel {
+  private enum Phase { case reading, exchanging, lingering, closed }
+  private enum BodySource { case none, entry, fetch }
+
+  let services: LoopServices
+  let address: SocketAddress
+  private(set) lazy var exchange = Exchange(viewer: self)
+  private var phase = Phase.reading
+  private var isReadable = true
+  private var isWritable = true
+  /// The kernel said that the viewer has shut down its side. That is told once, perhaps together with
+  /// the last bytes, so a short read is no reason to stop reading.
+  private var peerEnded = false
+  /// The viewer's end has been read; what it asked for is still answered.
+  private var inputEnded = false
+  private var requestCount = 0
+  /// The clock runs for a head of which a part has come.
+  private var hasPartialHead = false
+
+  // What has come and is still needed: the present request's head first, while it is exchanged.
+  private var input: UnsafeMutablePointer<UInt8>?
+  private var inputCapacity = 0
+  private var inputStart = 0
+  private var inputEnd = 0
+  private(set) var headLength = 0
+  private var isBeginning = false
+  private var didFinishAtOnce = false
+
+  // What is still to be sent.
+  private var pending: ByteBuffer?
+  private var pendingStart = 0
+  private var source = BodySource.none
+  private var bodyEntry: Entry?
+  private var bodyPosition = 0
+  private var pieceRemaining = 0
+  private var isChunked = false
+  private var chunkIsOpen = false
+  private var bodyEnded = true
+  private var closesAfter = false
+  private var endsByClose = false
+  private var upload: Upload?
+  private var lingered = 0
+  private var writtenAddress: ByteBuffer?
+
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+    self.services = services
+    self.address = address
+    super.init(loop: services.loop, descriptor: descriptor)
+    register()
+    setDeadline(after: services.idleTimeout)
+  }
+
+  deinit { releaseInput() }
+
+  // MARK: Events
+
+  override func ready(_ events: UInt32) {
+    if events & (Events.failed | Events.hungUp) != 0 {
+      // Both directions are gone: whatever is under way has lost its viewer.
+      if phase != .reading || events & Events.input == 0 { return close() }
+    }
+    if events & (Events.input | Events.peerEnded) != 0 { isReadable = true }
+    if events & Events.peerEnded != 0 { peerEnded = true }
+    if events & Events.output != 0 { isWritable = true }
+    switch phase {
+    case .reading:
+      receive()
+    case .exchanging:
+      if let upload, isReadable { upload.pump() }
+      if phase == .exchanging && isWritable && !isBeginning { flush() }
+    case .lingering:
+      linger()
+    case .closed:
+      break
+    }
+  }
+
+  override func deadlineReached() {
+    switch phase {
+    case .reading:
+      if hasPartialHead {
+        refuse(status: 408, reason: .requestTimeout, detail: "request-timeout")
+      } else {
+        close()
+      }
+    case .exchanging:
+      if let upload, !upload.isEnded, !hasOutput {
+        upload.viewerStalled()
+      } else {
+        close()
+      }
+    case .lingering, .closed:
+      close()
+    }
+  }
+
+  private var hasOutput: Bool {
+    (pending.map { $0.count > pendingStart } ?? false) || pieceRemaining > 0
+  }
+
+  /// Ends the connection when no request is under way, soon after otherwise.
+  func drain() {
+    if phase == .reading && !hasPartialHead && inputEnd == inputStart { close() }
+  }
+
+  var isIdle: Bool { phase == .reading && !hasPartialHead }
+
+  // MARK: Reading heads
+
+  private func receive() {
+    while phase == .reading && isReadable {
+      if inputEnd > inputStart {
+        receiveMore()
+      } else {
+        receiveFresh()
+      }
+    }
+  }
+
+  /// Nothing kept: into the loop's scratch memory.
+  private func receiveFresh() {
+    let scratch = services.scratch
+    let size = services.scratchSize
+    switch SystemCall.receive(descriptor, scratch, size) {
+    case .moved(let count) where count > 0:
+      if count < size { isReadable = peerEnded }
+      process(scratch, count)
+    case .wouldBlock:
+      isReadable = false
+    case .moved, .failed:
+      inputEnded = true
+      close()
+    }
+  }
+
+  /// Part of a head is kept: behind it.
+  private func receiveMore() {
+    ensureInput(room: 4096)
+    let room = inputCapacity - inputEnd
+    switch SystemCall.receive(descriptor, input! + inputEnd, room) {
+    case .moved(let count) where count > 0:
+      if count < room { isReadable = peerEnded }
+      inputEnd += count
+      processInput()
+    case .wouldBlock:
+      isReadable = false
+    case .moved:
+      // The viewer will never complete this head.
+      inputEnded = true
+      refuse(status: 400, reason: .badRequest, detail: "incomplete-head")
+    case .failed:
+      close()
+    }
+  }
+
+  private func processInput() {
+    let start = inputStart
+    let count = inputEnd - inputStart
+    process(input! + start, count)
+  }
+
+  /// Goes through complete requests; keeps what is left.
+  private func process(_ base: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    let head = services.requestHead
+    var at = RequestHead.leadingEmptyLines(base, count)
+    while at < count {
+      switch head.parse(base + at, count: count - at) {
+      case .complete(let length):
+        hasPartialHead = false
+        requestCount &+= 1
+        headLength = length
+        phase = .exchanging
+        isBeginning = true
+        didFinishAtOnce = false
+        presentHeadBase = UnsafePointer(base + at)
+        exchange.begin(head, base + at, canPersist: requestCount < Limits.requestsPerConnection)
+        isBeginning = false
+        presentHeadBase = nil
+        if phase == .closed { return }
+        if !didFinishAtOnce {
+          keep(base + at, count - at)
+          if !hasOutput {
+            // Until the response comes, the origin's clock counts.
+            clearDeadline()
+            exchange.proceed()
+          }
+          return
+        }
+        at += length
+        if phase != .reading {
+          releaseInput()
+          return
+        }
+        at += RequestHead.leadingEmptyLines(base + at, count - at)
+      case .incomplete:
+        if !hasPartialHead {
+          hasPartialHead = true
+          setDeadline(after: services.headTimeout)
+        }
+        keep(base + at, count - at)
+        return
+      case .failure(let error):
+        refuse(
+          status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
+          detail: error.rawValue)
+        return
+      }
+    }
+    releaseInput()
+    setDeadline(after: services.idleTimeout)
+    if inputEnded { close() }
+  }
+
+  /// Answers what is no request, and ends the connection.
+  private func refuse(status: UInt16, reason: Reason, detail: String) {
+    hasPartialHead = false
+    headLength = 0
+    releaseInput()
+    phase = .exchanging
+    exchange.refuse(status: status, reason: reason, detail: detail)
+  }
+
+  // For the access log: the head of the request under way, wherever it lies.
+  private(set) var presentHeadBase: UnsafePointer<UInt8>?
+  var presentHead: RequestHead? {
+    if isBeginning { return services.requestHead }
+    guard let keptHead, headLength > 0 else {
+      presentHeadBase = nil
+      return nil
+    }
+    presentHeadBase = UnsafePointer(keptHead)
+    let head = services.requestHead
+    return head.parse(keptHead, count: headLength) == .complete(length: headLength) ? head : nil
+  }
+
+  /// The viewer's address as text, without port: for X-Forwarded-For and the log.
+  var addressText: UnsafeBufferPointer<UInt8> {
+    if let writtenAddress { return writtenAddress.bytes }
+    let buffer = ByteBuffer(capacity: 48)
+    address.appendHost(to: buffer)
+    // The peer of a Unix socket has no address.
+    if buffer.count == 0 { buffer.append("unix:") }
+    writtenAddress = buffer
+    return buffer.bytes
+  }
+
+  /// Whether the present request's head lies in this connection's own memory.
+  var keptHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
+
+  private func keep(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    if let input, bytes >= input, bytes <= input + inputCapacity {
+      inputStart = bytes - input
+      inputEnd = inputStart + count
+      return
+    }
+    inputStart = 0
+    inputEnd = 0
+    ensureInput(room: count)
+    memcpy(input!, bytes, count)
+    inputEnd = count
+  }
+
+  private func ensureInput(room: Int) {
+    if inputCapacity - inputEnd >= room { return }
+    let used = inputEnd - inputStart
+    if inputStart > 0, let input {
+      memmove(input, input + inputStart, used)
+      inputStart = 0
+      inputEnd = used
+      if inputCapacity - inputEnd >= room { return }
+    }
+    let size = max(4096, inputCapacity * 2, used + room)
+    let larger = UnsafeMutablePointer<UInt8>.allocate(capacity: size)
+    if let input { memcpy(larger, input + inputStart, used) }
+    let previous = inputCapacity
+    input?.deallocate()
+    input = larger
+    inputCapacity = size
+    inputStart = 0
+    inputEnd = used
+    services.budget.charge(size - previous)
+  }
+
+  private func releaseInput() {
+    guard let input else { return }
+    input.deallocate()
+    services.budget.release(inputCapacity)
+    self.input = nil
+    inputCapacity = 0
+    inputStart = 0
+    inputEnd = 0
+  }
+
+  // MARK: Request bodies
+
+  func beginUpload(_ upload: Upload) { self.upload = upload }
+
+  /// The response begins before the request's body has ended: the connection cannot be used again.
+  var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
+
+  /// The next bytes behind the head: what has come already, or from the kernel into scratch memory.
+  /// Nil when nothing is there now.
+  func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
+    let start = inputStart + headLength
+    if let input, inputEnd > start { return (input + start, inputEnd - start) }
+    guard isReadable else { return nil }
+    let size = services.scratchSize
+    switch SystemCall.receive(descriptor, services.scratch, size) {
+    case .moved(let count) where count > 0:
+      if count < size { isReadable = peerEnded }
+      return (services.scratch, count)
+    case .wouldBlock:
+      isReadable = false
+      return nil
+    case .moved, .failed:
+      isReadable = false
+      inputEnded = true
+      upload?.viewerEnded()
+      return nil
+    }
+  }
+
+  /// `used` bytes of what `nextBodyBytes` gave belong to the body; the rest stays for later.
+  func consumedBody(_ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)) {
+    let start = inputStart + headLength
+    if let input, piece.bytes == input + start {
+      // Closes the gap, so that the head stays in front.
+      memmove(input + start, input + start + used, inputEnd - start - used)
+      inputEnd -= used
+    } else if used < piece.count {
+      ensureInput(room: piece.count - used)
+      memcpy(input! + inputEnd, piece.bytes + used, piece.count - used)
+      inputEnd += piece.count - used
+    }
+  }
+
+  func sendContinue() {
+    guard inputEnd == inputStart + headLength else { return }
+    queue("HTTP/1.1 100 Continue\r\n\r\n")
+    flush()
+  }
+
+  /// While a body is awaited from the viewer.
+  func awaitBody() { setDeadline(after: services.bodyTimeout) }
+  func awaitOrigin() { if !hasOutput { clearDeadline() } }
+
+  // MARK: Responses
+
+  private func queue(_ text: StaticString) { pendingBuffer().append(text) }
+
+  private func pendingBuffer() -> ByteBuffer {
+    if let pending { return pending }
+    let buffer = ByteBuffer(capacity: 512)
+    pending = buffer
+    return buffer
+  }
+
+  /// An interim response, as it stands.
+  func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
+    pendingBuffer().append(bytes)
+    flush()
+  }
+
+  /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
+  /// `position`. The hot path: one system call when the kernel takes it all.
+  func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
+    closes: Bool
+  ) {
+    closesAfter = closes
+    if hasOutput {
+      pendingBuffer().append(head)
+      pendingBuffer().append(tail.bytes)
+    } else {
+      let body = count > 0 ? entry!.body + position : nil
+      let headCount = head.count
+      let tailCount = tail.count
+      let total = headCount + tailCount + count
+      let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
+        vectors[0] = iovec(
+          iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: headCount)
+        vectors[1] = iovec(iov_base: tail.base, iov_len: tailCount)
+        vectors[2] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: count)
+        return SystemCall.send(descriptor, vectors.baseAddress!, count > 0 ? 3 : 2)
+      }
+      var sent = 0
+      switch outcome {
+      case .moved(let moved):
+        sent = moved
+        exchange.bytesDown &+= moved
+      case .wouldBlock: break
+      case .failed: return close()
+      }
+      if sent == total {
+        responseSent()
+        return
+      }
+      isWritable = false
+      if sent < headCount {
+        pendingBuffer().append(head.baseAddress! + sent, headCount - sent)
+        pendingBuffer().append(tail.bytes)
+        sent = 0
+      } else if sent < headCount + tailCount {
+        let part = sent - headCount
+        pendingBuffer().append(tail.base + part, tailCount - part)
+        sent = 0
+      } else {
+        sent -= headCount + tailCount
+      }
+      bodyPosition = position + sent
+      pieceRemaining = count - sent
+      if count > 0, let entry {
+        entry.retain()
+        bodyEntry = entry
+        source = .entry
+      }
+      bodyEnded = true
+      setDeadline(after: services.bodyTimeout)
+      return
+    }
+    bodyPosition = position
+    pieceRemaining = count
+    if count > 0, let entry {
+      entry.retain()
+      bodyEntry = entry
+      source = .entry
+    }
+    bodyEnded = true
+    flush()
+  }
+
+  /// The head of a response whose body the exchange's fetch brings.
+  func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
+    endsByClose: Bool, closes: Bool
+  ) {
+    pendingBuffer().append(head)
+    pendingBuffer().append(tail.bytes)
+    source = hasBody ? .fetch : .none
+    bodyEnded = !hasBody
+    isChunked = chunked
+    self.endsByClose = endsByClose
+    closesAfter = closes || endsByClose
+    bodyPosition = 0
+    pieceRemaining = 0
+    chunkIsOpen = false
+    flush()
+  }
+
+  /// More of the body may have come.
+  func bodyProgressed() { if isWritable && phase == .exchanging { flush() } }
+
+  /// Sends until everything is out, the kernel takes no more, or the body has to come first.
+  private func flush() {
+    while phase != .closed {
+      if pieceRemaining == 0 && !bodyEnded && !nextPiece() { return }
+      let pendingCount = (pending?.count ?? 0) - pendingStart
+      if pendingCount == 0 && pieceRemaining == 0 {
+        if bodyEnded {
+          if phase == .exchanging && exchange.hasResponded { responseSent() }
+        } else {
+          // The origin has to send more.
+          awaitOrigin()
+        }
+        return
+      }
+      if !isWritable { return }
+      if !sendSome(pendingCount) { return }
+    }
+  }
+
+  /// Looks for the body's next piece. False when the connection has gone.
+  private func nextPiece() -> Bool {
+    guard let fetch = exchange.fetch else {
+      bodyEnded = true
+      return true
+    }
+    let view = fetch.view
+    let available = view.available - bodyPosition
+    if available > 0 {
+      if isChunked {
+        appendHexadecimal(available, to: pendingBuffer())
+        pendingBuffer().append("\r\n")
+        chunkIsOpen = true
+      }
+      pieceRemaining = available
+      return true
+    }
+    switch view.phase {
+    case .complete:
+      if isChunked { queue("0\r\n\r\n") }
+      bodyEnded = true
+    case .aborted, .failed, .released:
+      exchange.bodyBroke(view.failure)
+      // What is missing must not look like an end.
+      if endsByClose { resetOnClose() }
+      if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
+      close()
+      return false
+    case .waiting, .streaming, .replaced:
+      break
+    }
+    return true
+  }
+
+  private func appendHexadecimal(_ value: Int, to buffer: ByteBuffer) {
+    var shift = 60
+    while shift > 0 && value >> shift == 0 { shift -= 4 }
+    while shift >= 0 {
+      let nibble = UInt8(truncatingIfNeeded: value >> shift) & 15
+      buffer.append(nibble < 10 ? nibble + 48 : nibble + 87)
+      shift -= 4
+    }
+  }
+
+  /// One system call. False when the kernel takes no more now, or the connection has gone.
+  private func sendSome(_ pendingCount: Int) -> Bool {
+    var body: UnsafePointer<UInt8>?
+    var bodyCount = 0
+    var held: Entry?
+    if pieceRemaining > 0 {
+      switch source {
+      case .entry:
+        body = bodyEntry!.body + bodyPosition
+        bodyCount = pieceRemaining
+      case .fetch:
+        let piece = exchange.fetch!.body(from: bodyPosition)
+        body = piece.bytes
+        bodyCount = min(piece.count, pieceRemaining)
+        held = piece.entry
+      case .none:
+        break
+      }
+    }
+    defer { held?.release() }
+    let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
+      var used = 0
+      if pendingCount > 0 {
+        vectors[used] = iovec(iov_base: pending!.base + pendingStart, iov_len: pendingCount)
+        used += 1
+      }
+      if bodyCount > 0 {
+        vectors[used] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: bodyCount)
+        used += 1
+      }
+      return SystemCall.send(descriptor, vectors.baseAddress!, used)
+    }
+    switch outcome {
+    case .failed:
+      close()
+      return false
+    case .wouldBlock:
+      isWritable = false
+      setDeadline(after: services.bodyTimeout)
+      return false
+    case .moved(let count):
+      advance(count, pendingCount)
+      setDeadline(after: services.bodyTimeout)
+      if count < pendingCount + bodyCount {
+        isWritable = false
+        return false
+      }
+      return true
+    }
+  }
+
+  private func advance(_ sent: Int, _ pendingCount: Int) {
+    exchange.bytesDown += sent
+    let ofPending = min(sent, pendingCount)
+    if ofPending > 0 {
+      pendingStart += ofPending
+      if pendingStart == pending!.count {
+        pending!.removeAll()
+        pendingStart = 0
+      }
+    }
+    let ofBody = sent - ofPending
+    if ofBody == 0 { return }
+    bodyPosition += ofBody
+    pieceRemaining -= ofBody
+    if source == .fetch { exchange.fetch?.consumed(exchange, upTo: bodyPosition) }
+    if pieceRemaining == 0 && chunkIsOpen {
+      chunkIsOpen = false
+      queue("\r\n")
+    }
+  }
+
+  // MARK: Ends of exchanges
+
+  private func responseSent() {
+    bodyEntry?.release()
+    bodyEntry = nil
+    source = .none
+    pieceRemaining = 0
+    pending = nil
+    pendingStart = 0
+    if let upload { exchange.countUpload(upload.byteCount) }
+    exchange.finish()
+    if let upload {
+      if !upload.isEnded { closesAfter = true }
+      upload.detach()
+      self.upload = nil
+    }
+    if closesAfter || services.isDraining {
+      beginLinger()
+      if isBeginning { didFinishAtOnce = true }
+      return
+    }
+    phase = .reading
+    if isBeginning {
+      didFinishAtOnce = true
+      return
+    }
+    // A request answered later: drop its head, go on with what came behind it.
+    inputStart += headLength
+    setDeadline(after: services.idleTimeout)
+    if inputEnd > inputStart {
+      loop.afterwards { [self] in continueReading() }
+    } else {
+      releaseInput()
+      if inputEnded { return close() }
+      if isReadable { loop.afterwards { [self] in continueReading() } }
+    }
+  }
+
+  private func continueReading() {
+    guard phase == .reading else { return }
+    if inputEnd > inputStart && !hasPartialHead { processInput() }
+    if phase == .reading { receive() }
+  }
+
+  /// The response is out; the viewer may still be sending (RFC 9112 §9.6).
+  private func beginLinger() {
+    if inputEnded || isClosed { return close() }
+    phase = .lingering
+    releaseInput()
+    shutdown(descriptor, Int32(SHUT_WR))
+    setDeadline(after: 2000)
+    if isReadable { linger() }
+  }
+
+  private func linger() {
+    while isReadable && phase == .lingering {
+      switch SystemCall.receive(descriptor, services.scratch, services.scratchSize) {
+      case .moved(let count) where count > 0:
+        lingered += count
+        if lingered > 1 << 20 { return close() }
+      case .wouldBlock:
+        isReadable = false
+      case .moved, .failed:
+        close()
+      }
+    }
+  }
+
+  private func resetOnClose() {
+    var setting = CSystem.linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_LINGER, &setting,
+      socklen_t(MemoryLayout<CSystem.linger>.size))
+  }
+
+  func close() {
+    guard phase != .closed else { return }
+    let wasExchanging = phase == .exchanging
+    phase = .closed
+    bodyEntry?.release()
+    bodyEntry = nil
+    source = .none
+    if let upload {
+      exchange.countUpload(upload.byteCount)
+      upload.viewerGone()
+      self.upload = nil
+    }
+    if wasExchanging { exchange.viewerLeft() }
+    closeChannel()
+    services.viewerClosed()
+  }
+}

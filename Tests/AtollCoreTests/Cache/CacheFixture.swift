@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+@testable import AtollCore
+
+/// A store with its budget, and shorthands for what fills and viewers do to it.
+struct CacheFixture: @unchecked Sendable {
+  let budget: MemoryBudget
+  let store: CacheStore
+  let seed = HashSeed(1, 2)
+
+  init(limit: Int = 8 << 20) {
+    budget = MemoryBudget(limit: limit)
+    store = CacheStore(budget: budget, seed: seed)
+  }
+
+  /// A key in the layout of `appendCacheKey`, with a URL alone.
+  static func key(_ url: String, slot: Int = 0) -> [UInt8] {
+    let url = Array(url.utf8)
+    var key: [UInt8] = [UInt8(slot & 255), UInt8(slot >> 8), 0, 0, 0, 0]
+    key += [UInt8(url.count & 255), UInt8(url.count >> 8)]
+    return key + url
+  }
+
+  static func tags(_ tags: [String]) -> [UInt8] {
+    tags.flatMap { tag in [UInt8(tag.utf8.count & 255), UInt8(tag.utf8.count >> 8)] + tag.utf8 }
+  }
+
+  func make(
+    _ url: String, vary: String = "", tags: [String] = [], head: String = "HTTP/1.1 200 OK\r\n",
+    capacity: Int = 0, slot: Int = 0, purgeNumber: UInt64 = 0
+  ) -> Entry? {
+    let key = Self.key(url, slot: slot)
+    return key.withUnsafeBufferPointer { key in
+      Array(vary.utf8).withUnsafeBufferPointer { vary in
+        Self.tags(tags).withUnsafeBufferPointer { tags in
+          Array(head.utf8).withUnsafeBufferPointer { head in
+            store.makeEntry(
+              hash: keyHash(key, seed: seed), key: key, vary: vary, tags: tags, head: head,
+              bodyCapacity: capacity, slot: slot, purgeNumber: purgeNumber)
+          }
+        }
+      }
+    }
+  }
+
+  /// Stores a body and keeps no reference; nil when no memory could be had.
+  @discardableResult
+  func store(
+    _ url: String, body: String = "body", vary: String = "", tags: [String] = [], slot: Int = 0,
+    purgeNumber: UInt64 = 0
+  ) -> CacheStore.InsertResult? {
+    guard
+      let entry = make(
+        url, vary: vary, tags: tags, capacity: body.utf8.count, slot: slot,
+        purgeNumber: purgeNumber)
+    else { return nil }
+    entry.append(body)
+    let result = store.insert(entry)
+    entry.release()
+    return result
+  }
+
+  /// Stores a body of so many bytes, which are left as they are.
+  @discardableResult
+  func store(_ url: String, bodyLength: Int, purgeNumber: UInt64 = 0) -> Bool {
+    guard let entry = make(url, capacity: bodyLength, purgeNumber: purgeNumber) else {
+      return false
+    }
+    entry.bodyLength = bodyLength
+    let result = store.insert(entry)
+    entry.release()
+    return result == .inserted
+  }
+
+  func lookup(
+    _ url: String, vary: String = "", slot: Int = 0
+  ) -> CacheStore.LookupResult {
+    let key = Self.key(url, slot: slot)
+    let wanted = Array(vary.utf8)
+    return key.withUnsafeBufferPointer { key in
+      store.lookup(hash: keyHash(key, seed: seed), key: key) { $0.elementsEqual(wanted) }
+    }
+  }
+
+  /// The body found, if any.
+  func body(_ url: String, vary: String = "", slot: Int = 0) -> String? {
+    guard let entry = lookup(url, vary: vary, slot: slot).entry else { return nil }
+    defer { entry.release() }
+    return entry.text
+  }
+
+  func purge(
+    _ selector: PurgeSelector, number: UInt64, soft: Bool = false, slot: Int = 0
+  ) -> Int {
+    let record = PurgeRecord(
+      number: number, distribution: "shop", id: "d0", at: 0, soft: soft, selector: selector)
+    return store.purge(PurgeMatcher(record, slot: slot), number: number, soft: soft)
+  }
+
+  /// Walks over the heap's blocks: whether their sizes and flags agree, and how many bytes are
+  /// free.
+  func checkHeap() -> (isSound: Bool, free: Int, blocks: Int) {
+    var free = 0
+    var blocks = 0
+    var isPreviousFree = false
+    var at = store.state.pointee.heap.first
+    let top = store.state.pointee.heap.top
+    while at < top {
+      let word = store.state.pointee.heap.word(at)
+      let size = store.state.pointee.heap.size(at)
+      if size == 0 || (word & 2 != 0) != isPreviousFree { return (false, free, blocks) }
+      let isFree = store.state.pointee.heap.isFree(at)
+      // Free neighbors must have merged.
+      if isFree && isPreviousFree { return (false, free, blocks) }
+      if isFree { free += Int(size) << Int(store.state.pointee.heap.shift) }
+      isPreviousFree = isFree
+      blocks += 1
+      at += size
+    }
+    return (at == top, free, blocks)
+  }
+}
+
+extension Entry {
+  func append(_ text: String) {
+    let bytes = Array(text.utf8)
+    let length = bodyLength
+    memcpy(mutableBody + length, bytes, bytes.count)
+    bodyLength = length + bytes.count
+  }
+
+  var text: String {
+    String(decoding: UnsafeBufferPointer(start: body, count: bodyLength), as: UTF8.self)
+  }
+}
+
+/// Runs the same body on several threads and waits for all of them.
+func onThreads(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+  final class Work: Sendable {
+    let number: Int
+    let body: @Sendable (Int) -> Void
+    init(_ number: Int, _ body: @escaping @Sendable (Int) -> Void) {
+      self.number = number
+      self.body = body
+    }
+  }
+  var threads: [pthread_t] = []
+  for number in 0..<count {
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { argument in
+        let work = Unmanaged<Work>.fromOpaque(argument!).takeRetainedValue()
+        work.body(work.number)
+        return nil
+      }, Unmanaged.passRetained(Work(number, body)).toOpaque())
+    threads.append(thread)
+  }
+  for thread in threads { pthread_join(thread, nil) }
+}
+
+/// The bytes that the process has in memory (`/proc/self/statm`).
+func residentBytes() -> Int {
+  let file = open("/proc/self/statm", O_RDONLY)
+  defer { close(file) }
+  var text = [UInt8](repeating: 0, count: 256)
+  let count = read(file, &text, text.count)
+  let fields = text[..<max(count, 0)].split(separator: UInt8(ascii: " "))
+  guard fields.count > 1, let pages = Int(String(decoding: fields[1], as: UTF8.self)) else {
+    return 0
+  }
+  return pages * Int(getpagesize())
+}
+
+/// Small, fast and the same everywhere: splitmix64.
+struct TestRandom: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ z >> 30) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ z >> 27) &* 0x94d0_49bb_1331_11eb
+    return z ^ z >> 31
+  }
+}
