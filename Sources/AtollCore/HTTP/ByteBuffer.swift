@@ -4,17 +4,46 @@ import Glibc
 /// A growable run of raw bytes with one owner: what heads, keys and log lines are written into.
 ///
 /// Kept and reused by its owner; `removeAll` keeps the memory.
+///
+/// The numbers lie in memory of their own and not in stored properties: those of a class cost a
+/// runtime check for exclusive access each time, many times for every head that is written.
 package final class ByteBuffer {
-  package private(set) var base: UnsafeMutablePointer<UInt8>
-  package private(set) var count = 0
-  package private(set) var capacity: Int
-
-  package init(capacity: Int = 512) {
-    self.capacity = max(capacity, 16)
-    base = .allocate(capacity: self.capacity)
+  private struct State {
+    var base: UnsafeMutablePointer<UInt8>
+    var count: Int
+    var capacity: Int
   }
 
-  deinit { base.deallocate() }
+  private let state: UnsafeMutablePointer<State>
+
+  package init(capacity: Int = 512) {
+    let capacity = max(capacity, 16)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(base: .allocate(capacity: capacity), count: 0, capacity: capacity))
+  }
+
+  deinit {
+    base.deallocate()
+    state.deallocate()
+  }
+
+  @inline(__always)
+  package private(set) var base: UnsafeMutablePointer<UInt8> {
+    get { state.pointee.base }
+    set { state.pointee.base = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var count: Int {
+    get { state.pointee.count }
+    set { state.pointee.count = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var capacity: Int {
+    get { state.pointee.capacity }
+    set { state.pointee.capacity = newValue }
+  }
 
   package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
