@@ -305,14 +305,14 @@ package final class CacheStore: @unchecked Sendable {
     let state = state
     var count = 0
     for bucket in 0..<index.bucketCount {
-      state.pointee.gate.lock()
+      gate.lock()
       var at = index.first(bucket)
       while at != 0 {
         let entry = state.pointee.heap.entry(at: at)
-        at = entry.pointer.pointee.chain
+        at = entry.chain
         if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
       }
-      state.pointee.gate.unlock()
+      gate.unlock()
     }
     return count
   }
