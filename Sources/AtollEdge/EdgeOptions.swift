@@ -14,6 +14,10 @@ package struct EdgeOptions: Sendable {
   package var logFormat = LogFormat.combined
   /// Viewer connections at once over all loops.
   package var maxConnections = EdgeOptions.defaultConnections
+  /// Seconds, by default those of `Limits`.
+  package var idleTimeout = Limits.idleTimeout
+  package var headTimeout = Limits.headTimeout
+  package var bodyTimeout = Limits.bodyTimeout
   /// Takes a line of the edge's own log.
   package var report: @Sendable (String) -> Void = { _ in }
   package var resolver: Resolver?

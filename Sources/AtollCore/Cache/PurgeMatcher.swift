@@ -11,13 +11,16 @@ package struct PurgeMatcher: Sendable {
 
   private enum Kind { case all, path, prefix, tag }
 
-  package init(_ record: PurgeRecord, slot: Int) {
+  /// - Parameter policy: the distribution's, by which the query of an exact path is reduced as it is
+  ///   in keys: `/a?utm=1` means `/a` where queries are not forwarded.
+  package init(_ record: PurgeRecord, slot: Int, policy: DistributionPolicy? = nil) {
     number = record.number
     soft = record.soft
     self.slot = slot
     switch record.selector {
     case .all: (kind, bytes) = (.all, [])
-    case .path(let path): (kind, bytes) = (.path, Array(path.utf8))
+    case .path(let path):
+      (kind, bytes) = (.path, policy?.keyedURL(of: path) ?? Array(path.utf8))
     case .prefix(let prefix): (kind, bytes) = (.prefix, Array(prefix.utf8))
     case .tag(let tag): (kind, bytes) = (.tag, Array(tag.utf8))
     }

@@ -159,10 +159,11 @@ package final class BehaviorPolicy: @unchecked Sendable {
     var result: [String] = []
     for name in names(selection) {
       let name = name.lowercased()
-      let known = name.utf8.withContiguousStorageIfAvailable {
-        KnownField.of($0.baseAddress!, length: $0.count)
+      let isUsable = Array(name.utf8).withUnsafeBufferPointer {
+        $0.count > 0 && !FieldRules.isMadeByEdge($0)
+          && FieldRules.neverKeyed & KnownField.of($0.baseAddress!, length: $0.count).bit == 0
       }
-      if FieldRules.neverKeyed & (known ?? .other).bit == 0 && !result.contains(name) {
+      if isUsable && !result.contains(name) {
         result.append(name)
       }
     }

@@ -42,7 +42,8 @@ package final class DistributionPolicy: @unchecked Sendable {
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
     for index in 0..<overrideCount {
-      (patterns + index).initialize(to: CompiledPattern(PathPattern(distribution.behaviors[index].path)))
+      (patterns + index).initialize(
+        to: CompiledPattern(PathPattern(distribution.behaviors[index].path)))
     }
     for (index, behavior) in behaviors.enumerated() {
       // `behaviors` keeps it.
@@ -77,6 +78,23 @@ package final class DistributionPolicy: @unchecked Sendable {
     let path = path.isEmpty ? UnsafeBufferPointer(start: slash.utf8Start, count: 1) : path
     for index in 0..<overrideCount where patterns[index].matches(path) { return table[index] }
     return table[overrideCount]
+  }
+
+  /// The URL, as keys hold it, of a path with or without a query.
+  package func keyedURL(of url: String) -> [UInt8] {
+    let buffer = ByteBuffer()
+    var url = url
+    url.withUTF8 { bytes in
+      let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
+      let path = UnsafeBufferPointer(rebasing: bytes[..<mark])
+      buffer.append(path)
+      if mark < bytes.count {
+        appendSelectedQuery(
+          UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]),
+          behavior: behavior(forPath: path), to: buffer)
+      }
+    }
+    return Array(buffer.bytes)
   }
 
   private static func authority(of origin: Origin) -> String {

@@ -35,34 +35,10 @@ extension RequestHead {
       // "?" and query follow the path in every form of target.
       buffer.append(base + Int(pathStart), length &+ 1 &+ Int(queryLength))
     } else {
-      appendListedQuery(base, names: behavior.listedQueries, to: buffer)
-    }
-  }
-
-  /// Parameters are separated by "&" alone, keep their order, and their names are compared byte by
-  /// byte.
-  @inline(never)
-  private func appendListedQuery(
-    _ base: UnsafePointer<UInt8>, names: NameList, to buffer: ByteBuffer
-  ) {
-    buffer.append(path(in: base))
-    let query = UnsafeBufferPointer(start: base + Int(queryStart), count: Int(queryLength))
-    var separator: UInt8 = 0x3f
-    var start = 0
-    while start < query.count {
-      var end = start
-      var nameEnd = -1
-      while end < query.count, query[end] != 0x26 {
-        if nameEnd < 0 && query[end] == 0x3d { nameEnd = end }
-        end &+= 1
-      }
-      if nameEnd < 0 { nameEnd = end }
-      if names.contains(UnsafeBufferPointer(rebasing: query[start..<nameEnd])) {
-        buffer.append(separator)
-        buffer.append(UnsafeBufferPointer(rebasing: query[start..<end]))
-        separator = 0x26
-      }
-      start = end &+ 1
+      buffer.append(path(in: base))
+      appendSelectedQuery(
+        UnsafeBufferPointer(start: base + Int(queryStart), count: Int(queryLength)),
+        behavior: behavior, to: buffer)
     }
   }
 
@@ -80,6 +56,37 @@ extension RequestHead {
     let name = UnsafeBufferPointer(start: cookie.utf8Start, count: cookie.utf8CodeUnitCount)
     let line = withholds(name, base) ? nil : fields.firstIndex(of: .cookie)
     return ListedCookies(fields: fields, base: base, names: names, line: line)
+  }
+}
+
+/// Appends "?" and the parameters that a behavior selects out of a query, in their order; nothing
+/// when none is. Only "&" separates, and names are compared byte by byte.
+func appendSelectedQuery(
+  _ query: UnsafeBufferPointer<UInt8>, behavior: BehaviorPolicy, to buffer: ByteBuffer
+) {
+  if behavior.queries == .none { return }
+  if behavior.queries == .all {
+    buffer.append(0x3f)
+    buffer.append(query)
+    return
+  }
+  var separator: UInt8 = 0x3f
+  var start = 0
+  while start < query.count {
+    var end = start
+    var nameEnd = -1
+    while end < query.count, query[end] != 0x26 {
+      if nameEnd < 0 && query[end] == 0x3d { nameEnd = end }
+      end &+= 1
+    }
+    if nameEnd < 0 { nameEnd = end }
+    let name = UnsafeBufferPointer(rebasing: query[start..<nameEnd])
+    if behavior.listedQueries.contains(name) {
+      buffer.append(separator)
+      buffer.append(UnsafeBufferPointer(rebasing: query[start..<end]))
+      separator = 0x26
+    }
+    start = end &+ 1
   }
 }
 

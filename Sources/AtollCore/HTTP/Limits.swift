@@ -24,6 +24,8 @@ package enum Limits {
   package static let requestsPerConnection = 100_000
   /// Connections of one loop to one origin address at once.
   package static let originConnections = 512
+  /// Requests of one loop that wait for a connection to an origin.
+  package static let waitingForOrigin = 4_096
   /// Idle connections of one loop kept per origin.
   package static let idleOriginConnections = 64
   /// Entries under one key that differ by Vary.

@@ -91,7 +91,7 @@ package final class AdminServer: @unchecked Sendable {
   /// Milliseconds from accepting a client to having answered it.
   static let patience: Int64 = 5_000
 
-  private struct Client {
+  fileprivate struct Client {
     let descriptor: Int32
     let deadline: Int64
     var input: [UInt8] = []
@@ -112,7 +112,7 @@ package final class AdminServer: @unchecked Sendable {
     self.path = path
     self.handler = handler
     listener = try AdminSocket.listen(path)
-    stopper = eventfd(0, Int32(EFD_CLOEXEC.rawValue | EFD_NONBLOCK.rawValue))
+    stopper = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
   }
 
   deinit {

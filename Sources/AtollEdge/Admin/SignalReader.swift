@@ -5,7 +5,7 @@ import Glibc
 /// The signals that an edge answers to, read from a descriptor instead of interrupting anyone.
 ///
 /// Made before any thread is: threads started later inherit that these signals are blocked.
-struct SignalReader: ~Copyable {
+final class SignalReader: Sendable {
   let descriptor: Int32
 
   init(_ signals: [Int32]) {
@@ -13,7 +13,7 @@ struct SignalReader: ~Copyable {
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
     pthread_sigmask(SIG_BLOCK, &set, nil)
-    descriptor = signalfd(-1, &set, Int32(SFD_CLOEXEC.rawValue | SFD_NONBLOCK.rawValue))
+    descriptor = signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK))
   }
 
   deinit { close(descriptor) }

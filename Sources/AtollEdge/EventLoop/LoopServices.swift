@@ -28,6 +28,10 @@ final class LoopServices {
   let seed: HashSeed
   let counters = LoopCounters()
   let log: LogBuffer?
+  // Milliseconds.
+  let idleTimeout: Int
+  let headTimeout: Int
+  let bodyTimeout: Int
   var isDraining = false
   /// Viewer connections of this loop.
   private(set) var viewerCount = 0
@@ -62,6 +66,9 @@ final class LoopServices {
     resolver = edge.resolver
     seed = edge.seed
     log = edge.accessLog?.makeBuffer()
+    idleTimeout = edge.options.idleTimeout * 1000
+    headTimeout = edge.options.headTimeout * 1000
+    bodyTimeout = edge.options.bodyTimeout * 1000
     scratch = .allocate(capacity: scratchSize)
     var generator = SystemRandomNumberGenerator()
     idState = generator.next()

@@ -125,7 +125,9 @@ final class Exchange {
     guard let entry = found.entry else {
       missReason =
         found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .notStored
-      if caching.flags.contains(.onlyIfCached) { return answer(head, base, status: 504, reason: .onlyIfCached) }
+      if caching.flags.contains(.onlyIfCached) {
+        return answer(head, base, status: 504, reason: .onlyIfCached)
+      }
       step = .waiting
       return
     }
@@ -143,7 +145,9 @@ final class Exchange {
       respond(from: entry, head, base)
     case .revalidate(let reason):
       missReason = reason
-      if caching.flags.contains(.onlyIfCached) { return answer(head, base, status: 504, reason: .onlyIfCached) }
+      if caching.flags.contains(.onlyIfCached) {
+        return answer(head, base, status: 504, reason: .onlyIfCached)
+      }
       step = .waiting
     }
   }
@@ -221,7 +225,6 @@ final class Exchange {
     hasResponded = true
     step = .responding
     headBytes = head.count &+ tail.count
-    bytesDown = headBytes &+ count
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
       head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
@@ -266,13 +269,14 @@ final class Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     if caching.bypass == .none { caching.bypass = caching.passOnMiss }
     if caching.bypass != .none {
-      return fetchAlone(head, base, policy, behavior, key: UnsafeBufferPointer(start: nil, count: 0))
+      return fetchAlone(
+        head, base, policy, behavior, key: UnsafeBufferPointer(start: nil, count: 0))
     }
     let key = services.keyBuffer
     key.removeAll()
     appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
-    if mustNotShare {
+    if mustNotShare || caching.flags.contains(.noCache) {
       return fetchAlone(head, base, policy, behavior, key: key.bytes)
     }
     let answer = services.registry.enter(hash: hash, key: key.bytes, now: services.loop.now) {
@@ -364,7 +368,6 @@ final class Exchange {
     self.fetch = fetch
     fetchPosition = 0
     _ = fetch.join(self, loop: services.loop, isPrimary: true)
-    request.viewer = self
     request.start()
   }
 
@@ -457,6 +460,10 @@ final class Exchange {
   }
 
   private func respond(from fetch: Fetch) {
+    if verdict.outcome == .coalesced, fetch.vary.count > 0, !isSelected(by: fetch.vary.bytes) {
+      return fetchReleased(.varyMismatch)
+    }
+    if viewer.hasUnreadBody { persists = false }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -530,19 +537,23 @@ final class Exchange {
     return true
   }
 
+  /// Whether a response with this vary section answers this exchange's request too.
+  private func isSelected(by section: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
+    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+  }
+
   private func respondFromReplacement(_ fetch: Fetch) {
     guard let entry = fetch.replacement, let base = viewer.keptHead.map({ UnsafePointer($0) })
     else { return fail(.originClosed) }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if let behavior,
-      !entry.vary.isEmpty
-        && !varyMatches(entry.vary, request: head, requestBase: base, behavior: behavior)
-    {
-      return fetchReleased(.varyMismatch)
-    }
-    verdict = verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
+    if !entry.vary.isEmpty && !isSelected(by: entry.vary) { return fetchReleased(.varyMismatch) }
+    verdict =
+      verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
     entry.retain()
     leaveFetch()
@@ -593,10 +604,6 @@ final class Exchange {
   // MARK: Answers of the edge's own
 
   /// A request whose head could not be read.
-  func refuse(status: UInt16, reason: Reason, detail: StaticString) {
-    refuse(status: status, reason: reason, detail: "\(detail)")
-  }
-
   func refuse(status: UInt16, reason: Reason, detail: String) {
     method = .get
     minorVersion = 1
@@ -688,11 +695,10 @@ final class Exchange {
 
   @inline(__always)
   private func account() {
-    if let policy {
-      services.counters.account(
-        slot: policy.slot, verdict: verdict, method: method, status: status, bytesDown: bytesDown,
-        bytesUp: bytesUp)
-    }
+    services.counters.account(
+      slot: policy?.slot ?? LoopCounters.unclaimed, verdict: verdict, method: method,
+      status: status, bytesDown: bytesDown,
+      bytesUp: bytesUp)
     if let log = services.log { writeLog(log) }
   }
 }

@@ -57,6 +57,8 @@ final class Fetch: @unchecked Sendable {
   private(set) var head = ByteBuffer(capacity: 64)
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
+  /// Of the entry to be; empty when the response has no Vary.
+  let vary = ByteBuffer(capacity: 16)
   private(set) var freshness: Freshness?
   private(set) var refusal = Reason.none
   /// Of the body when the origin said so.
@@ -72,8 +74,9 @@ final class Fetch: @unchecked Sendable {
   /// Offset in the body of the window's first byte.
   private var windowStart = 0
   private var isPaused = false
-  /// The exchange whose viewer began it; the only one to read what may not be shared.
-  private weak var primary: Exchange?
+  /// The exchange whose viewer began it, on the owner loop; the only one to read what may not be
+  /// shared. Until it leaves.
+  private var primary: Exchange?
   private let cache: CacheStore
   private let budget: MemoryBudget
   /// Asked to read on from the origin after a pause; runs on the owner loop.
@@ -137,6 +140,7 @@ final class Fetch: @unchecked Sendable {
       if let index = groups.firstIndex(where: { $0.loop === loop }) {
         groups[index].readers.removeAll { $0 === exchange }
       }
+      if primary === exchange { primary = nil }
       let empty = groups.allSatisfy { $0.readers.isEmpty }
       // A response that is being stored is finished: the next viewer profits.
       let isUseful = entry != nil || (phase == .waiting && key.count > 0)
@@ -151,7 +155,8 @@ final class Fetch: @unchecked Sendable {
 
   var view: View { lock.locked { View(phase: phase, available: available, failure: failure) } }
 
-  func isPrimary(_ exchange: Exchange) -> Bool { lock.locked { primary === exchange } }
+  /// Who gets the origin's interim responses.
+  var firstReader: Exchange? { lock.locked { primary } }
 
   /// The body from `position` on, as far as it is there. The entry, when there is one, is retained
   /// and the caller's to release; without one the bytes stay until `consumed`.
@@ -241,6 +246,7 @@ final class Fetch: @unchecked Sendable {
       self.freshness = freshness
       self.length = length
       self.entry = entry
+      vary.append(entry.vary)
       phase = .streaming
     }
   }
@@ -296,7 +302,6 @@ final class Fetch: @unchecked Sendable {
       return lock.locked {
         if slowest() < available {
           isPaused = true
-          refusal = .tooLarge
           return UnsafeMutableBufferPointer(start: nil, count: 0)
         }
         self.entry = nil

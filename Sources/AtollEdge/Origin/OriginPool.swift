@@ -34,6 +34,7 @@ final class OriginPool {
     }
     if openCount >= Limits.originConnections {
       if idle.isEmpty {
+        if waiting.count >= Limits.waitingForOrigin { return request.refusedByPool() }
         waiting.append(request)
         return
       }

@@ -22,8 +22,6 @@ final class OriginRequest {
   private let hasBody: Bool
   /// The viewer asked for the head alone: a body that cannot be stored is not fetched.
   private let isForHead: Bool
-  /// Told of 1xx responses.
-  weak var viewer: Exchange?
 
   private let services: LoopServices
   private let loop: EventLoop
@@ -32,6 +30,8 @@ final class OriginRequest {
   private var addresses: [SocketAddress] = []
   private var attempt = 0
   private var attemptsLeft: Int
+  /// How often the origin may still keep silent for too long.
+  private var silencesLeft: Int
   private var lastConnectError: Int32 = 0
   private var requestTime: Int64
   private(set) var isBodySent: Bool
@@ -57,6 +57,7 @@ final class OriginRequest {
     hasBody = upload != nil
     isBodySent = upload == nil
     attemptsLeft = fetch.distribution.origin.connectAttempts
+    silencesLeft = fetch.distribution.origin.connectAttempts - 1
     requestTime = services.loop.wallTime
     pool = services.pool(host: fetch.distribution.origin.host, port: fetch.distribution.origin.port)
   }
@@ -125,6 +126,9 @@ final class OriginRequest {
     end(failing: lastConnectError == ETIMEDOUT ? .originTimeout : .originConnect)
   }
 
+  /// More wait for this origin than it can be asked for.
+  func refusedByPool() { end(failing: .overloaded) }
+
   func connected() { requestTime = loop.wallTime }
 
   func connectFailed(_ error: Int32) {
@@ -143,10 +147,11 @@ final class OriginRequest {
       // It was closed while it idled: no attempt of the origin's was spent.
       return pool.start(self, mayReuse: false)
     }
-    if isRepeatable && !hadResponse && reason == .originTimeout && (method == .get || method == .head)
-      && attemptsLeft > 1
+    if isRepeatable && !hadResponse && reason == .originTimeout && silencesLeft > 0
+      && (method == .get || method == .head)
     {
-      attemptsLeft -= 1
+      silencesLeft -= 1
+      attemptsLeft = origin.connectAttempts
       return pool.start(self, mayReuse: false)
     }
     if fetch.view.phase == .waiting { end(failing: reason) } else { end(aborting: reason) }
@@ -175,7 +180,7 @@ final class OriginRequest {
   // MARK: The response
 
   func receivedInterim(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) {
-    if response.status != 100 { viewer?.sendInterim(response, base) }
+    if response.status != 100 { fetch.firstReader?.sendInterim(response, base) }
   }
 
   /// The final response's head.
@@ -364,8 +369,10 @@ final class OriginRequest {
 
   private func insert() -> CacheStore.InsertResult? {
     let viewer = services.requestHeadAgain
-    let isKnown = viewer.parse(viewerHead.base, count: viewerHead.count) == .complete(
-      length: viewerHead.count)
+    let isKnown =
+      viewer.parse(viewerHead.base, count: viewerHead.count)
+      == .complete(
+        length: viewerHead.count)
     return fetch.complete { section in
       isKnown
         && varyMatches(

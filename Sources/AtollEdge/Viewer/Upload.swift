@@ -120,7 +120,8 @@ final class Upload {
     let last: StaticString = "0\r\n\r\n"
     withUnsafeTemporaryAllocation(of: iovec.self, capacity: 1) { vectors in
       vectors[0] = iovec(
-        iov_base: UnsafeMutableRawPointer(mutating: last.utf8Start), iov_len: last.utf8CodeUnitCount)
+        iov_base: UnsafeMutableRawPointer(mutating: last.utf8Start), iov_len: last.utf8CodeUnitCount
+      )
       request.write(vectors.baseAddress!, 1)
     }
   }

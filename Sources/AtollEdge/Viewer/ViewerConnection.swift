@@ -26,7 +26,10 @@ final class ViewerConnection: Channel {
   private var phase = Phase.reading
   private var isReadable = true
   private var isWritable = true
-  /// The viewer has shut down its side; what it asked for is still answered.
+  /// The kernel said that the viewer has shut down its side. That is told once, perhaps together with
+  /// the last bytes, so a short read is no reason to stop reading.
+  private var peerEnded = false
+  /// The viewer's end has been read; what it asked for is still answered.
   private var inputEnded = false
   private var requestCount = 0
   /// The clock runs for a head of which a part has come.
@@ -62,7 +65,7 @@ final class ViewerConnection: Channel {
     self.address = address
     super.init(loop: services.loop, descriptor: descriptor)
     register()
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
   }
 
   deinit { releaseInput() }
@@ -75,6 +78,7 @@ final class ViewerConnection: Channel {
       if phase != .reading || events & Events.input == 0 { return close() }
     }
     if events & (Events.input | Events.peerEnded) != 0 { isReadable = true }
+    if events & Events.peerEnded != 0 { peerEnded = true }
     if events & Events.output != 0 { isWritable = true }
     switch phase {
     case .reading:
@@ -93,7 +97,7 @@ final class ViewerConnection: Channel {
     switch phase {
     case .reading:
       if hasPartialHead {
-        exchange.refuse(status: 408, reason: .requestTimeout, detail: "request-timeout")
+        refuse(status: 408, reason: .requestTimeout, detail: "request-timeout")
       } else {
         close()
       }
@@ -137,7 +141,7 @@ final class ViewerConnection: Channel {
     let size = services.scratchSize
     switch SystemCall.receive(descriptor, scratch, size) {
     case .moved(let count) where count > 0:
-      if count < size { isReadable = false }
+      if count < size { isReadable = peerEnded }
       process(scratch, count)
     case .wouldBlock:
       isReadable = false
@@ -153,7 +157,7 @@ final class ViewerConnection: Channel {
     let room = inputCapacity - inputEnd
     switch SystemCall.receive(descriptor, input! + inputEnd, room) {
     case .moved(let count) where count > 0:
-      if count < room { isReadable = false }
+      if count < room { isReadable = peerEnded }
       inputEnd += count
       processInput()
     case .wouldBlock:
@@ -161,7 +165,7 @@ final class ViewerConnection: Channel {
     case .moved:
       // The viewer will never complete this head.
       inputEnded = true
-      exchange.refuse(status: 400, reason: .badRequest, detail: "incomplete-head")
+      refuse(status: 400, reason: .badRequest, detail: "incomplete-head")
     case .failed:
       close()
     }
@@ -193,9 +197,10 @@ final class ViewerConnection: Channel {
         if phase == .closed { return }
         if !didFinishAtOnce {
           keep(base + at, count - at)
-          if phase == .exchanging {
-            upload?.pump()
-            if phase == .exchanging { exchange.proceed() }
+          if !hasOutput {
+            // Until the response comes, the origin's clock counts.
+            clearDeadline()
+            exchange.proceed()
           }
           return
         }
@@ -208,23 +213,29 @@ final class ViewerConnection: Channel {
       case .incomplete:
         if !hasPartialHead {
           hasPartialHead = true
-          setDeadline(after: Limits.headTimeout * 1000)
+          setDeadline(after: services.headTimeout)
         }
         keep(base + at, count - at)
         return
       case .failure(let error):
-        hasPartialHead = false
-        headLength = 0
-        releaseInput()
-        exchange.refuse(
+        refuse(
           status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
           detail: error.rawValue)
         return
       }
     }
     releaseInput()
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
     if inputEnded { close() }
+  }
+
+  /// Answers what is no request, and ends the connection.
+  private func refuse(status: UInt16, reason: Reason, detail: String) {
+    hasPartialHead = false
+    headLength = 0
+    releaseInput()
+    phase = .exchanging
+    exchange.refuse(status: status, reason: reason, detail: detail)
   }
 
   // For the access log: the head of the request under way, wherever it lies.
@@ -302,6 +313,9 @@ final class ViewerConnection: Channel {
 
   func beginUpload(_ upload: Upload) { self.upload = upload }
 
+  /// The response begins before the request's body has ended: the connection cannot be used again.
+  var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
+
   /// The next bytes behind the head: what has come already, or from the kernel into scratch memory.
   /// Nil when nothing is there now.
   func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
@@ -311,7 +325,7 @@ final class ViewerConnection: Channel {
     let size = services.scratchSize
     switch SystemCall.receive(descriptor, services.scratch, size) {
     case .moved(let count) where count > 0:
-      if count < size { isReadable = false }
+      if count < size { isReadable = peerEnded }
       return (services.scratch, count)
     case .wouldBlock:
       isReadable = false
@@ -345,7 +359,7 @@ final class ViewerConnection: Channel {
   }
 
   /// While a body is awaited from the viewer.
-  func awaitBody() { setDeadline(after: Limits.bodyTimeout * 1000) }
+  func awaitBody() { setDeadline(after: services.bodyTimeout) }
   func awaitOrigin() { if !hasOutput { clearDeadline() } }
 
   // MARK: Responses
@@ -389,7 +403,9 @@ final class ViewerConnection: Channel {
       }
       var sent = 0
       switch outcome {
-      case .moved(let moved): sent = moved
+      case .moved(let moved):
+        sent = moved
+        exchange.bytesDown &+= moved
       case .wouldBlock: break
       case .failed: return close()
       }
@@ -417,7 +433,7 @@ final class ViewerConnection: Channel {
         source = .entry
       }
       bodyEnded = true
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       return
     }
     bodyPosition = position
@@ -553,11 +569,11 @@ final class ViewerConnection: Channel {
       return false
     case .wouldBlock:
       isWritable = false
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       return false
     case .moved(let count):
       advance(count, pendingCount)
-      setDeadline(after: Limits.bodyTimeout * 1000)
+      setDeadline(after: services.bodyTimeout)
       if count < pendingCount + bodyCount {
         isWritable = false
         return false
@@ -596,6 +612,7 @@ final class ViewerConnection: Channel {
     pieceRemaining = 0
     pending = nil
     pendingStart = 0
+    if let upload { exchange.countUpload(upload.byteCount) }
     exchange.finish()
     if let upload {
       if !upload.isEnded { closesAfter = true }
@@ -614,7 +631,7 @@ final class ViewerConnection: Channel {
     }
     // A request answered later: drop its head, go on with what came behind it.
     inputStart += headLength
-    setDeadline(after: Limits.idleTimeout * 1000)
+    setDeadline(after: services.idleTimeout)
     if inputEnd > inputStart {
       loop.afterwards { [self] in continueReading() }
     } else {
@@ -669,6 +686,7 @@ final class ViewerConnection: Channel {
     bodyEntry = nil
     source = .none
     if let upload {
+      exchange.countUpload(upload.byteCount)
       upload.viewerGone()
       self.upload = nil
     }

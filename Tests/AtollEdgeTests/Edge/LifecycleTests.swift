@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import AtollEdge
+import CSystem
+import Glibc
+import Testing
+
+/// Starting, changing and ending an edge while viewers are there.
+@Suite(.timeLimit(.minutes(1)))
+struct LifecycleTests {
+  @Test func `a reload drops no connection and loses no request`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: no-store", body: $0.request.target)
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.threads = 2 })
+    let stop = Shared(false)
+    let served = Event()
+    let wrong = Shared<[String]>([])
+    let threads = (0..<4).map { thread in
+      TestThread {
+        do {
+          let viewer = try edge.viewer()
+          var index = 0
+          while !stop.value {
+            index += 1
+            let target = "/\(thread)/\(index)"
+            let response = try viewer.get(target)
+            guard response.text == target else {
+              return wrong.withLock { $0.append("\(response.status) \(response.text)") }
+            }
+            served.fire()
+          }
+        } catch {
+          wrong.withLock { $0.append("\(error)") }
+        }
+      }
+    }
+    for round in 1...50 {
+      served.wait(times: round * 4)
+      try edge.reload { $0[0].settings.ttl.maximum = 1000 + round }
+    }
+    stop.withLock { $0 = true }
+    for thread in threads { #expect(thread.join()) }
+    #expect(wrong.value == [])
+  }
+
+  @Test func `a changed setting holds for the next request of an open connection`() throws {
+    let origins = try ["old", "new"].map { name in
+      try ScriptedOrigin {
+        try $0.respond("200 OK", "Cache-Control: no-store", body: name)
+      }
+    }
+    let edge = try EdgeUnderTest(origins[0], options: { $0.threads = 2 })
+    let viewer = try edge.viewer()
+    #expect(try viewer.get("/").text == "old")
+    try edge.reload { $0[0].origin.port = origins[1].port }
+    #expect(try viewer.get("/").text == "new")
+  }
+
+  @Test func `an exchange under way ends with the configuration it began with`() throws {
+    let go = Event()
+    let origin = try ScriptedOrigin { exchange in
+      try exchange.sendHead("200 OK", "Content-Length: 6", "Cache-Control: max-age=60")
+      try exchange.send("abc")
+      go.wait()
+      try exchange.send("def")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    try viewer.send(ScriptedViewer.head("GET", "/"))
+    let response = try viewer.readResponseHead()
+    try edge.reload { $0[0].isEnabled = false }
+    go.fire()
+    #expect(try viewer.readBody(of: response).count == 6)
+  }
+
+  @Test func `entries outlive a reload`() throws {
+    let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
+    let edge = try EdgeUnderTest(origin)
+    _ = try edge.get("/")
+    try edge.reload { $0[0].settings.staleIfError = 5 }
+    #expect(try edge.get("/").isHit)
+  }
+
+  @Test func `draining finishes what is under way and takes nothing new`() throws {
+    let go = Event()
+    let origin = try ScriptedOrigin { exchange in
+      if exchange.request.target == "/quick" { return try exchange.respond(body: "quick") }
+      try exchange.sendHead("200 OK", "Content-Length: 6", "Cache-Control: no-store")
+      try exchange.send("abc")
+      go.wait()
+      try exchange.send("def")
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.threads = 2 })
+    let idle = try edge.viewer()
+    #expect(try idle.get("/quick").text == "quick")
+    let busy = try edge.viewer()
+    try busy.send(ScriptedViewer.head("GET", "/slow"))
+    let response = try busy.readResponseHead()
+    let drained = Event()
+    let thread = TestThread {
+      if edge.edge.drain(timeout: 20) { drained.fire() }
+    }
+    // The idle connection ends, which shows that draining has begun.
+    #expect(idle.isClosed())
+    #expect(throws: (any Error).self) { try edge.get("/quick") }
+    #expect(drained.count == 0)
+    go.fire()
+    #expect(try busy.readBody(of: response).bytes == Array("abcdef".utf8))
+    #expect(busy.isClosed())
+    #expect(thread.join())
+    #expect(drained.count == 1)
+  }
+
+  @Test func `draining ends when its time is over`() throws {
+    let origin = try ScriptedOrigin { $0.stall() }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    try viewer.send(ScriptedViewer.head("GET", "/"))
+    origin.waitFor(requests: 1)
+    let started = Clock.now()
+    #expect(!edge.edge.drain(timeout: 1))
+    #expect(Clock.now() - started < 5)
+    edge.edge.stop()
+    #expect(viewer.isClosed())
+  }
+
+  @Test func `an edge serves IPv4, IPv6 and Unix sockets at once`() throws {
+    let path = "/tmp/atoll-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max)).sock"
+    defer { unlink(path) }
+    let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
+    let edge = try EdgeUnderTest(
+      origin,
+      options: {
+        $0.listeners = [
+          .tcp(host: "127.0.0.1", port: 0), .tcp(host: "::1", port: 0), .unix(path: path),
+        ]
+      })
+    #expect(edge.edge.addresses.count == 3)
+    #expect(try edge.get("/").text == "1")
+    let port = try #require(
+      edge.edge.addresses.first { $0.hasPrefix("[::1]:") }?.split(separator: ":").last)
+    let six = try connected(ipv6Port: try #require(UInt16(port)))
+    try six.send(ScriptedViewer.head("GET", "/"))
+    #expect(try #require(try six.readHead()).startLine == "HTTP/1.1 200 OK")
+    let local = try connected(unixPath: path)
+    try local.send(ScriptedViewer.head("GET", "/"))
+    #expect(try #require(try local.readHead()).startLine == "HTTP/1.1 200 OK")
+    #expect(origin.requestCount == 1)
+  }
+
+  @Test func `a port that is taken is an error, not a crash`() throws {
+    let refusing = try RefusingOrigin()
+    #expect(throws: (any Error).self) {
+      _ = try EdgeUnderTest(
+        originPort: 1, options: { $0.listeners = [.tcp(host: "127.0.0.1", port: refusing.port)] })
+    }
+  }
+
+  @Test func `an edge starts although its origin cannot be reached`() throws {
+    let edge = try EdgeUnderTest(originPort: 1) { $0.origin.host = "no-such-host.invalid" }
+    #expect(try edge.get("/").status == 502)
+  }
+
+  private func connected(ipv6Port port: UInt16) throws -> Wire {
+    var address = sockaddr_in6()
+    address.sin6_family = sa_family_t(AF_INET6)
+    address.sin6_port = port.bigEndian
+    address.sin6_addr = in6addr_loopback
+    return try connected(AF_INET6, &address, MemoryLayout<sockaddr_in6>.size)
+  }
+
+  private func connected(unixPath path: String) throws -> Wire {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    return try connected(AF_UNIX, &address, MemoryLayout<sockaddr_un>.size)
+  }
+
+  private func connected(_ family: Int32, _ address: UnsafeRawPointer, _ length: Int) throws -> Wire
+  {
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+    let result = connect(
+      descriptor, address.assumingMemoryBound(to: sockaddr.self), socklen_t(length))
+    guard result == 0 else { throw WireError.system(errno) }
+    return Wire(descriptor: descriptor)
+  }
+}

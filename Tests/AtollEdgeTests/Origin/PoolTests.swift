@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+/// Connections to origins: kept, reused, and tried again only where that is harmless.
+@Suite(.timeLimit(.minutes(1)))
+struct PoolTests {
+  @Test func `requests one after the other share a connection`() throws {
+    let origin = try ScriptedOrigin { try $0.respond("200 OK", "Cache-Control: no-store") }
+    let edge = try EdgeUnderTest(origin)
+    for _ in 1...10 { #expect(try edge.get("/").status == 200) }
+    #expect(origin.connectionCount == 1)
+  }
+
+  @Test func `requests at once take connections of their own`() throws {
+    let go = Event()
+    let origin = try ScriptedOrigin {
+      go.wait()
+      try $0.respond(body: $0.request.target)
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewers = try (0..<8).map { _ in try edge.viewer() }
+    for (index, viewer) in viewers.enumerated() {
+      try viewer.send(ScriptedViewer.head("GET", "/\(index)"))
+    }
+    #expect(origin.waitFor(requests: 8))
+    #expect(origin.connectionCount == 8)
+    go.fire()
+    for (index, viewer) in viewers.enumerated() {
+      #expect(try viewer.readResponse().text == "/\(index)")
+    }
+  }
+
+  @Test func `a connection that the origin closes is not used again`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Connection: close", body: "\($0.request.connection)")
+      $0.close()
+    }
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.get("/a").text == "1")
+    #expect(try edge.get("/b").text == "2")
+  }
+
+  @Test func `an HTTP 1.0 origin gets a connection per request`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.send("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+      $0.close()
+    }
+    let edge = try EdgeUnderTest(origin)
+    for index in 1...3 { #expect(try edge.get("/\(index)").text == "ok") }
+    #expect(origin.connectionCount == 3)
+    #expect(origin.requests.allSatisfy { $0.version == "HTTP/1.1" })
+  }
+
+  /// The origin answers the first request of its first connection, then drops that connection when
+  /// the next one comes, as a server does whose idle time has just ended.
+  static func dying(reset: Bool) throws -> ScriptedOrigin {
+    try ScriptedOrigin { exchange in
+      let body = try exchange.readBody()
+      if exchange.request.number == 2 { return reset ? exchange.reset() : exchange.close() }
+      try exchange.respond(
+        "200 OK", "Cache-Control: no-store", body: "\(exchange.request.method) \(body.count)")
+    }
+  }
+
+  @Test(arguments: [true, false], ["GET", "HEAD", "OPTIONS"])
+  func `a safe request is repeated when a kept connection turns out dead`(
+    reset: Bool, method: String
+  ) throws {
+    let origin = try Self.dying(reset: reset)
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.get("/").status == 200)
+    #expect(try edge.viewer().request(method, "/").status == 200)
+    #expect(origin.requests.map(\.connection) == [1, 1, 2])
+  }
+
+  @Test(arguments: [true, false], ["POST", "PATCH", "DELETE", "PUT"])
+  func `an unsafe request is not repeated`(reset: Bool, method: String) throws {
+    let origin = try Self.dying(reset: reset)
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.get("/").status == 200)
+    #expect(try edge.viewer().request(method, "/", body: "abc").status == 502)
+    #expect(origin.requestCount == 2)
+  }
+
+  @Test func `a fresh connection that dies is not tried forever`() throws {
+    let origin = try ScriptedOrigin { $0.close() }
+    let edge = try EdgeUnderTest(origin)
+    let response = try edge.get("/")
+    #expect(response.status == 502)
+    #expect(origin.requestCount <= 3)
+  }
+
+  @Test func `bytes after a response are never taken for the next one`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.send(
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+      )
+    }
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.get("/a").text == "ok")
+    #expect(try edge.get("/b").text == "ok")
+    #expect(origin.requests.map(\.connection) == [1, 2])
+  }
+
+  @Test func `bytes that come while a connection is idle spoil it`() throws {
+    let answered = Event()
+    let closed = Event()
+    let origin = try ScriptedOrigin { exchange in
+      guard exchange.request.number == 1 else { return try exchange.respond(body: "two") }
+      try exchange.respond(body: "one")
+      answered.wait()
+      try exchange.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+      if exchange.wire.isClosedByPeer() { closed.fire() }
+    }
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.get("/a").text == "one")
+    answered.fire()
+    #expect(closed.wait())
+    #expect(try edge.get("/b").text == "two")
+  }
+
+  @Test func `the body of a response to HEAD is not expected`() throws {
+    let origin = try ScriptedOrigin {
+      let body = String(repeating: "x", count: 1000)
+      try $0.respond("200 OK", "Cache-Control: no-store", body: body)
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    for _ in 1...2 {
+      let response = try viewer.request("HEAD", "/")
+      #expect(response["content-length"] == "1000")
+      #expect(response.body.count == 0)
+    }
+    #expect(origin.connectionCount == 1)
+  }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import AtollEdge
+import CSystem
+import Glibc
+
+/// An edge in this process, on a port of its own, before a scripted origin.
+final class EdgeUnderTest: @unchecked Sendable {
+  let edge: Edge
+  let port: UInt16
+  private let distributions: Shared<[Distribution]>
+  private let purges = Shared<UInt64>(0)
+
+  /// - Parameters:
+  ///   - originPort: of the one distribution "site".
+  ///   - options: changes to the edge's options: one loop and 32 MiB unless said otherwise.
+  ///   - change: changes to the distribution that the preset gives.
+  convenience init(
+    originPort: UInt16, preset: Preset = .origin,
+    _ change: (inout Distribution) -> Void = { _ in },
+    options: (inout EdgeOptions) -> Void = { _ in }
+  ) throws {
+    try self.init(
+      [try Self.distribution("site", originPort: originPort, preset: preset, change)],
+      options: options)
+  }
+
+  convenience init(
+    _ origin: ScriptedOrigin, preset: Preset = .origin,
+    _ change: (inout Distribution) -> Void = { _ in },
+    options: (inout EdgeOptions) -> Void = { _ in }
+  ) throws {
+    try self.init(originPort: origin.port, preset: preset, change, options: options)
+  }
+
+  init(_ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in }) throws {
+    var settings = EdgeOptions()
+    settings.listeners = [.tcp(host: "127.0.0.1", port: 0)]
+    settings.threads = 1
+    settings.memory = 32 << 20
+    options(&settings)
+    self.distributions = Shared(distributions)
+    edge = try Edge(options: settings, configuration: Self.configuration(distributions))
+    edge.start()
+    let digits = edge.addresses.first?.split(separator: ":").last ?? ""
+    port = UInt16(digits) ?? 0
+  }
+
+  deinit { edge.stop() }
+
+  static func distribution(
+    _ name: String, originPort: UInt16, preset: Preset = .origin,
+    _ change: (inout Distribution) -> Void = { _ in }
+  ) throws -> Distribution {
+    var distribution = Distribution.make(
+      name: name, origin: try Origin(url: "http://127.0.0.1:\(originPort)"), preset: preset,
+      id: "d" + String(repeating: "0", count: 13 - name.utf8.count) + name, now: now())
+    // Tests that want more attempts or patience say so.
+    distribution.origin.connectAttempts = 1
+    distribution.origin.responseTimeout = 10
+    change(&distribution)
+    return distribution
+  }
+
+  private static func configuration(_ distributions: [Distribution]) -> EdgeConfiguration {
+    EdgeConfiguration(
+      distributions: distributions.enumerated().map { DistributionPolicy($1, slot: $0) },
+      defaultName: nil)
+  }
+
+  func viewer(receiveBuffer: Int32? = nil) throws -> ScriptedViewer {
+    try ScriptedViewer(port: port, receiveBuffer: receiveBuffer)
+  }
+
+  /// One request on a connection of its own.
+  func get(_ target: String, _ fields: String...) throws -> ViewerResponse {
+    try viewer().request("GET", target, fields)
+  }
+
+  /// Returns when every loop uses the changed distributions.
+  func reload(_ change: (inout [Distribution]) throws -> Void) throws {
+    let changed = try distributions.withLock { stored in
+      try change(&stored)
+      return stored
+    }
+    edge.apply(Self.configuration(changed))
+  }
+
+  /// Returns when the purge is in force.
+  @discardableResult
+  func purge(_ selector: PurgeSelector, soft: Bool = false, of index: Int = 0) -> Int {
+    let distribution = distributions.value[index]
+    let number = purges.withLock { number in
+      number += 1
+      return number
+    }
+    return edge.purge(
+      PurgeRecord(
+        number: number, distribution: distribution.name, id: distribution.id, at: Self.now(),
+        soft: soft, selector: selector))
+  }
+
+  static func now() -> Int64 { Int64(time(nil)) }
+}
+
+/// Bytes of this process that are in memory now.
+func residentBytes() -> Int {
+  let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+  guard descriptor >= 0 else { return 0 }
+  defer { close(descriptor) }
+  var text = [UInt8](repeating: 0, count: 256)
+  let count = read(descriptor, &text, text.count)
+  let fields = String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
+  return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+}
+
+/// Lets this process open as many descriptors as the system grants.
+func raiseDescriptorLimit() {
+  var limit = rlimit()
+  getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  limit.rlim_cur = limit.rlim_max
+  setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSystem
+import Glibc
+
+enum WireError: Error, Equatable {
+  case timedOut
+  /// The peer closed where more was expected.
+  case closed
+  case reset
+  case malformed(String)
+  case system(Int32)
+}
+
+/// One TCP or Unix connection of a test. It blocks, and every call ends by a deadline.
+///
+/// Used by one thread at a time, except `shutDown`, which wakes that thread.
+final class Wire: @unchecked Sendable {
+  let descriptor: Int32
+  /// Guards the descriptor's number: once closed, it may belong to another test.
+  private let isClosed = Shared(false)
+  /// Received and not yet asked for.
+  private var buffer: [UInt8] = []
+  private var start = 0
+  private(set) var bytesReceived = 0
+  private(set) var bytesSent = 0
+  var patience = 10.0
+
+  /// Takes over a connected descriptor.
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    var one: Int32 = 1
+    setsockopt(
+      descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+  }
+
+  /// Connects to a port of 127.0.0.1.
+  /// - Parameter receiveBuffer: bytes the kernel may hold for a reader that is slow.
+  convenience init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { throw WireError.system(errno) }
+    if var size = receiveBuffer {
+      setsockopt(
+        descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+    }
+    let connected = withLoopback(port: port) { connect(descriptor, $0, $1) }
+    guard connected == 0 else {
+      let error = errno
+      Glibc.close(descriptor)
+      throw WireError.system(error)
+    }
+    self.init(descriptor: descriptor)
+  }
+
+  deinit { close() }
+
+  // MARK: Sending
+
+  func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+  func send(_ bytes: [UInt8]) throws {
+    var sent = 0
+    while sent < bytes.count {
+      sent += try sendSome(bytes, from: sent)
+    }
+  }
+
+  /// Sends what the peer and the kernel take before `patience` is over.
+  func sendSome(_ bytes: [UInt8], from offset: Int = 0) throws -> Int {
+    while true {
+      let sent = bytes.withUnsafeBytes {
+        Glibc.send(
+          descriptor, $0.baseAddress! + offset, bytes.count - offset, Int32(MSG_NOSIGNAL))
+      }
+      if sent >= 0 {
+        bytesSent += sent
+        return sent
+      }
+      switch errno {
+      case EAGAIN: try wait(forEvents: Int16(POLLOUT))
+      case EINTR: continue
+      case EPIPE, ECONNRESET: throw WireError.reset
+      default: throw WireError.system(errno)
+      }
+    }
+  }
+
+  // MARK: Receiving
+
+  /// What has arrived and was not consumed.
+  var pending: ArraySlice<UInt8> { buffer[start...] }
+
+  /// Waits for more bytes; false at the peer's end of stream.
+  func receive(atMost limit: Int = 65_536) throws -> Bool {
+    if start == buffer.count {
+      buffer.removeAll(keepingCapacity: true)
+      start = 0
+    }
+    while true {
+      let before = buffer.count
+      buffer.append(contentsOf: repeatElement(0, count: limit))
+      let received = buffer.withUnsafeMutableBytes {
+        recv(descriptor, $0.baseAddress! + before, limit, 0)
+      }
+      let error = errno
+      buffer.removeLast(limit - max(received, 0))
+      if received > 0 {
+        bytesReceived += received
+        return true
+      }
+      if received == 0 { return false }
+      switch error {
+      case EAGAIN: try wait(forEvents: Int16(POLLIN))
+      case EINTR: continue
+      case ECONNRESET: throw WireError.reset
+      default: throw WireError.system(error)
+      }
+    }
+  }
+
+  func take(_ count: Int) -> [UInt8] {
+    let taken = Array(buffer[start..<start + count])
+    start += count
+    return taken
+  }
+
+  /// Exactly so many bytes.
+  func read(_ count: Int) throws -> [UInt8] {
+    while pending.count < count {
+      guard try receive() else { throw WireError.closed }
+    }
+    return take(count)
+  }
+
+  /// As many as arrive before `count` or the end of the stream, kept or not.
+  func discard(_ count: Int) throws -> Int {
+    var left = count
+    while left > 0 {
+      if pending.isEmpty, try !receive() { break }
+      let some = min(left, pending.count)
+      start += some
+      left -= some
+    }
+    return count - left
+  }
+
+  /// Up to and with the line feed; nil when the stream ended before any byte.
+  func readLine(limit: Int = 65_536) throws -> [UInt8]? {
+    var scanned = 0
+    while true {
+      if let end = pending.dropFirst(scanned).firstIndex(of: 0x0a) {
+        return take(end - start + 1)
+      }
+      scanned = pending.count
+      guard scanned < limit else { throw WireError.malformed("line without end") }
+      guard try receive() else {
+        if pending.isEmpty { return nil }
+        throw WireError.closed
+      }
+    }
+  }
+
+  /// Everything until the peer closes.
+  func readToEnd() throws -> [UInt8] {
+    while try receive() {}
+    return take(pending.count)
+  }
+
+  /// Whether the peer closes, orderly or by reset, without another byte.
+  func isClosedByPeer(within seconds: Double = 10) -> Bool {
+    let before = patience
+    patience = seconds
+    defer { patience = before }
+    guard pending.isEmpty else { return false }
+    do {
+      return try !receive()
+    } catch WireError.reset {
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// Whether nothing arrives for a moment: neither bytes nor an end.
+  func isQuiet(for seconds: Double) -> Bool {
+    guard pending.isEmpty else { return false }
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&entry, 1, Int32(seconds * 1000)) == 0
+  }
+
+  // MARK: Ending
+
+  /// Ends our direction only.
+  func halfClose() { shutdown(descriptor, Int32(SHUT_WR)) }
+
+  /// Ends both directions but keeps the descriptor, so that another thread may call it.
+  func shutDown() {
+    isClosed.withLock { isClosed in
+      if !isClosed { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+  }
+
+  func close() {
+    isClosed.withLock { isClosed in
+      if !isClosed { Glibc.close(descriptor) }
+      isClosed = true
+    }
+  }
+
+  /// Closes with a reset instead of an orderly end.
+  func reset() {
+    var option = linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    close()
+  }
+
+  private func wait(forEvents events: Int16) throws {
+    var entry = pollfd(fd: descriptor, events: events, revents: 0)
+    let end = Clock.now() + patience
+    while true {
+      let left = end - Clock.now()
+      guard left > 0 else { throw WireError.timedOut }
+      let ready = poll(&entry, 1, Int32(left * 1000) + 1)
+      if ready > 0 { return }
+      if ready < 0 && errno != EINTR { throw WireError.system(errno) }
+    }
+  }
+}
+
+/// Calls `body` with the address of a port of 127.0.0.1.
+func withLoopback<Result>(
+  port: UInt16, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+) -> Result {
+  var address = sockaddr_in()
+  address.sin_family = sa_family_t(AF_INET)
+  address.sin_port = port.bigEndian
+  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+  return withUnsafePointer(to: &address) { pointer in
+    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+      body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+    }
+  }
+}
