@@ -56,7 +56,11 @@ struct AccessLogTests {
     let log = LogFile()
     let origin = try ScriptedOrigin { try $0.respond(body: "ok") }
     let edge = try EdgeUnderTest(
-      origin, options: { $0.accessLog = (target: .file(log.path), format: .json) })
+      origin,
+      options: {
+        $0.accessLog = .file(log.path)
+        $0.logFormat = .json
+      })
     let viewer = try edge.viewer()
     var sent = 0
     // Every byte that may stand in a field value, alone and between quotes and backslashes.
@@ -84,13 +88,15 @@ struct AccessLogTests {
     try viewer.send("G\"T\\ /\u{1} HTTP/1.1\r\n\r\n")
     #expect(try viewer.readResponse().status == 400)
     sent += 1
-    edge.edge.drain(timeout: 5)
+    _ = edge.edge.drain(timeout: 5)
     edge.edge.stop()
     let lines = log.lines
     #expect(lines.count == sent)
     for line in lines {
       #expect(String(validating: line, as: UTF8.self) != nil)
-      #expect(throws: Never.self) { try JSONDecoder().decode([String: Value].self, from: Data(line)) }
+      #expect(throws: Never.self) {
+        try JSONDecoder().decode([String: Value].self, from: Data(line))
+      }
     }
   }
 
@@ -98,10 +104,14 @@ struct AccessLogTests {
     let log = LogFile()
     let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
     let edge = try EdgeUnderTest(
-      origin, options: { $0.accessLog = (target: .file(log.path), format: .combined) })
+      origin,
+      options: {
+        $0.accessLog = .file(log.path)
+        $0.logFormat = .combined
+      })
     _ = try edge.get("/page?x=1", "User-Agent: test \"quoted\"", "Referer: http://a/")
     _ = try edge.get("/page?x=1")
-    edge.edge.drain(timeout: 5)
+    _ = edge.edge.drain(timeout: 5)
     edge.edge.stop()
     let lines = log.lines.map { String(decoding: $0, as: UTF8.self) }
     #expect(lines.count == 2)
@@ -117,12 +127,16 @@ struct AccessLogTests {
     let moved = LogFile()
     let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
     let edge = try EdgeUnderTest(
-      origin, options: { $0.accessLog = (target: .file(log.path), format: .json) })
+      origin,
+      options: {
+        $0.accessLog = .file(log.path)
+        $0.logFormat = .json
+      })
     _ = try edge.get("/before")
     rename(log.path, moved.path)
     edge.edge.reopenLogs()
     _ = try edge.get("/after")
-    edge.edge.drain(timeout: 5)
+    _ = edge.edge.drain(timeout: 5)
     edge.edge.stop()
     let both = (moved.lines + log.lines).map { String(decoding: $0, as: UTF8.self) }
     #expect(both.count == 2)

@@ -99,8 +99,7 @@ struct LifecycleTests {
     let response = try busy.readResponseHead()
     let drained = Event()
     let thread = TestThread {
-      edge.edge.drain(timeout: 20)
-      drained.fire()
+      if edge.edge.drain(timeout: 20) { drained.fire() }
     }
     // The idle connection ends, which shows that draining has begun.
     #expect(idle.isClosed())
@@ -110,6 +109,7 @@ struct LifecycleTests {
     #expect(try busy.readBody(of: response).bytes == Array("abcdef".utf8))
     #expect(busy.isClosed())
     #expect(thread.join())
+    #expect(drained.count == 1)
   }
 
   @Test func `draining ends when its time is over`() throws {
@@ -119,7 +119,7 @@ struct LifecycleTests {
     try viewer.send(ScriptedViewer.head("GET", "/"))
     origin.waitFor(requests: 1)
     let started = Clock.now()
-    edge.edge.drain(timeout: 1)
+    #expect(!edge.edge.drain(timeout: 1))
     #expect(Clock.now() - started < 5)
     edge.edge.stop()
     #expect(viewer.isClosed())
@@ -177,7 +177,8 @@ struct LifecycleTests {
     return try connected(AF_UNIX, &address, MemoryLayout<sockaddr_un>.size)
   }
 
-  private func connected(_ family: Int32, _ address: UnsafeRawPointer, _ length: Int) throws -> Wire {
+  private func connected(_ family: Int32, _ address: UnsafeRawPointer, _ length: Int) throws -> Wire
+  {
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
     let result = connect(
       descriptor, address.assumingMemoryBound(to: sockaddr.self), socklen_t(length))

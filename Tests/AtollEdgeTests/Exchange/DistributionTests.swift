@@ -36,7 +36,8 @@ struct DistributionTests {
     #expect(try get("three.atoll.localhost", edge).status == 421)
     #expect(try get("a.example", edge).status == 421)
     // The authority of an absolute-form target is the one that counts (RFC 9112 §3.2.2).
-    #expect(try get("one.atoll.localhost", edge, target: "http://two.atoll.localhost/").text == "two")
+    #expect(
+      try get("one.atoll.localhost", edge, target: "http://two.atoll.localhost/").text == "two")
   }
 
   @Test func `the same URL of two distributions is two entries`() throws {

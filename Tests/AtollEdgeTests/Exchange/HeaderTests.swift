@@ -73,7 +73,8 @@ struct HeaderTests {
     #expect(second.head.values(of: "x-request-id").count == 1)
   }
 
-  @Test func `the origin gets its own name as Host, or the viewer's when that is forwarded`() throws {
+  @Test func `the origin gets its own name as Host, or the viewer's when that is forwarded`() throws
+  {
     let own = try received([], preset: .static)
     #expect(try #require(own["host"]).hasPrefix("127.0.0.1"))
     #expect(own.head.values(of: "host").count == 1)

@@ -52,7 +52,8 @@ struct RevalidationTests {
   @Test func `a changed resource replaces the entry`() throws {
     let origin = try ScriptedOrigin {
       let number = $0.request.number
-      try $0.respond("200 OK", "Cache-Control: max-age=600", "ETag: \"\(number)\"", body: "v\(number)")
+      try $0.respond(
+        "200 OK", "Cache-Control: max-age=600", "ETag: \"\(number)\"", body: "v\(number)")
     }
     let edge = try EdgeUnderTest(origin)
     _ = try edge.get("/")
@@ -131,7 +132,8 @@ struct RevalidationTests {
     #expect(response.status == 200)
   }
 
-  @Test func `a viewer's condition never reaches the origin when the answer may be stored`() throws {
+  @Test func `a viewer's condition never reaches the origin when the answer may be stored`() throws
+  {
     let origin = try Self.origin()
     let edge = try EdgeUnderTest(origin)
     let response = try edge.get("/", "If-None-Match: \"v1\"")

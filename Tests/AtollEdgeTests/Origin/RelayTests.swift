@@ -23,7 +23,9 @@ struct RelayTests {
       if !whole { exchange.close() }
     case .chunked:
       try exchange.sendHead("200 OK", storable, "Transfer-Encoding: chunked")
-      for part in parts { try exchange.send("\(String(part.utf8.count, radix: 16))\r\n\(part)\r\n") }
+      for part in parts {
+        try exchange.send("\(String(part.utf8.count, radix: 16))\r\n\(part)\r\n")
+      }
       if whole { try exchange.send("0\r\n\r\n") } else { exchange.close() }
     case .untilClose:
       try exchange.sendHead("200 OK", storable, "Connection: close")

@@ -17,8 +17,8 @@ final class EdgeUnderTest: @unchecked Sendable {
   ///   - change: changes to the distribution that the preset gives.
   convenience init(
     originPort: UInt16, preset: Preset = .origin,
-    options: (inout EdgeOptions) -> Void = { _ in },
-    _ change: (inout Distribution) -> Void = { _ in }
+    _ change: (inout Distribution) -> Void = { _ in },
+    options: (inout EdgeOptions) -> Void = { _ in }
   ) throws {
     try self.init(
       [try Self.distribution("site", originPort: originPort, preset: preset, change)],
@@ -27,10 +27,10 @@ final class EdgeUnderTest: @unchecked Sendable {
 
   convenience init(
     _ origin: ScriptedOrigin, preset: Preset = .origin,
-    options: (inout EdgeOptions) -> Void = { _ in },
-    _ change: (inout Distribution) -> Void = { _ in }
+    _ change: (inout Distribution) -> Void = { _ in },
+    options: (inout EdgeOptions) -> Void = { _ in }
   ) throws {
-    try self.init(originPort: origin.port, preset: preset, options: options, change)
+    try self.init(originPort: origin.port, preset: preset, change, options: options)
   }
 
   init(_ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in }) throws {
@@ -41,7 +41,7 @@ final class EdgeUnderTest: @unchecked Sendable {
     options(&settings)
     self.distributions = Shared(distributions)
     edge = try Edge(options: settings, configuration: Self.configuration(distributions))
-    try edge.start()
+    edge.start()
     let digits = edge.addresses.first?.split(separator: ":").last ?? ""
     port = UInt16(digits) ?? 0
   }

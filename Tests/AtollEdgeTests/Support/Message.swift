@@ -32,12 +32,18 @@ enum BodyEnding: Equatable, Sendable {
   case truncated
 }
 
-struct MessageBody: Sendable {
+struct MessageBody: Sendable, CustomStringConvertible {
   var bytes: [UInt8] = []
   var count = 0
   /// Sizes of the chunks, when it was chunked.
   var chunks: [Int] = []
   var ending = BodyEnding.complete
+
+  /// Short: a failed expectation prints it.
+  var description: String {
+    let start = String(decoding: bytes.prefix(40), as: UTF8.self)
+    return "\(ending), \(count) bytes: \(start)\(count > 40 ? "…" : "")"
+  }
 }
 
 enum MessageFraming: Equatable, Sendable {

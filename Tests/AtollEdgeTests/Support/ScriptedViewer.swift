@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-struct ViewerResponse: Sendable {
+struct ViewerResponse: Sendable, CustomStringConvertible {
   var status: Int
   var version: String
   var head: MessageHead
@@ -8,6 +8,11 @@ struct ViewerResponse: Sendable {
   var body: MessageBody
   /// The interim responses that came before it.
   var interim: [Int] = []
+
+  var description: String {
+    let fields = head.fields.map { "\($0.name): \($0.value)" }.joined(separator: " | ")
+    return "\(status) \(fields) (\(body))"
+  }
 
   var text: String { String(decoding: body.bytes, as: UTF8.self) }
   var isComplete: Bool { body.ending == .complete }

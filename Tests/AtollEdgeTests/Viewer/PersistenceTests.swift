@@ -151,12 +151,15 @@ struct PersistenceTests {
   }
 
   @Test func `HEAD has the fields of GET and no body`() throws {
+    let origin = try ScriptedOrigin { try $0.respond("200 OK", "X-Kept: yes", body: "12345678") }
+    let edge = try EdgeUnderTest(origin)
     let viewer = try edge.viewer()
     let head = try viewer.request("HEAD", "/a")
     #expect(head.status == 200)
     #expect(head["content-length"] == "8")
+    #expect(head["x-kept"] == "yes")
     #expect(head.body.count == 0)
-    #expect(try viewer.get("/a").text == "GET /a ")
+    #expect(try viewer.get("/a").text == "12345678")
   }
 
   @Test(arguments: ["204 No Content", "304 Not Modified"])

@@ -104,7 +104,8 @@ struct RefusalTests {
 
   @Test(arguments: [
     "x\r\nabc\r\n0\r\n\r\n", "-1\r\nabc\r\n0\r\n\r\n", "3\nabc\n0\n\n", "3\r\nabcd\r\n0\r\n\r\n",
-    "3 \r\nabc0\r\n\r\n", "fffffffffffffffff\r\nabc", "0x3\r\nabc\r\n0\r\n\r\n", "\r\nabc\r\n0\r\n\r\n",
+    "3 \r\nabc0\r\n\r\n", "fffffffffffffffff\r\nabc", "0x3\r\nabc\r\n0\r\n\r\n",
+    "\r\nabc\r\n0\r\n\r\n",
   ])
   func `a malformed chunked upload is refused and never completed`(_ body: String) throws {
     let completed = Shared(false)

@@ -56,7 +56,8 @@ struct UploadTests {
     let origin = try Self.echo()
     let edge = try EdgeUnderTest(origin)
     let viewer = try edge.viewer()
-    try viewer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+    try viewer.send(
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     #expect(try viewer.readAnyHead().status == 100)
     try viewer.send("hi")
     #expect(try viewer.readResponse(to: "POST").text == "hi")
