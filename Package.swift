@@ -14,7 +14,8 @@ let package = Package(
     .target(name: "AtollEdge", dependencies: ["AtollCore", "CSystem"], swiftSettings: strict),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
-    .testTarget(name: "AtollCoreTests", dependencies: ["AtollCore"], swiftSettings: strict),
+    .testTarget(
+      name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem"], swiftSettings: strict),
     .testTarget(
       name: "AtollEdgeTests", dependencies: ["AtollEdge", "AtollCore", "CSystem"],
       swiftSettings: strict),

@@ -116,7 +116,7 @@ import Testing
     (#"{"IpAddressType": "ipx"}"#, "site.json: IpAddressType", "\"ipx\"", "\"ipv4\""),
     (#"{"BundleId": "huge_1_0"}"#, "site.json: BundleId", "\"huge_1_0\"", "\"small_1_0\""),
     (
-      #"{"Origin": {"Name": "a.example", "Sauce": "x"}}"#, "site.json: Origin", "\"Sauce\"",
+      #"{"Origin": {"Name": "a.example", "Sorce": "x"}}"#, "site.json: Origin", "\"Sorce\"",
       "\"Source\""
     ),
     (#"{"Origin": {}}"#, "site.json: Origin", "\"Name\" is missing", "host name"),

@@ -217,9 +217,13 @@ import Testing
       #"{"settings": {"forwardedCookies": "some"}}"#, "site.json: settings.forwardedCookies",
       "\"some\" is no choice of names", "\"none\", \"all\" or a list"
     ),
-    (#"{"origin": {"url": "a.example"}}"#, "site.json: origin.url", "no scheme", "http://a.example"),
+    (
+      #"{"origin": {"url": "a.example"}}"#, "site.json: origin.url", "no scheme", "http://a.example"
+    ),
     (#"{"schemaVersion": 2}"#, "site.json: schemaVersion", "schema 2", "a newer atoll"),
-    (#"{"created": "today"}"#, "site.json: created", "\"today\" is no time", "2026-03-01T12:00:00Z"),
+    (
+      #"{"created": "today"}"#, "site.json: created", "\"today\" is no time", "2026-03-01T12:00:00Z"
+    ),
     (#"{"id": "x"}"#, "site.json: id", "\"x\" is no id", "remove it"),
     ("[]", "site.json", "holds no distribution", "at least one"),
     ("7", "site.json", "7 stands where a distribution belongs", "write an object"),

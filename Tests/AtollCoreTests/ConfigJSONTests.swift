@@ -84,7 +84,7 @@ import Testing
 
   @Test func `what is written is read back`() throws {
     let strings = ["", "a\"b\\c", "\u{0}\u{1f}\u{7f}\n\r\t", "é🏝", "</script>"]
-    let bytes = JSONWriter.document { writer in
+    let bytes = DocumentWriter.document { writer in
       writer.member("list", strings)
       writer.member("empty") { $0.object { _ in } }
       writer.member("none", [String]())
@@ -99,25 +99,6 @@ import Testing
       return
     }
     #expect(nodes.map(\.value) == strings.map { .string($0) })
-  }
-
-  @Test(arguments: [
-    (Int64(0), "1970-01-01T00:00:00Z"), (951_782_399, "2000-02-28T23:59:59Z"),
-    (951_782_400, "2000-02-29T00:00:00Z"), (951_868_800, "2000-03-01T00:00:00Z"),
-    (1_772_366_400, "2026-03-01T12:00:00Z"), (4_107_542_400, "2100-03-01T00:00:00Z"),
-    (253_402_300_799, "9999-12-31T23:59:59Z"), (-1, "1969-12-31T23:59:59Z"),
-  ])
-  func `times are printed and read in UTC`(seconds: Int64, text: String) {
-    #expect(UTCTime.format(seconds) == text)
-    #expect(UTCTime.parse(text) == seconds)
-  }
-
-  @Test(arguments: [
-    "", "2026-03-01", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-03-01T24:00:00Z",
-    "2026-03-01T12:00:00+01:00", "2026-03-01 12:00:00Z", "2026-00-10T00:00:00Z",
-  ])
-  func `what is no time is refused`(text: String) {
-    #expect(UTCTime.parse(text) == nil)
   }
 
   @Test(arguments: [

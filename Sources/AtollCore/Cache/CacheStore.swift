@@ -11,7 +11,11 @@ package final class CacheStore: @unchecked Sendable {
   package let budget: MemoryBudget
   /// Largest body that is stored, in bytes.
   package let objectLimit: Int
+  /// To be touched only by who holds the gate.
   let state: UnsafeMutablePointer<StoreState>
+  private let anchor: UnsafeMutablePointer<StoreAnchor>
+  private let gate: Lock
+  private let gateMemory: UnsafeMutableRawPointer
   // Copies for lookups, which never touch the rest of the state.
   private let index: EntryIndex
   private let slots: SlotTable
@@ -32,6 +36,11 @@ package final class CacheStore: @unchecked Sendable {
     slots = state.pointee.slots
     base = state.pointee.heap.base
     shift = Int(state.pointee.heap.shift)
+    gateMemory = .allocate(byteCount: Lock.stride, alignment: Lock.stride)
+    Lock.initialize(at: gateMemory)
+    gate = Lock(at: gateMemory)
+    anchor = .allocate(capacity: 1)
+    anchor.initialize(to: StoreAnchor(gate: gate, state: state, shift: UInt32(shift)))
     budget.attach(self)
   }
 
@@ -39,6 +48,9 @@ package final class CacheStore: @unchecked Sendable {
     budget.detach()
     state.deinitialize(count: 1)
     state.deallocate()
+    anchor.deallocate()
+    gate.destroy()
+    gateMemory.deallocate()
   }
 
   // MARK: Making entries
@@ -58,11 +70,10 @@ package final class CacheStore: @unchecked Sendable {
     let size =
       MemoryLayout<EntryHeader>.size + key.count + vary.count + tags.count + head.count
       + max(bodyCapacity, 0)
-    let state = state
-    state.pointee.gate.lock()
+    gate.lock()
     let block = state.pointee.allocate(bytes: size)
     if block == 0 {
-      state.pointee.gate.unlock()
+      gate.unlock()
       return nil
     }
     let entry = state.pointee.heap.entry(at: block)
@@ -70,8 +81,8 @@ package final class CacheStore: @unchecked Sendable {
       to: EntryHeader(
         block: state.pointee.heap.word(block), references: 1, hash: hash, keyLength: key.count,
         varyLength: vary.count, tagsLength: tags.count, headLength: head.count, slot: slot,
-        purgeNumber: purgeNumber, state: state))
-    state.pointee.gate.unlock()
+        purgeNumber: purgeNumber, anchor: anchor))
+    gate.unlock()
     var at = entry.parts
     for part in [key, vary, tags, head] {
       if let bytes = part.baseAddress { memcpy(at, bytes, part.count) }
@@ -91,13 +102,12 @@ package final class CacheStore: @unchecked Sendable {
       entry.retain()
       return entry
     }
-    let state = state
-    state.pointee.gate.lock()
+    gate.lock()
     let size =
       MemoryLayout<EntryHeader>.size + entry.pointer.pointee.partsLength + bodyCapacity
     let expanded = state.pointee.heap.expand(
       state.pointee.heap.index(of: entry), to: state.pointee.heap.units(size))
-    state.pointee.gate.unlock()
+    gate.unlock()
     if expanded {
       entry.retain()
       return entry
@@ -173,7 +183,7 @@ package final class CacheStore: @unchecked Sendable {
     while at != 0 {
       let entry = Entry(
         (base + Int(at) &<< shift).assumingMemoryBound(to: EntryHeader.self))
-      at = entry.pointer.pointee.chain
+      at = entry.chain
       if !entry.has(hash, key) { continue }
       if slots.isDead(entry) {
         result.sawPurged = true
@@ -189,7 +199,7 @@ package final class CacheStore: @unchecked Sendable {
         continue
       }
       entry.retain()
-      if slots.isStalePurged(entry) { entry.mark(.softPurged) }
+      if slots.isSoftPurged(entry.slot, since: entry.purgeNumber) { entry.mark(.softPurged) }
       let frequency = entry.frequency
       if frequency < EvictionQueues.frequencyLimit { entry.frequency = frequency &+ 1 }
       result.entry = entry
@@ -210,9 +220,8 @@ package final class CacheStore: @unchecked Sendable {
   package func insert(
     _ entry: Entry, varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool = { _ in false }
   ) -> InsertResult {
-    let state = state
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
+    gate.lock()
+    defer { gate.unlock() }
     precondition(!entry.isLinked)
     let standing = state.pointee.standing(
       key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
@@ -229,7 +238,7 @@ package final class CacheStore: @unchecked Sendable {
     var at = index.first(index.bucket(of: entry.hash))
     while at != 0 {
       let other = state.pointee.heap.entry(at: at)
-      at = other.pointer.pointee.chain
+      at = other.chain
       if !other.has(entry.hash, entry.key) { continue }
       let isSame = entry.hasVary(other.vary)
       if slots.isDead(other) {
@@ -252,9 +261,9 @@ package final class CacheStore: @unchecked Sendable {
 
   /// Takes an entry out, if it still is in.
   package func remove(_ entry: Entry) {
-    state.pointee.gate.lock()
+    gate.lock()
     if entry.isLinked { state.pointee.unlink(entry) }
-    state.pointee.gate.unlock()
+    gate.unlock()
   }
 
   @inline(never)
@@ -267,8 +276,8 @@ package final class CacheStore: @unchecked Sendable {
 
   /// Purges a distribution in constant time; how many entries it had.
   package func purgeAll(slot: Int, number: UInt64, soft: Bool) -> Int {
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
+    gate.lock()
+    defer { gate.unlock() }
     return state.pointee.purgeAll(slot: slot, number: number, soft: soft)
   }
 
@@ -276,17 +285,16 @@ package final class CacheStore: @unchecked Sendable {
   /// entry that matches, and none is inserted by a fill that began before.
   package func purge(_ matcher: PurgeMatcher, number: UInt64, soft: Bool) -> Int {
     precondition(matcher.number == number && matcher.soft == soft)
-    let state = state
-    state.pointee.gate.lock()
+    gate.lock()
     state.pointee.publish(matcher)
-    state.pointee.gate.unlock()
+    gate.unlock()
     var count = 0
     var bucket = 0
     while bucket < index.bucketCount {
       let end = min(bucket + Self.purgeBatch, index.bucketCount)
-      state.pointee.gate.lock()
+      gate.lock()
       count += state.pointee.apply(matcher, toBuckets: bucket..<end)
-      state.pointee.gate.unlock()
+      gate.unlock()
       bucket = end
     }
     return count
@@ -297,23 +305,23 @@ package final class CacheStore: @unchecked Sendable {
     let state = state
     var count = 0
     for bucket in 0..<index.bucketCount {
-      state.pointee.gate.lock()
+      gate.lock()
       var at = index.first(bucket)
       while at != 0 {
         let entry = state.pointee.heap.entry(at: at)
-        at = entry.pointer.pointee.chain
+        at = entry.chain
         if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
       }
-      state.pointee.gate.unlock()
+      gate.unlock()
     }
     return count
   }
 
   /// Forgets purges up to `number`: no fill that began under an older one is under way.
   package func retirePurges(before number: UInt64) {
-    state.pointee.gate.lock()
+    gate.lock()
     state.pointee.matchers.removeAll { $0.number <= number }
-    state.pointee.gate.unlock()
+    gate.unlock()
   }
 
   /// Whether a purge, hard or soft, has come since the fill of this entry began.
@@ -327,8 +335,8 @@ package final class CacheStore: @unchecked Sendable {
     key: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>, slot: Int,
     purgeNumber: UInt64
   ) -> Bool {
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
+    gate.lock()
+    defer { gate.unlock() }
     return state.pointee.standing(key: key, tags: tags, slot: slot, purgeNumber: purgeNumber)
       != .valid
   }
@@ -338,11 +346,10 @@ package final class CacheStore: @unchecked Sendable {
   /// To be called about ten times a second: removes what purges of whole distributions left, and
   /// gives memory back that others need.
   package func maintain() {
-    let state = state
     for _ in 0..<64 {
-      state.pointee.gate.lock()
+      gate.lock()
       let freed = state.pointee.sweep(buckets: 1024)
-      state.pointee.gate.unlock()
+      gate.unlock()
       if freed == 0 { break }
     }
     if budget.used > budget.limit { giveBack(0) }
@@ -350,28 +357,28 @@ package final class CacheStore: @unchecked Sendable {
 
   /// Makes room for `wanted` bytes that are not the cache's.
   func giveBack(_ wanted: Int) {
-    state.pointee.gate.lock()
+    gate.lock()
     state.pointee.shrink(to: budget.cacheLimit - wanted)
-    state.pointee.gate.unlock()
+    gate.unlock()
   }
 
   package func count(slot: Int) -> Int {
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
-    return slots[slot].pointee.linked - slots[slot].pointee.dead
+    gate.lock()
+    defer { gate.unlock() }
+    return slots.counts[slot].linked - slots.counts[slot].dead
   }
 
   /// Entries that can be found, purged ones not yet swept included.
   package var entryCount: Int {
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
+    gate.lock()
+    defer { gate.unlock() }
     return state.pointee.queues.count
   }
 
   /// The memory that they take.
   package var entryBytes: Int {
-    state.pointee.gate.lock()
-    defer { state.pointee.gate.unlock() }
+    gate.lock()
+    defer { gate.unlock() }
     return state.pointee.queues.bytes
   }
 }

@@ -58,8 +58,7 @@ package struct Entry: Equatable, @unchecked Sendable {
 
   package var bodyCapacity: Int {
     if sharesBody { return bodyLength }
-    return pointer.pointee.state.pointee.heap.bytes(of: pointer)
-      &- MemoryLayout<EntryHeader>.size &- pointer.pointee.partsLength
+    return allocatedBytes &- MemoryLayout<EntryHeader>.size &- pointer.pointee.partsLength
   }
 
   // MARK: What goes with it
@@ -88,7 +87,10 @@ package struct Entry: Equatable, @unchecked Sendable {
   package var isSoftPurged: Bool { marks.contains(.softPurged) }
 
   /// The bytes of memory that it takes, without a body that another allocation holds.
-  package var allocatedBytes: Int { pointer.pointee.state.pointee.heap.bytes(of: pointer) }
+  package var allocatedBytes: Int {
+    let word = pointer.pointee.block.load(ordering: .relaxed)
+    return EntryHeap.size(fromWord: word) &<< Int(pointer.pointee.anchor.pointee.shift)
+  }
 
   // MARK: References
 
@@ -104,10 +106,10 @@ package struct Entry: Equatable, @unchecked Sendable {
 
   @inline(never)
   private func free() {
-    let state = pointer.pointee.state
-    state.pointee.gate.lock()
-    state.pointee.free(self)
-    state.pointee.gate.unlock()
+    let anchor = pointer.pointee.anchor
+    anchor.pointee.gate.lock()
+    anchor.pointee.state.pointee.free(self)
+    anchor.pointee.gate.unlock()
   }
 
   /// True for the last one.
@@ -133,6 +135,7 @@ package struct Entry: Equatable, @unchecked Sendable {
     static let softPurged = Marks(rawValue: 4)
     /// The body lies in another allocation, whose address stands where the body would.
     static let sharesBody = Marks(rawValue: 8)
+    static let all = Marks(rawValue: 255)
   }
 
   var marks: Marks { Marks(rawValue: pointer.pointee.marks.load(ordering: .relaxed)) }
@@ -157,6 +160,26 @@ package struct Entry: Equatable, @unchecked Sendable {
     let address = UnsafeMutableRawPointer(parts + pointer.pointee.partsLength)
     address.storeBytes(of: UInt(bitPattern: donor.pointer), as: UInt.self)
     mark(.sharesBody)
+  }
+
+  // Links are atomic for the language's sake alone: to store into a plain field would be to modify
+  // the header that others read.
+
+  /// The next entry of the bucket.
+  @inline(__always)
+  var chain: UInt32 {
+    get { pointer.pointee.chain.load(ordering: .relaxed) }
+    nonmutating set { pointer.pointee.chain.store(newValue, ordering: .relaxed) }
+  }
+
+  var newer: UInt32 {
+    get { pointer.pointee.newer.load(ordering: .relaxed) }
+    nonmutating set { pointer.pointee.newer.store(newValue, ordering: .relaxed) }
+  }
+
+  var older: UInt32 {
+    get { pointer.pointee.older.load(ordering: .relaxed) }
+    nonmutating set { pointer.pointee.older.store(newValue, ordering: .relaxed) }
   }
 
   /// How often it was asked for since it entered its queue, up to `frequencyLimit`.
@@ -200,11 +223,11 @@ struct EntryHeader: ~Copyable {
   let marks: Atomic<UInt8>
   var status: UInt16 = 0
   /// The next entry of the same bucket.
-  var chain: UInt32 = 0
+  let chain = Atomic<UInt32>(0)
   let hash: KeyHash
   /// Neighbors in the queue.
-  var newer: UInt32 = 0
-  var older: UInt32 = 0
+  let newer = Atomic<UInt32>(0)
+  let older = Atomic<UInt32>(0)
   let keyLength: UInt16
   let varyLength: UInt16
   let tagsLength: UInt16
@@ -212,7 +235,7 @@ struct EntryHeader: ~Copyable {
   let purgeNumber: UInt64
   let bodyLength = Atomic<Int>(0)
   /// Of the store that owns the memory.
-  let state: UnsafeMutablePointer<StoreState>
+  let anchor: UnsafeMutablePointer<StoreAnchor>
   var freshness = Freshness(responseTime: 0, lifetime: 0)
   let slot: UInt16
   var meta = PackedMeta(StoredMeta())
@@ -220,7 +243,7 @@ struct EntryHeader: ~Copyable {
   init(
     block: UInt32, references: UInt32, hash: KeyHash, keyLength: Int, varyLength: Int,
     tagsLength: Int, headLength: Int, slot: Int, purgeNumber: UInt64,
-    state: UnsafeMutablePointer<StoreState>
+    anchor: UnsafeMutablePointer<StoreAnchor>
   ) {
     self.block = Atomic(block)
     self.references = Atomic(references)
@@ -233,7 +256,7 @@ struct EntryHeader: ~Copyable {
     self.headLength = UInt16(headLength)
     self.slot = UInt16(slot)
     self.purgeNumber = purgeNumber
-    self.state = state
+    self.anchor = anchor
   }
 
   var partsLength: Int {

@@ -85,10 +85,7 @@ struct EntryHeap: ~Copyable {
     UInt32(truncatingIfNeeded: (UnsafeMutableRawPointer(entry.pointer) - base) &>> Int(shift))
   }
 
-  @inline(__always)
-  func bytes(of header: UnsafeMutablePointer<EntryHeader>) -> Int {
-    Int(header.pointee.block.load(ordering: .relaxed) &>> 2) &<< Int(shift)
-  }
+  static func size(fromWord word: UInt32) -> Int { Int(word &>> 2) }
 
   func units(_ bytes: Int) -> UInt32 {
     UInt32((bytes + (1 << Int(shift)) - 1) >> Int(shift))
@@ -208,9 +205,8 @@ struct EntryHeap: ~Copyable {
     setWord(index, length << 2 | word(index) & Self.isPreviousFree)
     setPreviousFree(index + length, false)
     // Anyone walking over the blocks reads the marks: none, so not an entry to evict.
-    let header = address(index).assumingMemoryBound(to: EntryHeader.self)
-    header.pointee.marks.store(0, ordering: .relaxed)
-    header.pointee.chain = firstHole
+    entry(at: index).unmark(.all)
+    entry(at: index).chain = firstHole
     firstHole = index
     let pages = holePages(index)
     madvise(base + pages.lowerBound, pages.count, MADV_DONTNEED)
@@ -226,7 +222,7 @@ struct EntryHeap: ~Copyable {
     let pages = holePages(index)
     guard budget.take(pages.count, below: budget.cacheLimit) else { return false }
     holeBytes -= pages.count
-    firstHole = address(index).assumingMemoryBound(to: EntryHeader.self).pointee.chain
+    firstHole = entry(at: index).chain
     free(index)
     return true
   }

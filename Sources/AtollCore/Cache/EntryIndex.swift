@@ -54,7 +54,7 @@ struct EntryIndex: @unchecked Sendable {
     let bucket = bucket(of: entry.hash)
     let lock = lock(ofBucket: bucket)
     lock.lock()
-    entry.pointer.pointee.chain = buckets[bucket]
+    entry.chain = buckets[bucket]
     buckets[bucket] = index
     lock.unlock()
   }
@@ -66,17 +66,17 @@ struct EntryIndex: @unchecked Sendable {
     var at = buckets[bucket]
     if at == index {
       lock.lock()
-      buckets[bucket] = entry.pointer.pointee.chain
+      buckets[bucket] = entry.chain
       lock.unlock()
       return
     }
     while true {
       precondition(at != 0, "a linked entry stands in its chain")
       let other = heap.entry(at: at)
-      at = other.pointer.pointee.chain
+      at = other.chain
       if at == index {
         lock.lock()
-        other.pointer.pointee.chain = entry.pointer.pointee.chain
+        other.chain = entry.chain
         lock.unlock()
         return
       }

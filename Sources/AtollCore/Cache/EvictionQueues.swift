@@ -95,10 +95,10 @@ struct EvictionQueues {
 
   private static func add(_ entry: Entry, to queue: inout Queue, in heap: borrowing EntryHeap) {
     let index = heap.index(of: entry)
-    entry.pointer.pointee.newer = 0
-    entry.pointer.pointee.older = queue.newest
+    entry.newer = 0
+    entry.older = queue.newest
     if queue.newest != 0 {
-      heap.entry(at: queue.newest).pointer.pointee.newer = index
+      heap.entry(at: queue.newest).newer = index
     } else {
       queue.oldest = index
     }
@@ -108,15 +108,15 @@ struct EvictionQueues {
   }
 
   private static func take(_ entry: Entry, from queue: inout Queue, in heap: borrowing EntryHeap) {
-    let newer = entry.pointer.pointee.newer
-    let older = entry.pointer.pointee.older
+    let newer = entry.newer
+    let older = entry.older
     if newer != 0 {
-      heap.entry(at: newer).pointer.pointee.older = older
+      heap.entry(at: newer).older = older
     } else {
       queue.newest = older
     }
     if older != 0 {
-      heap.entry(at: older).pointer.pointee.newer = newer
+      heap.entry(at: older).newer = newer
     } else {
       queue.oldest = newer
     }

@@ -4,39 +4,50 @@ import Synchronization
 /// Per distribution: up to which number everything is purged, and how many entries it has.
 struct SlotTable: @unchecked Sendable {
   static let capacity = 1 << 16
-  private static let byteCount = capacity * MemoryLayout<Slot>.stride
 
-  struct Slot: ~Copyable {
+  /// What lookups compare with.
+  struct Generation: ~Copyable {
     /// Entries whose fill began under an older number are gone.
-    let purgedBefore: Atomic<UInt64>
+    let purged: Atomic<UInt64>
     /// Entries whose fill began under an older number are stale.
-    let stalePurgedBefore: Atomic<UInt64>
-    /// Entries in the index; under the gate, as is `dead`.
+    let softPurged: Atomic<UInt64>
+  }
+
+  /// Kept under the gate.
+  struct Counts {
+    /// Entries in the index.
     var linked: Int
     /// How many of them are purged and have yet to be swept.
     var dead: Int
   }
 
-  /// The kernel supplies the pages that are touched, so unused slots take nothing.
-  private let slots: UnsafeMutablePointer<Slot>
+  // The kernel supplies the pages that are touched, so unused slots take nothing.
+  let generations: UnsafeMutablePointer<Generation>
+  let counts: UnsafeMutablePointer<Counts>
+
+  private static let generationBytes = capacity * MemoryLayout<Generation>.stride
+  private static let byteCount = generationBytes + capacity * MemoryLayout<Counts>.stride
 
   init() {
-    // Zeroed pages are valid slots: an atomic is laid out as its value.
-    slots = mapPages(Self.byteCount).assumingMemoryBound(to: Slot.self)
+    let memory = mapPages(Self.byteCount)
+    // Zeroed pages are valid: an atomic is laid out as its value.
+    generations = memory.assumingMemoryBound(to: Generation.self)
+    counts = (memory + Self.generationBytes).assumingMemoryBound(to: Counts.self)
   }
 
-  func deallocate() { unmapPages(slots, Self.byteCount) }
+  func deallocate() { unmapPages(generations, Self.byteCount) }
 
   @inline(__always)
-  subscript(slot: Int) -> UnsafeMutablePointer<Slot> { slots + slot }
-
-  @inline(__always)
-  func isDead(_ entry: Entry) -> Bool {
-    entry.purgeNumber < self[entry.slot].pointee.purgedBefore.load(ordering: .acquiring)
+  func isPurged(_ slot: Int, since number: UInt64) -> Bool {
+    number < generations[slot].purged.load(ordering: .acquiring)
   }
 
   @inline(__always)
-  func isStalePurged(_ entry: Entry) -> Bool {
-    entry.purgeNumber < self[entry.slot].pointee.stalePurgedBefore.load(ordering: .acquiring)
+  func isSoftPurged(_ slot: Int, since number: UInt64) -> Bool {
+    number < generations[slot].softPurged.load(ordering: .acquiring)
   }
+
+  /// Still in the index, yet purged with its whole distribution.
+  @inline(__always)
+  func isDead(_ entry: Entry) -> Bool { isPurged(entry.slot, since: entry.purgeNumber) }
 }

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What changes when entries come and go. Everything here happens under `gate`; lookups take part
+/// How an entry finds its store: what never changes, so that it may be read without the gate.
+struct StoreAnchor {
+  let gate: Lock
+  let state: UnsafeMutablePointer<StoreState>
+  /// log2 of the bytes of the heap's unit.
+  let shift: UInt32
+}
+
+/// What changes when entries come and go. Everything here happens under the gate; lookups take part
 /// only through the index, whose stripes have locks of their own, taken after the gate or alone.
 ///
 /// Only misses, evictions and purges come here, each for well under a microsecond beside the tens
 /// that fetching takes, so one lock serves all loops and the policy sees the whole cache.
 struct StoreState: ~Copyable {
-  let gate: Lock
-  private let gateMemory: UnsafeMutableRawPointer
   var heap: EntryHeap
   let index: EntryIndex
   let slots: SlotTable
@@ -28,9 +34,6 @@ struct StoreState: ~Copyable {
 
   init(budget: MemoryBudget, stripes: Int) {
     self.budget = budget
-    gateMemory = .allocate(byteCount: Lock.stride, alignment: Lock.stride)
-    Lock.initialize(at: gateMemory)
-    gate = Lock(at: gateMemory)
     heap = EntryHeap(budget: budget)
     index = EntryIndex(memory: budget.limit, stripes: stripes)
     slots = SlotTable()
@@ -40,8 +43,6 @@ struct StoreState: ~Copyable {
   }
 
   deinit {
-    gate.destroy()
-    gateMemory.deallocate()
     index.deallocate()
     slots.deallocate()
     ghosts.deallocate()
@@ -172,7 +173,7 @@ struct StoreState: ~Copyable {
     entry.retain()
     entry.mark(.linked)
     queues.insert(entry, intoMain: intoMain || isGhost, in: heap)
-    slots[entry.slot].pointee.linked += 1
+    slots.counts[entry.slot].linked += 1
     index.link(entry, at: heap.index(of: entry))
   }
 
@@ -180,10 +181,12 @@ struct StoreState: ~Copyable {
     index.unlink(entry, at: heap.index(of: entry), in: heap)
     queues.remove(entry, in: heap)
     entry.unmark([.linked, .main])
-    let slot = slots[entry.slot]
-    slot.pointee.linked -= 1
-    if slot.pointee.dead > 0 && (slots.isDead(entry) || slot.pointee.dead > slot.pointee.linked) {
-      slot.pointee.dead -= 1
+    let counts = slots.counts + entry.slot
+    counts.pointee.linked -= 1
+    if counts.pointee.dead > 0
+      && (slots.isDead(entry) || counts.pointee.dead > counts.pointee.linked)
+    {
+      counts.pointee.dead -= 1
       deadCount -= 1
     }
     if entry.dropReference() { free(entry) }
@@ -198,13 +201,8 @@ struct StoreState: ~Copyable {
     key: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>, slot: Int,
     purgeNumber: UInt64
   ) -> Standing {
-    let generations = slots[slot]
-    if purgeNumber < generations.pointee.purgedBefore.load(ordering: .acquiring) { return .purged }
-    if purgeNumber < refusedBefore { return .purged }
-    var standing = Standing.valid
-    if purgeNumber < generations.pointee.stalePurgedBefore.load(ordering: .acquiring) {
-      standing = .stale
-    }
+    if slots.isPurged(slot, since: purgeNumber) || purgeNumber < refusedBefore { return .purged }
+    var standing = slots.isSoftPurged(slot, since: purgeNumber) ? Standing.stale : .valid
     for matcher in matchers
     where purgeNumber < matcher.number && matcher.slot == slot
       && matcher.matches(key: key, tags: tags)
@@ -224,18 +222,17 @@ struct StoreState: ~Copyable {
 
   /// Applies a purge of a whole distribution; how many entries it met.
   mutating func purgeAll(slot: Int, number: UInt64, soft: Bool) -> Int {
-    let slot = slots[slot]
-    let count = slot.pointee.linked - slot.pointee.dead
+    let counts = slots.counts + slot
+    let count = counts.pointee.linked - counts.pointee.dead
     if soft {
-      if slot.pointee.stalePurgedBefore.load(ordering: .relaxed) < number {
-        slot.pointee.stalePurgedBefore.store(number, ordering: .sequentiallyConsistent)
-      }
+      let current = slots.generations[slot].softPurged.load(ordering: .relaxed)
+      slots.generations[slot].softPurged.store(
+        max(current, number), ordering: .sequentiallyConsistent)
       return count
     }
-    if slot.pointee.purgedBefore.load(ordering: .relaxed) < number {
-      slot.pointee.purgedBefore.store(number, ordering: .sequentiallyConsistent)
-    }
-    slot.pointee.dead += count
+    let current = slots.generations[slot].purged.load(ordering: .relaxed)
+    slots.generations[slot].purged.store(max(current, number), ordering: .sequentiallyConsistent)
+    counts.pointee.dead += count
     deadCount += count
     return count
   }
@@ -249,7 +246,7 @@ struct StoreState: ~Copyable {
       var at = index.first(sweepBucket)
       while at != 0 {
         let entry = heap.entry(at: at)
-        at = entry.pointer.pointee.chain
+        at = entry.chain
         if slots.isDead(entry) {
           freed += entry.weight
           unlink(entry)
@@ -267,7 +264,7 @@ struct StoreState: ~Copyable {
       var at = index.first(bucket)
       while at != 0 {
         let entry = heap.entry(at: at)
-        at = entry.pointer.pointee.chain
+        at = entry.chain
         guard entry.purgeNumber < matcher.number, entry.slot == matcher.slot,
           !slots.isDead(entry), matcher.matches(key: entry.key, tags: entry.tags)
         else { continue }

@@ -80,7 +80,7 @@ extension DistributionFile {
   {
     let example = "2026-03-01T12:00:00Z"
     guard let text = reader.string(node, path, example: example) else { return nil }
-    if let seconds = UTCTime.parse(text) { return seconds }
+    if let seconds = RFC3339.parse(text) { return seconds }
     reader.add(path, "\(quoted(text)) is no time", hint: "write it like \(example)")
     return nil
   }

@@ -99,8 +99,8 @@ package enum DistributionFile {
     writer.member("name", distribution.name)
     writer.member("id", distribution.id)
     if revision { writer.member("revision", distribution.revision) }
-    writer.member("created", UTCTime.format(distribution.created))
-    writer.member("modified", UTCTime.format(distribution.modified))
+    writer.member("created", RFC3339.format(seconds: distribution.created))
+    writer.member("modified", RFC3339.format(seconds: distribution.modified))
     writer.member("enabled", distribution.isEnabled)
     writer.member("preset", distribution.preset.rawValue)
     writer.member("plan", distribution.plan.rawValue)

@@ -146,17 +146,20 @@ extension FieldTable {
     return codings == 1 && chunked == 1 ? nil : .unsupportedTransferCoding
   }
 
+  /// Whether there is one Connection line and it says keep-alive.
+  @inline(__always)
+  func hasOnlyKeepAlive(_ base: UnsafePointer<UInt8>) -> Bool {
+    if repeated & KnownField.connection.bit != 0 { return false }
+    let line = lines + Int(Self.last(lines)[Int(KnownField.connection.rawValue)])
+    if line.pointee.valueLength != 10 { return false }
+    let lower: StaticString = "keep-alive"
+    return csystem_equals_lowercased(
+      base + Int(line.pointee.valueStart), lower.utf8Start, 10) != 0
+  }
+
   /// What the Connection lines say (RFC 9110 §7.6.1).
   func connectionOptions(_ base: UnsafePointer<UInt8>) -> ConnectionOptions {
     var options = ConnectionOptions()
-    // What nearly all browsers send.
-    if repeated & KnownField.connection.bit == 0,
-      let value = value(of: .connection, in: base), value.count == 10,
-      equalsIgnoringCase(value, "keep-alive")
-    {
-      options.keepsAlive = true
-      return options
-    }
     var index = firstIndex(of: .connection)
     while let line = index {
       var members = ListMembers(value(at: line, in: base))

@@ -140,7 +140,14 @@ extension RequestHead {
     let rare =
       KnownField.connection.bit | KnownField.contentLength.bit
       | KnownField.transferEncoding.bit | KnownField.expect.bit
-    if present & rare != 0, let error = applyRareFields(base) { return .failure(error) }
+    if present & rare == 0 { return .complete(length: length) }
+    // What nearly all browsers send, and what HTTP/1.1 means anyway.
+    if present & rare == KnownField.connection.bit, minorVersion > 0,
+      fields.hasOnlyKeepAlive(base)
+    {
+      return .complete(length: length)
+    }
+    if let error = applyRareFields(base) { return .failure(error) }
     return .complete(length: length)
   }
 

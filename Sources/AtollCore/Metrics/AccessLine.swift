@@ -39,7 +39,7 @@ package struct AccessLineWriter: ~Copyable {
   private mutating func setStamp(_ seconds: Int64) {
     second = seconds
     stamp.removeAll()
-    let time = CivilTime(seconds)
+    let time = CalendarDate(seconds: seconds)
     switch format {
     case .json:
       stamp.appendDecimal(UInt64(clamping: time.year))

@@ -6,7 +6,7 @@ extension MetricsReport {
   package func json() -> [UInt8] {
     DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
-      writer.member("time", UTCTime.format(time))
+      writer.member("time", RFC3339.format(seconds: time))
       writer.member("edges") { writer in
         writer.array { writer in
           for edge in edges { writer.element { edge.write(to: &$0) } }
@@ -35,7 +35,7 @@ extension EdgeFacts {
   fileprivate func write(to writer: inout DocumentWriter) {
     writer.object { writer in
       writer.member("id", id)
-      writer.member("started", UTCTime.format(started))
+      writer.member("started", RFC3339.format(seconds: started))
       writer.member("connections", gauges.connections)
       writer.member("cacheEntries", gauges.cacheEntries)
       writer.member("cacheBytes", gauges.cacheBytes)
@@ -63,7 +63,7 @@ extension TrafficHistory {
         for minute in minutes {
           writer.element { writer in
             writer.object { writer in
-              writer.member("start", UTCTime.format(minute.start))
+              writer.member("start", RFC3339.format(seconds: minute.start))
               minute.counts.write(to: &writer)
             }
           }
@@ -227,7 +227,7 @@ extension JSONNode {
     if case .integer(let number) = value { UInt64(exactly: number) } else { nil }
   }
 
-  fileprivate var time: Int64? { text.flatMap(UTCTime.parse) }
+  fileprivate var time: Int64? { text.flatMap(RFC3339.parse) }
 
   fileprivate var elements: [JSONNode]? {
     if case .array(let nodes) = value { nodes } else { nil }

@@ -143,7 +143,7 @@ package struct EdgeRegistry: Sendable {
       writer.member("schemaVersion", 1)
       writer.member("id", record.id)
       writer.member("pid", record.pid)
-      writer.member("started", UTCTime.format(record.started))
+      writer.member("started", RFC3339.format(seconds: record.started))
       writer.member("addresses", record.addresses)
       writer.member("adminSocket", record.adminSocket)
       writer.member("appliedRevision", record.revision)
@@ -155,7 +155,7 @@ package struct EdgeRegistry: Sendable {
               writer.object { writer in
                 writer.member("number", purge.number)
                 writer.member("count", purge.count)
-                writer.member("at", UTCTime.format(purge.at))
+                writer.member("at", RFC3339.format(seconds: purge.at))
               }
             }
           }
@@ -205,7 +205,7 @@ extension JSONNode {
   }
 
   fileprivate var time: Int64? {
-    if case .string(let text) = value { return UTCTime.parse(text) }
+    if case .string(let text) = value { return RFC3339.parse(text) }
     return nil
   }
 

@@ -81,7 +81,9 @@ package struct PurgeJournal: Sendable {
   /// beyond 10,000 records, and those beyond 1,000 that every live edge has applied.
   package func trim(now: Int64) throws(StoreError) {
     let firsts = try store.keys(Self.prefix).compactMap { Self.number(of: $0) }
-    guard firsts.count > 1, let newest = firsts.last else { return }
+    guard firsts.count > 1, let newest = try batch(Self.key(firsts.last!))?.last?.number else {
+      return
+    }
     let applied = try EdgeRegistry(store).edges().map(\.appliedPurge).min() ?? .max
     for (index, first) in firsts.dropLast().prefix(Self.trimLimit).enumerated() {
       // The numbers are dense, so a batch ends where the next begins.
@@ -140,7 +142,7 @@ package struct PurgeJournal: Sendable {
       writer.member("number", record.number)
       writer.member("distribution", record.distribution)
       writer.member("id", record.id)
-      writer.member("at", UTCTime.format(record.at))
+      writer.member("at", RFC3339.format(seconds: record.at))
       writer.member("soft", record.soft)
       switch record.selector {
       case .all: writer.member("all", true)
@@ -155,7 +157,7 @@ package struct PurgeJournal: Sendable {
     guard case .integer(let number)? = node["number"]?.value, number > 0,
       case .string(let distribution)? = node["distribution"]?.value,
       case .string(let id)? = node["id"]?.value,
-      case .string(let at)? = node["at"]?.value, let seconds = UTCTime.parse(at),
+      case .string(let at)? = node["at"]?.value, let seconds = RFC3339.parse(at),
       case .bool(let soft)? = node["soft"]?.value
     else { return nil }
     let selector: PurgeSelector

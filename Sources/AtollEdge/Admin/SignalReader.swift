@@ -5,7 +5,7 @@ import Glibc
 /// The signals that an edge answers to, read from a descriptor instead of interrupting anyone.
 ///
 /// Made before any thread is: threads started later inherit that these signals are blocked.
-struct SignalReader: ~Copyable {
+final class SignalReader: Sendable {
   let descriptor: Int32
 
   init(_ signals: [Int32]) {

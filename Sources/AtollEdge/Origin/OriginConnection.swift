@@ -18,6 +18,9 @@ final class OriginConnection: Channel {
 
   private var isReadable = false
   private var isWritable = false
+  /// The origin has closed its side: told once, perhaps together with the last bytes, so a short
+  /// read is no reason to stop reading.
+  private var peerEnded = false
   /// Whether any byte of a response to the present request has come.
   private(set) var hasResponse = false
   private let output = ByteBuffer(capacity: 1024)
@@ -77,6 +80,7 @@ final class OriginConnection: Channel {
     if events & (Events.input | Events.peerEnded | Events.hungUp | Events.failed) != 0 {
       isReadable = true
     }
+    if events & (Events.peerEnded | Events.hungUp | Events.failed) != 0 { peerEnded = true }
     if events & Events.output != 0 { isWritable = true }
     switch state {
     case .connecting:
@@ -215,7 +219,7 @@ final class OriginConnection: Channel {
       hasResponse = true
       setDeadline(after: responseTimeout)
       let total = kept + count
-      if total < services.scratchSize { isReadable = count == services.scratchSize - kept }
+      if total < services.scratchSize { isReadable = peerEnded }
       return parseHead(scratch, total)
     }
   }
@@ -304,7 +308,7 @@ final class OriginConnection: Channel {
         }
       }
       guard let count = moved(outcome) else { return false }
-      if count < limit + (isLast ? 1 : 0) { isReadable = false }
+      if count < limit + (isLast ? 1 : 0) { isReadable = peerEnded }
       if count > limit {
         keepsAlive = false
         isReadable = true
@@ -325,7 +329,7 @@ final class OriginConnection: Channel {
       let scratch = loop.services.scratch
       let limit = min(room.count, loop.services.scratchSize)
       guard let count = moved(SystemCall.receive(descriptor, scratch, limit)) else { return false }
-      if count < limit { isReadable = false }
+      if count < limit { isReadable = peerEnded }
       return deliver(scratch, count)
     case .none:
       return false

@@ -26,7 +26,10 @@ final class ViewerConnection: Channel {
   private var phase = Phase.reading
   private var isReadable = true
   private var isWritable = true
-  /// The viewer has shut down its side; what it asked for is still answered.
+  /// The kernel said that the viewer has shut down its side. That is told once, perhaps together with
+  /// the last bytes, so a short read is no reason to stop reading.
+  private var peerEnded = false
+  /// The viewer's end has been read; what it asked for is still answered.
   private var inputEnded = false
   private var requestCount = 0
   /// The clock runs for a head of which a part has come.
@@ -75,6 +78,7 @@ final class ViewerConnection: Channel {
       if phase != .reading || events & Events.input == 0 { return close() }
     }
     if events & (Events.input | Events.peerEnded) != 0 { isReadable = true }
+    if events & Events.peerEnded != 0 { peerEnded = true }
     if events & Events.output != 0 { isWritable = true }
     switch phase {
     case .reading:
@@ -137,7 +141,7 @@ final class ViewerConnection: Channel {
     let size = services.scratchSize
     switch SystemCall.receive(descriptor, scratch, size) {
     case .moved(let count) where count > 0:
-      if count < size { isReadable = false }
+      if count < size { isReadable = peerEnded }
       process(scratch, count)
     case .wouldBlock:
       isReadable = false
@@ -153,7 +157,7 @@ final class ViewerConnection: Channel {
     let room = inputCapacity - inputEnd
     switch SystemCall.receive(descriptor, input! + inputEnd, room) {
     case .moved(let count) where count > 0:
-      if count < room { isReadable = false }
+      if count < room { isReadable = peerEnded }
       inputEnd += count
       processInput()
     case .wouldBlock:
@@ -321,7 +325,7 @@ final class ViewerConnection: Channel {
     let size = services.scratchSize
     switch SystemCall.receive(descriptor, services.scratch, size) {
     case .moved(let count) where count > 0:
-      if count < size { isReadable = false }
+      if count < size { isReadable = peerEnded }
       return (services.scratch, count)
     case .wouldBlock:
       isReadable = false

@@ -111,16 +111,17 @@ typedef struct {
 } csystem_field;
 
 /// Every known name at the index that its length and its first and last letter give: the factors
-/// were searched so that no two share one (a test looks each of them up).
+/// were searched so that no two share one (a test looks each of them up). They are multiples of 8,
+/// so that the bit between upper and lower case falls out.
 extern const csystem_field csystem_fields[256];
 #define CSYSTEM_FIELD_INDEX(length, first, last) \
-  (((unsigned)(length) + (unsigned)(first) * 287 + (unsigned)(last) * 16) & 255)
+  (((unsigned)(length) + (unsigned)(first) * 72 + (unsigned)(last) * 24) & 255)
 
 /// KnownField's raw value for a field name, 0 for those not known.
 static inline uint8_t csystem_known_field(const uint8_t *name, size_t length) {
   if (length == 0) return 0;
   const csystem_field *field =
-      &csystem_fields[CSYSTEM_FIELD_INDEX(length, name[0] | 0x20, name[length - 1] | 0x20)];
+      &csystem_fields[CSYSTEM_FIELD_INDEX(length, name[0], name[length - 1])];
   if (field->length != length || !csystem_equals_lowercased(name, field->name, length)) return 0;
   return field->known;
 }
@@ -206,16 +207,16 @@ CSYSTEM_INLINE _Bool csystem_scan_line(const uint8_t *at, const uint8_t *end, cs
   const uint8_t *value = at + length;
   // The second letter comes along in the upper byte, which the index leaves out.
   const csystem_field *field = &csystem_fields[CSYSTEM_FIELD_INDEX(
-      length, _mm_extract_epi16(head, 0), value[-1] | 0x20)];
+      length, _mm_extract_epi16(head, 0), value[-1])];
   size_t known = 0;
   if (field->length == length) {
     size_t same = csystem_count_same(head, field->name);
     if (__builtin_expect(same == 16 && length > 16, 0))
       same += csystem_count_same(tail, field->name + 16);
     if (same >= length) known = field->known;
-  } else if (length == 0) {
-    return 0;
   }
+  // An entry without name matches the empty one.
+  if (known == 0 && length == 0) return 0;
   value += value[1] == ' ' ? 2 : 1;
   if (__builtin_expect(*value <= ' ', 0)) return 0;
   // Keeps the loop on one pointer, which the optimizer would else rebuild from three registers.
@@ -223,9 +224,9 @@ CSYSTEM_INLINE _Bool csystem_scan_line(const uint8_t *at, const uint8_t *end, cs
   const uint8_t *stop = value;
   unsigned stops;
   for (;;) {
-    // After adding one, 0x20...0x7e are the signed bytes above 0x20.
+    // After adding one, all but 0x20...0x7e are the signed bytes below 0x21.
     bytes = _mm_add_epi8(_mm_loadu_si128((const __m128i *)stop), _mm_set1_epi8(1));
-    stops = (unsigned)_mm_movemask_epi8(_mm_cmpgt_epi8(bytes, lower)) ^ 0xffff;
+    stops = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x21)));
     if (stops != 0) break;
     stop += 16;
     if (__builtin_expect(stop > end - 17, 0)) return 0;

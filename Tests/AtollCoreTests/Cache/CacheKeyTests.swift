@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 struct CacheKeyTests {
-  private func key(_ request: ParsedRequest, _ policy: DistributionPolicy) -> [UInt8] {
+  private func key(_ request: GivenRequest, _ policy: DistributionPolicy) -> [UInt8] {
     let path = request.head.pathLength == 0 ? "/" : "/a"
     return writtenBytes {
       appendCacheKey(
@@ -11,7 +11,7 @@ struct CacheKeyTests {
     }
   }
 
-  private func url(_ request: ParsedRequest, _ policy: DistributionPolicy) -> String {
+  private func url(_ request: GivenRequest, _ policy: DistributionPolicy) -> String {
     withBytes(key(request, policy)) { String(decoding: keyURL($0), as: UTF8.self) }
   }
 
@@ -31,7 +31,7 @@ struct CacheKeyTests {
     ("http://other.example?x=1", "/?x=1"), ("http://other.example/p?x", "/p?x"),
   ])
   func `preset origin keys the target as received`(target: String, expected: String) {
-    #expect(url(ParsedRequest("GET \(target)"), makePolicy()) == expected)
+    #expect(url(GivenRequest("GET \(target)"), makePolicy()) == expected)
   }
 
   @Test(arguments: [
@@ -42,52 +42,52 @@ struct CacheKeyTests {
   ])
   func `chosen query parameters keep their order`(target: String, expected: String) {
     #expect(
-      url(ParsedRequest("GET \(target)"), selecting(queries: .listed(["x", "z"]))) == expected)
+      url(GivenRequest("GET \(target)"), selecting(queries: .listed(["x", "z"]))) == expected)
   }
 
   @Test func `queries that are not forwarded are not keyed`() {
-    #expect(url(ParsedRequest("GET /a?x=1"), selecting()) == "/a")
+    #expect(url(GivenRequest("GET /a?x=1"), selecting()) == "/a")
     #expect(
-      key(ParsedRequest("GET /a?x=1"), selecting()) == key(ParsedRequest("GET /a"), selecting()))
+      key(GivenRequest("GET /a?x=1"), selecting()) == key(GivenRequest("GET /a"), selecting()))
   }
 
   @Test func `the slot of a key is its distribution's`() {
     for slot in [0, 3, 65_535] {
-      let key = key(ParsedRequest(), makePolicy(slot: slot))
+      let key = key(GivenRequest(), makePolicy(slot: slot))
       #expect(withBytes(key) { keySlot($0) } == slot)
     }
   }
 
   @Test func `GET and HEAD share a key, OPTIONS has its own`() {
     for policy in [makePolicy(), selecting()] {
-      #expect(key(ParsedRequest("GET /a"), policy) == key(ParsedRequest("HEAD /a"), policy))
-      #expect(key(ParsedRequest("GET /a"), policy) != key(ParsedRequest("OPTIONS /a"), policy))
+      #expect(key(GivenRequest("GET /a"), policy) == key(GivenRequest("HEAD /a"), policy))
+      #expect(key(GivenRequest("GET /a"), policy) != key(GivenRequest("OPTIONS /a"), policy))
     }
   }
 
   @Test func `preset origin keys the host, as the URI holds it (RFC 9111 §2)`() {
     let policy = makePolicy()
     #expect(
-      key(ParsedRequest(host: "a.example"), policy) != key(ParsedRequest(host: "b.example"), policy)
+      key(GivenRequest(host: "a.example"), policy) != key(GivenRequest(host: "b.example"), policy)
     )
     #expect(
-      key(ParsedRequest("GET http://a.example/a", host: "b.example"), policy)
-        == key(ParsedRequest(host: "a.example"), policy))
+      key(GivenRequest("GET http://a.example/a", host: "b.example"), policy)
+        == key(GivenRequest(host: "a.example"), policy))
   }
 
   @Test func `where the origin does not see the host, all names share entries`() {
     let policy = selecting()
     #expect(
-      key(ParsedRequest(host: "a.example"), policy) == key(ParsedRequest(host: "b.example"), policy)
+      key(GivenRequest(host: "a.example"), policy) == key(GivenRequest(host: "b.example"), policy)
     )
   }
 
   @Test func `preset origin keys neither headers nor cookies`() {
     let policy = makePolicy()
-    let plain = key(ParsedRequest(), policy)
+    let plain = key(GivenRequest(), policy)
     for field in ["Cookie: a=1", "Accept: text/html", "User-Agent: x", "Authorization: Basic eA=="]
     {
-      #expect(key(ParsedRequest("GET /a", [field]), policy) == plain)
+      #expect(key(GivenRequest("GET /a", [field]), policy) == plain)
     }
   }
 
@@ -113,18 +113,18 @@ struct CacheKeyTests {
   func `chosen headers are keyed`(one: [String], other: [String], same: Bool) {
     let policy = selecting(headers: .listed(["X-Foo", "x-bar", "Accept-Language"]))
     #expect(
-      (key(ParsedRequest("GET /a", one), policy) == key(ParsedRequest("GET /a", other), policy))
+      (key(GivenRequest("GET /a", one), policy) == key(GivenRequest("GET /a", other), policy))
         == same)
   }
 
   @Test func `a chosen Host is keyed by the authority that counts`() {
     let policy = selecting(headers: .listed(["Host"]))
     #expect(
-      key(ParsedRequest(host: "a.example"), policy) != key(ParsedRequest(host: "b.example"), policy)
+      key(GivenRequest(host: "a.example"), policy) != key(GivenRequest(host: "b.example"), policy)
     )
     #expect(
-      key(ParsedRequest("GET http://a.example/a", host: "b.example"), policy)
-        == key(ParsedRequest(host: "a.example"), policy))
+      key(GivenRequest("GET http://a.example/a", host: "b.example"), policy)
+        == key(GivenRequest(host: "a.example"), policy))
   }
 
   @Test(arguments: [
@@ -145,16 +145,16 @@ struct CacheKeyTests {
   func `chosen cookies are keyed`(one: [String], other: [String], same: Bool) {
     let policy = selecting(cookies: .listed(["id", "wp_*", "s?"]))
     #expect(
-      (key(ParsedRequest("GET /a", one), policy) == key(ParsedRequest("GET /a", other), policy))
+      (key(GivenRequest("GET /a", one), policy) == key(GivenRequest("GET /a", other), policy))
         == same)
   }
 
   @Test func `all cookies are keyed where a preset forwards them without all headers`() {
     let policy = selecting(cookies: .all)
     #expect(
-      key(ParsedRequest("GET /a", ["Cookie: a=1"]), policy)
-        != key(ParsedRequest("GET /a", ["Cookie: a=2"]), policy))
-    #expect(key(ParsedRequest("GET /a", ["Cookie:"]), policy) != key(ParsedRequest(), policy))
+      key(GivenRequest("GET /a", ["Cookie: a=1"]), policy)
+        != key(GivenRequest("GET /a", ["Cookie: a=2"]), policy))
+    #expect(key(GivenRequest("GET /a", ["Cookie:"]), policy) != key(GivenRequest(), policy))
   }
 
   @Test func `no part can pass for another`() {
@@ -163,13 +163,13 @@ struct CacheKeyTests {
       headers: .listed(["X-Foo"]), cookies: .listed(["c*"]), queries: .all)
     var seen: Set<[UInt8]> = []
     let requests = [
-      ParsedRequest("GET /a?c=1"), ParsedRequest("GET /a", ["X-Foo: ?c=1"]),
-      ParsedRequest("GET /a", ["Cookie: c=1"]),
-      ParsedRequest("GET /a", ["X-Foo: c=1"]), ParsedRequest("GET /a?", ["Cookie: c=1"]),
-      ParsedRequest("GET /a", ["X-Foo:", "Cookie: c=1"]), ParsedRequest("GET /a"),
-      ParsedRequest("GET /a?"),
-      ParsedRequest("GET /a", ["Cookie: c=1; c=1"]),
-      ParsedRequest("GET /a", ["Cookie: c=1;c=1;c="]),
+      GivenRequest("GET /a?c=1"), GivenRequest("GET /a", ["X-Foo: ?c=1"]),
+      GivenRequest("GET /a", ["Cookie: c=1"]),
+      GivenRequest("GET /a", ["X-Foo: c=1"]), GivenRequest("GET /a?", ["Cookie: c=1"]),
+      GivenRequest("GET /a", ["X-Foo:", "Cookie: c=1"]), GivenRequest("GET /a"),
+      GivenRequest("GET /a?"),
+      GivenRequest("GET /a", ["Cookie: c=1; c=1"]),
+      GivenRequest("GET /a", ["Cookie: c=1;c=1;c="]),
     ]
     for request in requests { #expect(seen.insert(key(request, policy)).inserted) }
   }
@@ -178,17 +178,17 @@ struct CacheKeyTests {
     let foo = selecting(headers: .listed(["X-Foo"]))
     let bar = selecting(headers: .listed(["X-Bar"]))
     #expect(
-      key(ParsedRequest("GET /a", ["X-Foo: 1"]), foo)
-        != key(ParsedRequest("GET /a", ["X-Bar: 1"]), bar))
-    #expect(key(ParsedRequest(), selecting(cookies: .all)) != key(ParsedRequest(), selecting()))
+      key(GivenRequest("GET /a", ["X-Foo: 1"]), foo)
+        != key(GivenRequest("GET /a", ["X-Bar: 1"]), bar))
+    #expect(key(GivenRequest(), selecting(cookies: .all)) != key(GivenRequest(), selecting()))
   }
 
   @Test func `fields of one hop cannot be chosen`() {
     let policy = selecting(
       headers: .listed(["Connection", "TE", "Range", "If-None-Match", "Cookie", "X-Edge-Id"]))
-    let plain = key(ParsedRequest(), policy)
+    let plain = key(GivenRequest(), policy)
     for field in ["TE: trailers", "Range: bytes=0-1", "If-None-Match: \"a\"", "X-Edge-Id: 1"] {
-      #expect(key(ParsedRequest("GET /a", [field]), policy) == plain)
+      #expect(key(GivenRequest("GET /a", [field]), policy) == plain)
     }
   }
 }

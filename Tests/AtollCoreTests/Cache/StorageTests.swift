@@ -6,10 +6,10 @@ import Testing
 /// RFC 9111 §3 and §4.2.
 struct StorageTests {
   private func decide(
-    _ fields: [String], status: Int = 200, request: ParsedRequest = ParsedRequest(),
+    _ fields: [String], status: Int = 200, request: GivenRequest = GivenRequest(),
     delay: Int64 = 0, _ policy: DistributionPolicy = makePolicy()
   ) -> StorageDecision {
-    let response = ParsedResponse(status, fields)
+    let response = GivenResponse(status, fields)
     let behavior = policy.behavior()
     return decideStorage(
       request: RequestCaching(request.head, request.base, behavior: behavior),
@@ -158,13 +158,13 @@ struct StorageTests {
     ("public, no-store", .responseNoStore), ("public, private, max-age=60", .responsePrivate),
   ])
   func `a request with Authorization`(directives: String, reason: Reason) {
-    let request = ParsedRequest("GET /a", ["Authorization: Basic eA=="])
+    let request = GivenRequest("GET /a", ["Authorization: Basic eA=="])
     let decision = decide(["Cache-Control: \(directives)"], request: request)
     #expect(refusal(decision) ?? .none == reason)
   }
 
   @Test func `Authorization that is left out or keyed is no obstacle`() {
-    let request = ParsedRequest("GET /a", ["Authorization: Basic eA=="])
+    let request = GivenRequest("GET /a", ["Authorization: Basic eA=="])
     let fields = ["Cache-Control: max-age=60"]
     #expect(refusal(decide(fields, request: request, makePolicy(.static))) == nil)
     let keyed = makePolicy(.static) {
@@ -174,7 +174,7 @@ struct StorageTests {
   }
 
   @Test func `a Cookie that is not in the key asks for an explicit lifetime`() {
-    let request = ParsedRequest("GET /a", ["Cookie: id=1"])
+    let request = GivenRequest("GET /a", ["Cookie: id=1"])
     let aged = ["Last-Modified: \(httpDate(-1000))"]
     #expect(refusal(decide(aged, request: request)) == .requestCookie)
     #expect(refusal(decide(["Cache-Control: max-age=60"], request: request)) == nil)
@@ -334,20 +334,20 @@ struct StorageTests {
 
   @Test func `only GET, and OPTIONS when chosen, become entries`() {
     let fields = ["Cache-Control: max-age=60"]
-    #expect(refusal(decide(fields, request: ParsedRequest("HEAD /a"))) == .method)
-    #expect(refusal(decide(fields, request: ParsedRequest("POST /a"))) == .method)
-    #expect(refusal(decide(fields, request: ParsedRequest("OPTIONS /a"))) == .method)
+    #expect(refusal(decide(fields, request: GivenRequest("HEAD /a"))) == .method)
+    #expect(refusal(decide(fields, request: GivenRequest("POST /a"))) == .method)
+    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS /a"))) == .method)
     let options = makePolicy { $0.settings.cachesOptions = true }
-    #expect(refusal(decide(fields, request: ParsedRequest("OPTIONS /a"), options)) == nil)
-    #expect(refusal(decide(fields, request: ParsedRequest("OPTIONS *"), options)) == .method)
+    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS /a"), options)) == nil)
+    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS *"), options)) == .method)
   }
 
   @Test func `what the request forbids wins`() {
     let fields = ["Cache-Control: max-age=60"]
-    let noStore = ParsedRequest("GET /a", ["Cache-Control: no-store"])
+    let noStore = GivenRequest("GET /a", ["Cache-Control: no-store"])
     #expect(refusal(decide(fields, request: noStore)) == .requestNoStore)
     #expect(refusal(decide(fields, request: noStore, makePolicy(.static))) == nil)
-    let body = ParsedRequest("GET /a", ["Content-Length: 5"])
+    let body = GivenRequest("GET /a", ["Content-Length: 5"])
     #expect(refusal(decide(fields, request: body)) == .requestBody)
     #expect(refusal(decide(fields, makePolicy(.dynamic))) == .behaviorDontCache)
   }
@@ -359,8 +359,8 @@ struct StorageTests {
   {
     let policy = makePolicy()
     let behavior = policy.behavior()
-    let request = ParsedRequest()
-    let response = ParsedResponse(304, fields)
+    let request = GivenRequest()
+    let response = GivenResponse(304, fields)
     let head = Array((["HTTP/1.1 200 OK"] + stored).map { $0 + "\r\n" }.joined().utf8)
     return withBytes(head) {
       decideUpdate(

@@ -15,7 +15,7 @@ final class Message {
   }
 }
 
-final class ParsedRequest {
+final class GivenRequest {
   let head = RequestHead()
   let message: Message
   var base: UnsafePointer<UInt8> { message.base }
@@ -30,7 +30,7 @@ final class ParsedRequest {
   }
 }
 
-final class ParsedResponse {
+final class GivenResponse {
   let head = ResponseHead()
   let message: Message
   var base: UnsafePointer<UInt8> { message.base }

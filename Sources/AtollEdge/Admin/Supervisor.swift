@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CSystem
+import Glibc
+import Synchronization
+
+package struct SupervisorOptions: Sendable {
+  package var edge = EdgeOptions()
+  /// Name of the distribution that answers for hosts which none claims.
+  package var defaultDistribution: String?
+  /// Where the admin socket is made; nil makes none.
+  package var runDirectory: String?
+  /// Seconds that a drain may take.
+  package var drainTimeout = 30
+  /// SIGTERM, SIGINT and SIGHUP come here; tests send theirs by `post`.
+  package var takesSignals = true
+  /// Takes a line of the edge's own log.
+  package var report: @Sendable (String) -> Void = { EdgeLog().write($0) }
+
+  package init() {}
+}
+
+/// Runs an edge: reads what it serves from the store and follows every change, applies purges,
+/// tells the store what is in force, keeps house, and ends it in good order.
+///
+/// Everything happens on the thread that calls `run`; watches, signals and the admin socket only
+/// wake it or read what it has published.
+package final class Supervisor: @unchecked Sendable {
+  package enum Source: Sendable {
+    case store(any Store)
+    /// One distribution that no store keeps. With a store the edge is known to the commands and
+    /// obeys purges all the same.
+    case unsaved(Distribution, (any Store)?)
+  }
+
+  package enum Ending: Equatable, Sendable {
+    /// Every exchange was finished, or the time for it was over.
+    case drained
+    /// A second signal cut the drain short.
+    case cutShort(signal: Int32)
+  }
+
+  /// Milliseconds between two rounds of housekeeping.
+  private static let interval: Int64 = 100
+  /// Milliseconds after which a store that failed is tried again.
+  private static let storeRetry: Int64 = 2_000
+
+  package let edge: Edge
+  private let source: Source
+  private let options: SupervisorOptions
+  private let bell = Bell()
+  private let signals: SignalReader?
+  private let view: SupervisorView
+  // Of the running thread alone:
+  private var deployment = Deployment()
+  private var record: EdgeRecord
+  private var registration: EdgeRegistration?
+  private var watches: [any StoreWatch] = []
+  private var admin: AdminServer?
+  private var minutes: MinuteRing
+  private var storeTrouble: String?
+  private var retryAt: Int64?
+  private var isPublished = false
+  private var isDraining = false
+
+  /// Reads the store and binds the listeners; serves from `run` on. The first thing that a process
+  /// does: its later threads inherit the blocked signals.
+  package init(source: Source, options: SupervisorOptions) throws {
+    self.source = source
+    self.options = options
+    signals = options.takesSignals ? SignalReader([SIGTERM, SIGINT, SIGHUP]) : nil
+    let now = SystemCall.wallSeconds()
+    record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)
+    minutes = MinuteRing(startedAt: now)
+    var edgeOptions = options.edge
+    edgeOptions.report = options.report
+    edge = try Edge(options: edgeOptions, configuration: EdgeConfiguration(distributions: []))
+    view = SupervisorView(edge: edge, started: now)
+    try load()
+  }
+
+  private static func makeID() -> String {
+    "e" + String(UInt64.random(in: 1 << 60...(.max)), radix: 16)
+  }
+
+  /// `127.0.0.1:8080`, ports resolved.
+  package var addresses: [String] { edge.addresses }
+
+  package var id: String { record.id }
+
+  private var store: (any Store)? {
+    switch source {
+    case .store(let store): store
+    case .unsaved(_, let store): store
+    }
+  }
+
+  /// Acts as on a signal: SIGTERM, SIGINT or SIGHUP.
+  package func post(signal: Int32) { bell.ring(signal: signal) }
+
+  // MARK: Running
+
+  /// Serves until a signal ends it.
+  package func run() -> Ending {
+    edge.start()
+    for address in edge.addresses { options.report("listening on \(address)") }
+    startAdmin()
+    publish()
+    var nextRound = SystemCall.monotonicMilliseconds()
+    while true {
+      var events = [
+        pollfd(fd: bell.descriptor, events: Int16(POLLIN), revents: 0),
+        pollfd(fd: signals?.descriptor ?? -1, events: Int16(POLLIN), revents: 0),
+      ]
+      let wait = max(nextRound - SystemCall.monotonicMilliseconds(), 0)
+      _ = poll(&events, 2, Int32(wait))
+      let rung = bell.take()
+      var arrived = rung.signals
+      while let signal = signals?.next() { arrived.append(signal) }
+      for signal in arrived {
+        if let ending = handle(signal) { return ending }
+      }
+      if rung.isDrained {
+        end()
+        return .drained
+      }
+      if !isDraining { follow(rung) }
+      let now = SystemCall.monotonicMilliseconds()
+      if now >= nextRound {
+        keepHouse(at: now)
+        nextRound = now + Self.interval
+      }
+    }
+  }
+
+  private func handle(_ signal: Int32) -> Ending? {
+    switch signal {
+    case SIGHUP:
+      options.report("hangup: reading the store again and reopening logs")
+      edge.reopenLogs()
+      if !isDraining { follow(Bell.Rung(configuration: true, purges: true)) }
+      return nil
+    default:
+      if isDraining {
+        options.report("second signal: ending at once")
+        end()
+        return .cutShort(signal: signal)
+      }
+      drain()
+      return nil
+    }
+  }
+
+  private func drain() {
+    isDraining = true
+    options.report("draining, for at most \(options.drainTimeout) s")
+    // No command should wait for the confirmation of an edge that takes no new requests.
+    for watch in watches { watch.cancel() }
+    watches = []
+    registration?.release()
+    registration = nil
+    Thread.startDetached("atoll-drain") { [edge, bell, options] in
+      if !edge.drain(timeout: options.drainTimeout) {
+        options.report("some connections were still open after \(options.drainTimeout) s")
+      }
+      bell.ringDrained()
+    }
+  }
+
+  private func end() {
+    admin?.stop()
+    edge.stop()
+    options.report("ended")
+  }
+
+  private func keepHouse(at now: Int64) {
+    edge.maintain()
+    let seconds = SystemCall.wallSeconds()
+    if minutes.isDue(at: seconds) {
+      minutes.advance(to: seconds, edge.counters())
+      view.update { $0.minutes = minutes }
+    }
+    if let retryAt, now >= retryAt, !isDraining {
+      self.retryAt = nil
+      follow(Bell.Rung(configuration: true, purges: true))
+    }
+  }
+
+  private func startAdmin() {
+    guard let directory = options.runDirectory else { return }
+    let path = "\(directory)/\(record.id).sock"
+    do {
+      let server = try AdminServer(path: path) { [view] in view.answer($0) }
+      server.start()
+      admin = server
+      record.adminSocket = path
+    } catch {
+      options.report("no admin socket, so no metrics: \"\(path)\": \(error.reason)")
+    }
+  }
+
+  // MARK: The store
+
+  /// Before anything is served: afterwards nothing is missed, since the watches stand first.
+  private func load() throws {
+    record.addresses = edge.addresses
+    if let store {
+      do {
+        try watch(store)
+        // An empty cache has nothing to fear from older purges.
+        record.purge = try PurgeJournal(store).lastNumber()
+        try readConfiguration()
+      } catch {
+        // Without its store an edge of an unsaved distribution still does its work.
+        guard case .unsaved(let distribution, _) = source else { throw error }
+        trouble(error)
+        apply([distribution], invalid: [])
+      }
+    } else {
+      try readConfiguration()
+    }
+    if deployment.policies.isEmpty {
+      options.report("no distribution to serve yet: every request is answered with 421")
+    }
+  }
+
+  private func watch(_ store: any Store) throws(StoreError) {
+    watches = [
+      try store.watch(Catalog.prefix) { [bell] _ in bell.ringConfiguration() },
+      try store.watch(PurgeJournal.prefix) { [bell] _ in bell.ringPurges() },
+    ]
+  }
+
+  /// Takes over what changed in the store, and then says so there.
+  private func follow(_ rung: Bell.Rung) {
+    guard rung.configuration || rung.purges, let store else { return }
+    do throws(StoreError) {
+      if watches.isEmpty { try watch(store) }
+      if rung.configuration { try readConfiguration() }
+      if rung.purges { try applyPurges(store) }
+      settle()
+    } catch {
+      trouble(error)
+    }
+    publish()
+  }
+
+  private func readConfiguration() throws(StoreError) {
+    switch source {
+    case .unsaved(let distribution, let store):
+      let revision = try store?.revision() ?? 0
+      apply([distribution], invalid: [])
+      record.revision = revision
+    case .store(let store):
+      let (revision, distributions, invalid) = try Catalog(store).all()
+      // A store without distributions and without a history is no edit but a directory that is
+      // gone, or not mounted.
+      if revision == 0 && distributions.isEmpty && invalid.isEmpty && record.revision > 0 {
+        throw .failed(action: "find anything in", place: store.place, why: "it is empty")
+      }
+      apply(distributions, invalid: invalid)
+      record.revision = revision
+    }
+  }
+
+  /// Returns when every loop uses the configuration.
+  private func apply(
+    _ distributions: [Distribution], invalid: [(name: String, error: ConfigError)]
+  ) {
+    let change = deployment.update(to: distributions, invalid: invalid)
+    for line in change.lines { options.report(line) }
+    var problems = deployment.problems
+    if let name = options.defaultDistribution,
+      !deployment.policies.contains(where: { $0.distribution.name == name })
+    {
+      problems.append("the default distribution \"\(name)\" does not exist")
+    }
+    record.problems = problems
+    guard change.isNew else { return }
+    edge.apply(
+      EdgeConfiguration(
+        distributions: deployment.policies, defaultName: options.defaultDistribution))
+    for slot in change.retiredSlots {
+      let number = edge.purgeNumber + 1
+      edge.startPurges(at: number)
+      _ = edge.cache.purgeAll(slot: slot, number: number, soft: false)
+    }
+    view.update { $0.policies = deployment.policies }
+  }
+
+  private func applyPurges(_ store: any Store) throws(StoreError) {
+    let (records, complete) = try PurgeJournal(store).records(after: record.purge)
+    if !complete {
+      // Records that this edge never saw are gone, or the numbers have begun anew: whatever they
+      // were about, an empty cache obeys them.
+      options.report("purges are missing from the journal: purging everything")
+      for policy in deployment.policies {
+        purge(
+          PurgeRecord(
+            distribution: policy.distribution.name, id: policy.distribution.id,
+            at: SystemCall.wallSeconds(), soft: false, selector: .all))
+      }
+      record.purge = 0
+    }
+    for purged in records {
+      let count = purge(purged)
+      record.apply(
+        AppliedPurge(number: purged.number, count: count, at: SystemCall.wallSeconds()))
+    }
+  }
+
+  /// The cache counts purges for itself: the journal's numbers may start over, these never.
+  @discardableResult
+  private func purge(_ record: PurgeRecord) -> Int {
+    var record = record
+    record.number = edge.purgeNumber + 1
+    // An unsaved distribution is known to the commands by its name only.
+    if case .unsaved(let distribution, _) = source, record.distribution == distribution.name {
+      record.id = distribution.id
+    }
+    return edge.purge(record)
+  }
+
+  /// Tells the store, the admin socket and so everyone what is in force.
+  private func publish() {
+    view.update { $0.record = record }
+    guard let store, !isDraining else { return }
+    do throws(StoreError) {
+      if let registration {
+        try registration.update(record)
+      } else {
+        registration = try EdgeRegistry(store).register(record)
+      }
+    } catch {
+      trouble(error)
+    }
+  }
+
+  private func trouble(_ error: any Error) {
+    let text = (error as? StoreError)?.message ?? "the store failed"
+    if storeTrouble != text { options.report("\(text); what was read before stays in use") }
+    storeTrouble = text
+    retryAt = SystemCall.monotonicMilliseconds() + Self.storeRetry
+  }
+
+  private func settle() {
+    if storeTrouble != nil { options.report("the store is readable again") }
+    storeTrouble = nil
+  }
+}
+
+/// What other threads want of the supervisor, until it looks.
+private final class Bell: Sendable {
+  struct Rung {
+    var configuration = false
+    var purges = false
+    var isDrained = false
+    var signals: [Int32] = []
+  }
+
+  let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+  private let rung = Mutex(Rung())
+
+  deinit { _ = close(descriptor) }
+
+  func ringConfiguration() { ring { $0.configuration = true } }
+
+  func ringPurges() { ring { $0.purges = true } }
+
+  func ringDrained() { ring { $0.isDrained = true } }
+
+  func ring(signal: Int32) { ring { $0.signals.append(signal) } }
+
+  private func ring(_ note: (inout sending Rung) -> Void) {
+    rung.withLock { note(&$0) }
+    eventfd_write(descriptor, 1)
+  }
+
+  func take() -> Rung {
+    var count: UInt64 = 0
+    eventfd_read(descriptor, &count)
+    return rung.withLock { rung in
+      defer { rung = Rung() }
+      return rung
+    }
+  }
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Completion scripts of the three shells. Names of distributions are asked from
+/// `atoll __complete` when the key is pressed.
+enum Completions {
+  /// File names, as the shells look for them, with their contents.
+  static func all() -> [(name: String, text: String)] {
+    [("atoll.bash", bash()), ("_atoll", zsh()), ("atoll.fish", fish())]
+  }
+
+  static let license = "# SPDX-License-Identifier: Apache-2.0\n"
+  static let distributions = "atoll __complete distributions 2>/dev/null"
+
+  static var commands: [CommandDefinition] {
+    Atoll.commands.map { $0.definition }.filter { !$0.isHidden }
+  }
+
+  // MARK: bash
+
+  private static func bash() -> String {
+    var text =
+      license + """
+
+        # Completes the values of kind $1 that begin with $2.
+        _atoll_values() {
+          case $1 in
+            file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+            directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+            distribution)
+              mapfile -t COMPREPLY < <(compgen -W "$(\(distributions))" -- "$2") ;;
+            words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
+          esac
+        }
+
+        _atoll() {
+          local commands='\(commands.map(\.name).joined(separator: " "))'
+          local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+          local command='' word index options='' valued='' values=''
+          local arguments='' position=0 words=()
+          COMPREPLY=()
+
+          # The shell splits --option=value at the equals sign.
+          if [[ $current == '=' ]]; then
+            current=''
+          elif [[ $previous == '=' ]]; then
+            previous=${COMP_WORDS[COMP_CWORD - 2]}
+          fi
+
+          for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
+            [[ $word == '=' ]] || words+=("$word")
+          done
+
+          for ((index = 0; index < ${#words[@]}; index++)); do
+            word=${words[index]}
+            case $word in
+              --home | --color) ((index++)) ;;
+              -*) ;;
+              *)
+                command=$word
+                break
+                ;;
+            esac
+          done
+
+
+        """
+    text += "  case $command in\n"
+    for command in commands {
+      let options = command.allOptions
+      text += "    \(command.name))\n"
+      text += "      options=" + quoted(spellings(options).joined(separator: " ")) + "\n"
+      let kinds = options.filter { !$0.isFlag }
+      text += "      valued=" + quoted(spellings(kinds).joined(separator: " ")) + "\n"
+      text += "      case $previous in\n"
+      for option in kinds {
+        text += "        \(option.spelling)) values=\(quoted(bashKind(option))) ;;\n"
+      }
+      text += "      esac\n"
+      for (index, argument) in command.arguments.enumerated() {
+        let kind = bashKind(argument.completion)
+        guard !kind.isEmpty else { continue }
+        let isLast = index == command.arguments.count - 1 && argument.isRepeatable
+        text += "      arguments+=" + quoted("\(index + 1)\(isLast ? "+" : "")=\(kind);") + "\n"
+      }
+      text += "      ;;\n"
+    }
+    text += """
+          *)
+            options=\(quoted(spellings(CommonOptions.everywhere + [Overview.version.definition]).joined(separator: " ")))
+            case $previous in
+              --home) values=directory ;;
+              --color) values='words:auto always never' ;;
+            esac
+            if [[ -z $values && $current != -* ]]; then
+              values=words:$commands
+            fi
+            ;;
+        esac
+
+        if [[ -n $values ]]; then
+          _atoll_values "$values" "$current"
+          return
+        fi
+        if [[ $current == -* ]]; then
+          mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+          return
+        fi
+
+        # Which argument this is; options and their values are not counted.
+        for ((index++; index < ${#words[@]}; index++)); do
+          word=${words[index]}
+          case $word in
+            -*) [[ " $valued " == *" $word "* ]] && ((index++)) ;;
+            *) ((position++)) ;;
+          esac
+        done
+        ((position++))
+        while [[ -n $arguments ]]; do
+          word=${arguments%%;*}
+          arguments=${arguments#*;}
+          index=${word%%=*}
+          if [[ $index == "$position" || ($index == *+ && $position -ge ${index%+}) ]]; then
+            _atoll_values "${word#*=}" "$current"
+            return
+          fi
+        done
+      }
+
+      complete -F _atoll atoll
+
+      """
+    return text
+  }
+
+  private static func spellings(_ options: [OptionDefinition]) -> [String] {
+    options.map(\.spelling)
+  }
+
+  private static func bashKind(_ option: OptionDefinition) -> String {
+    option.choices.isEmpty
+      ? bashKind(option.completion, fallback: "none")
+      : "words:" + option.choices.joined(separator: " ")
+  }
+
+  private static func bashKind(_ completion: Completion, fallback: String = "") -> String {
+    switch completion {
+    case .nothing: fallback
+    case .file: "file"
+    case .directory: "directory"
+    case .distribution: "distribution"
+    case .command: "words:" + commands.map(\.name).joined(separator: " ")
+    }
+  }
+
+  // MARK: zsh
+
+  private static func zsh() -> String {
+    var text = "#compdef atoll\n" + license
+    text += """
+
+      _atoll_distributions() {
+        local -a names
+        names=(${(f)"$(\(distributions))"})
+        _describe -t distributions distribution names
+      }
+
+      _atoll_commands() {
+        local -a commands
+        commands=(
+      \(commands.map { "    " + quoted("\($0.name):\($0.summary)") }.joined(separator: "\n"))
+        )
+        _describe -t commands command commands
+      }
+
+      _atoll() {
+        local context state state_descr line
+        typeset -A opt_args
+        _arguments -C \\
+      \(zshOptions(CommonOptions.everywhere + [Overview.version.definition], indent: "    ")) \\
+          '1: :_atoll_commands' \\
+          '*:: :->arguments' && return
+
+        case $line[1] in
+
+      """
+    for command in commands {
+      text += "    \(command.name))\n      _arguments -s \\\n"
+      text += zshOptions(command.allOptions, indent: "        ")
+      for (index, argument) in command.arguments.enumerated() {
+        let position = argument.isRepeatable ? "*" : "\(index + 1)"
+        let optional = argument.isOptional && !argument.isRepeatable ? ":" : ""
+        let spec = "\(position):\(optional)\(argument.name):" + zshAction(argument.completion)
+        text += " \\\n        " + quoted(spec)
+      }
+      text += "\n      ;;\n"
+    }
+    text += """
+        esac
+      }
+
+      if [[ $funcstack[1] == _atoll ]]; then
+        _atoll "$@"
+      else
+        compdef _atoll atoll
+      fi
+
+      """
+    return text
+  }
+
+  private static func zshOptions(_ options: [OptionDefinition], indent: String) -> String {
+    options.map { option in
+      let meaning = zshEscaped(option.summary)
+      var value = ""
+      if let placeholder = option.placeholder {
+        let action =
+          option.choices.isEmpty
+          ? zshAction(option.completion)
+          : "(" + option.choices.joined(separator: " ") + ")"
+        value = ":\(zshEscaped(placeholder)):\(action)"
+      }
+      let star = option.isRepeatable ? "*" : ""
+      let equals = option.isFlag ? "" : "="
+      var lines = [indent + quoted("\(star)\(option.spelling)\(equals)[\(meaning)]\(value)")]
+      if let letter = option.letter {
+        lines.append(indent + quoted("\(star)-\(letter)[\(meaning)]\(value)"))
+      }
+      return lines.joined(separator: " \\\n")
+    }.joined(separator: " \\\n")
+  }
+
+  private static func zshAction(_ completion: Completion) -> String {
+    switch completion {
+    case .nothing: " "
+    case .file: "_files"
+    case .directory: "_files -/"
+    case .distribution: "_atoll_distributions"
+    case .command: "_atoll_commands"
+    }
+  }
+
+  /// Brackets end a description and colons a field.
+  private static func zshEscaped(_ text: String) -> String {
+    var result = ""
+    for character in text {
+      if "[]:\\".contains(character) { result += "\\" }
+      result.append(character)
+    }
+    return result
+  }
+
+  // MARK: fish
+
+  private static func fish() -> String {
+    var text =
+      license + """
+
+        function __atoll_distributions
+          \(distributions)
+        end
+
+        # Whether the argument being written is its command's $argv[1]-th; options aside.
+        function __atoll_position
+          set -l words (commandline -opc)
+          set -l count 0
+          for word in $words[2..-1]
+            string match -q -- '-*' $word; or set count (math $count + 1)
+          end
+          test $count -eq $argv[1]
+        end
+
+        complete -c atoll -f
+
+        """
+    for command in commands {
+      text += "complete -c atoll -n __fish_use_subcommand -a \(command.name) "
+      text += "-d \(fishQuoted(command.summary))\n"
+    }
+    for option in CommonOptions.everywhere + [Overview.version.definition] {
+      text += fishOption(option, when: "__fish_use_subcommand")
+    }
+    for command in commands {
+      let seen = "__fish_seen_subcommand_from \(command.name)"
+      text += "\n"
+      for option in command.allOptions { text += fishOption(option, when: seen) }
+      for (index, argument) in command.arguments.enumerated() {
+        let action = fishAction(argument.completion)
+        guard !action.isEmpty else { continue }
+        let place = argument.isRepeatable ? "" : "; and __atoll_position \(index + 1)"
+        text += "complete -c atoll -n \(fishQuoted(seen + place)) \(action)\n"
+      }
+    }
+    return text
+  }
+
+  private static func fishOption(_ option: OptionDefinition, when condition: String) -> String {
+    var text = "complete -c atoll -n \(fishQuoted(condition)) -l \(option.name)"
+    if let letter = option.letter { text += " -s \(letter)" }
+    if !option.isFlag {
+      text += " -r"
+      if option.choices.isEmpty {
+        let action = fishAction(option.completion)
+        text += action.isEmpty ? " -f" : " " + action
+      } else {
+        text += " -f -a \(fishQuoted(option.choices.joined(separator: " ")))"
+      }
+    }
+    return text + " -d \(fishQuoted(option.summary))\n"
+  }
+
+  private static func fishAction(_ completion: Completion) -> String {
+    switch completion {
+    case .nothing: ""
+    case .file: "-F"
+    case .directory: "-f -a '(__fish_complete_directories)'"
+    case .distribution: "-f -a '(__atoll_distributions)'"
+    case .command: "-f -a '\(commands.map(\.name).joined(separator: " "))'"
+    }
+  }
+
+  private static func fishQuoted(_ text: String) -> String {
+    var result = "'"
+    for character in text {
+      if character == "'" || character == "\\" { result += "\\" }
+      result.append(character)
+    }
+    return result + "'"
+  }
+
+  /// In single quotes, for bash and zsh.
+  private static func quoted(_ text: String) -> String {
+    "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+      + "'"
+  }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Manual pages in man(7)'s macros: atoll(1) and one for each command.
+enum ManPage {
+  /// File names with their contents.
+  static func all() -> [(name: String, text: String)] {
+    let commands = Atoll.commands.map { $0.definition }.filter { !$0.isHidden }
+    return [("atoll.1", overview(commands))]
+      + commands.map { ("atoll-\($0.name).1", page(of: $0)) }
+  }
+
+  private static func overview(_ commands: [CommandDefinition]) -> String {
+    var page = Roff(title: "ATOLL")
+    page.section("NAME")
+    page.text("atoll - \(Overview.summary)")
+    page.section("SYNOPSIS")
+    page.usage("atoll <command> [options]")
+    page.section("DESCRIPTION")
+    for paragraph in Overview.description { page.paragraph(paragraph) }
+    page.section("COMMANDS")
+    for command in commands {
+      page.term("atoll-\(command.name)(1)", command.summary.capitalizedFirst)
+    }
+    page.options(CommonOptions.everywhere + [Overview.version.definition])
+    page.section("EXAMPLES")
+    for example in Overview.examples { page.example(example) }
+    page.section("EXIT CODES")
+    for code in ExitCode.allCases { page.term("\(code.rawValue)", code.meaning) }
+    page.section(Overview.environment)
+    page.section(Overview.files)
+    page.section("SEE ALSO")
+    page.text(commands.map { "atoll-\($0.name)(1)" }.joined(separator: ", "))
+    return page.source
+  }
+
+  private static func page(of command: CommandDefinition) -> String {
+    var page = Roff(title: "ATOLL-\(command.name.uppercased())")
+    page.section("NAME")
+    page.text("atoll-\(command.name) - \(command.summary)")
+    page.section("SYNOPSIS")
+    for usage in command.usage { page.usage("atoll \(usage)") }
+    page.section("DESCRIPTION")
+    if command.description.isEmpty { page.paragraph(command.summary.capitalizedFirst + ".") }
+    for paragraph in command.description { page.paragraph(paragraph) }
+    if !command.arguments.isEmpty {
+      page.section("ARGUMENTS")
+      for argument in command.arguments { page.term("<\(argument.name)>", argument.summary) }
+    }
+    page.options(command.allOptions)
+    for section in command.details { page.section(section) }
+    if !command.examples.isEmpty {
+      page.section("EXAMPLES")
+      for example in command.examples { page.example(example) }
+    }
+    page.section(Help.exitCodes(command))
+    if !command.environment.isEmpty {
+      page.section(Section("Environment", [.terms(command.environment)]))
+    }
+    page.section("SEE ALSO")
+    page.text((["atoll(1)"] + command.seeAlso.map { "atoll-\($0)(1)" }).joined(separator: ", "))
+    return page.source
+  }
+}
+
+/// The source of one page.
+private struct Roff {
+  private(set) var source: String
+
+  init(title: String) {
+    source = ".TH \(title) 1 \"\" \"atoll \(Atoll.version)\" \"atoll manual\"\n"
+    // No hyphenation and no stretched lines: options and URLs stay copyable.
+    source += ".nh\n.ad l\n"
+  }
+
+  mutating func section(_ title: String) {
+    source += ".SH \"\(Roff.escaped(title))\"\n"
+  }
+
+  mutating func section(_ section: Section) {
+    self.section(section.title.uppercased())
+    for block in section.blocks {
+      switch block {
+      case .paragraph(let text): paragraph(text)
+      case .terms(let terms): for term in terms { self.term(term.word, term.meaning) }
+      case .code(let lines): code(lines)
+      }
+    }
+  }
+
+  mutating func text(_ text: String) {
+    source += Roff.escaped(text) + "\n"
+  }
+
+  mutating func paragraph(_ text: String) {
+    source += ".PP\n"
+    self.text(text)
+  }
+
+  mutating func usage(_ text: String) {
+    source += ".PP\n\\fB" + Roff.escaped(text) + "\\fR\n"
+  }
+
+  mutating func term(_ word: String, _ meaning: String) {
+    source += ".TP\n\\fB\(Roff.escaped(word))\\fR\n"
+    text(meaning)
+  }
+
+  mutating func code(_ lines: [String]) {
+    source += ".PP\n.RS 4\n.nf\n"
+    for line in lines { text(line) }
+    source += ".fi\n.RE\n"
+  }
+
+  mutating func example(_ example: Example) {
+    source += ".PP\n"
+    text(example.purpose.capitalizedFirst + ":")
+    code([example.command])
+  }
+
+  mutating func options(_ options: [OptionDefinition]) {
+    for group in Help.groups(options) {
+      section(group.title.uppercased())
+      for option in group.options {
+        let letter = option.letter.map { "\\fB\\-\($0)\\fR, " } ?? ""
+        let value = option.placeholder.map { " <\(Roff.escaped($0))>" } ?? ""
+        source += ".TP\n\(letter)\\fB\(Roff.escaped(option.spelling))\\fR\(value)\n"
+        text(Help.summary(option).capitalizedFirst)
+        if let variable = option.environmentName { text("[\(variable)]") }
+      }
+    }
+  }
+
+  /// A period or an apostrophe that begins a line would be a request.
+  private static func escaped(_ text: String) -> String {
+    var result = ""
+    if text.hasPrefix(".") || text.hasPrefix("'") { result = "\\&" }
+    for character in text {
+      switch character {
+      case "\\": result += "\\e"
+      case "-": result += "\\-"
+      // What troff would turn into typographic signs.
+      case "'": result += "\\(aq"
+      case "`": result += "\\(ga"
+      case "^": result += "\\(ha"
+      case "~": result += "\\(ti"
+      case "\"": result += "\\(dq"
+      default: result.append(character)
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// Waits for the running edges after a change, as `--no-wait` and `--timeout` say.
+struct EdgeWait {
+  private static let standard = 30
+
+  private let waits: Bool
+  private let timeout: Int
+  private let console: Console
+
+  init(_ parsed: ParsedArguments, _ console: Console) {
+    waits = !parsed[CommonOptions.noWait]
+    timeout = parsed[CommonOptions.timeout] ?? Self.standard
+    self.console = console
+  }
+
+  /// How each live edge stands to the revision; none when nothing was written or nobody waits.
+  func confirmations(
+    of revision: UInt64?, in workspace: Workspace
+  ) throws -> [EdgeConfirmation] {
+    guard waits, let revision else { return [] }
+    return try workspace.registry.waitUntilApplied(
+      revision: revision, timeout: .seconds(timeout))
+  }
+
+  /// Tells what edges complain about, and fails when one has not confirmed.
+  func demand(_ confirmations: [EdgeConfirmation]) throws(CommandError) {
+    for edge in confirmations.map(\.edge) {
+      for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
+    }
+    let late = confirmations.filter { !$0.isConfirmed }
+    guard !late.isEmpty else { return }
+    throw CommandError(
+      late.map { confirmation in
+        CommandError.Problem(
+          message: "edge \"\(confirmation.edge.id)\" (process \(confirmation.edge.pid)) has not "
+            + "confirmed the change within \(Quantity.duration(timeout))",
+          hint: "the change is stored; look at that edge's log, or wait longer with --timeout")
+      }, code: .unconfirmed)
+  }
+
+  static func json(_ confirmations: [EdgeConfirmation]) -> JSON {
+    .array(
+      confirmations.map { confirmation in
+        [
+          "id": .string(confirmation.edge.id),
+          "addresses": .strings(confirmation.edge.addresses),
+          "confirmed": .bool(confirmation.isConfirmed),
+        ]
+      })
+  }
+}

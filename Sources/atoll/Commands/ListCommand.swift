@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+enum ListCommand: Command {
+  static let definition = CommandDefinition(
+    name: "list", summary: "list the distributions",
+    description: ["With --quiet only their names are printed, one per line."],
+    options: [CommonOptions.json.definition],
+    examples: [
+      Example("atoll list", "name, state, origin and preset of each"),
+      Example("atoll list --quiet | xargs -n1 atoll show", "show them all"),
+    ],
+    seeAlso: ["show", "create", "metrics"])
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let catalog = try Workspace.open(parsed).catalog
+    if parsed[CommonOptions.quiet], !parsed[CommonOptions.json] {
+      for name in try catalog.names() { console.print(name) }
+      return
+    }
+    let contents = try catalog.all()
+    for (_, error) in contents.invalid {
+      for problem in error.problems { console.warn(problem.message, hint: problem.hint) }
+    }
+    if parsed[CommonOptions.json] {
+      console.print(
+        .result([
+          "distributions": .array(
+            contents.distributions.map { .encoded(DistributionFile.encode($0)) }),
+          "invalid": .array(contents.invalid.map { invalid($0.name, $0.error) }),
+        ]))
+      return
+    }
+    if contents.distributions.isEmpty, contents.invalid.isEmpty {
+      console.note("there is no distribution yet; atoll create makes one")
+      return
+    }
+    var table = Table([
+      .left("NAME"), .left("STATE"), .left("ORIGIN"), .left("PRESET"), .left("ID"),
+    ])
+    var rows = contents.distributions.map { distribution in
+      [
+        distribution.name, DistributionView.state(distribution), distribution.origin.url,
+        distribution.preset.rawValue, distribution.id,
+      ]
+    }
+    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-"] }
+    for row in rows.sorted(by: { $0[0] < $1[0] }) { table.add(row) }
+    console.write(table.text(console))
+  }
+
+  private static func invalid(_ name: String, _ error: ConfigError) -> JSON {
+    [
+      "name": .string(name),
+      "problems": .array(
+        error.problems.map {
+          ["where": .string($0.where), "what": .string($0.what), "hint": .string($0.hint)]
+        }),
+    ]
+  }
+}

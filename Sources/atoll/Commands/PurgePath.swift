@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import AtollEdge
+
+/// The distribution that a purge is about.
+struct PurgeTarget {
+  let name: String
+  let id: String
+  /// Nil for one that only a running edge knows.
+  let policy: DistributionPolicy?
+
+  init(_ distribution: Distribution) {
+    name = distribution.name
+    id = distribution.id
+    policy = DistributionPolicy(distribution, slot: 0)
+  }
+
+  /// Of `atoll serve <url>`, which saves nothing.
+  init(unsaved name: String, id: String) {
+    self.name = name
+    self.id = id
+    policy = nil
+  }
+
+  /// The URL under which a response is stored: without the parameters that its behavior leaves out
+  /// of the key.
+  func keyed(_ path: String) -> String {
+    guard let policy, path.utf8.contains(UInt8(ascii: "?")) else { return path }
+    let request = Array("GET \(path) HTTP/1.1\r\nHost: \(name)\r\n\r\n".utf8)
+    let head = RequestHead()
+    return request.withUnsafeBufferPointer { bytes in
+      guard let base = bytes.baseAddress, case .complete = head.parse(base, count: bytes.count)
+      else { return path }
+      let bare = Array(path.utf8.prefix { $0 != UInt8(ascii: "?") })
+      let behavior = bare.withUnsafeBufferPointer { policy.behavior(forPath: $0) }
+      let key = ByteBuffer()
+      appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+      return String(decoding: keyURL(key.bytes), as: UTF8.self)
+    }
+  }
+}
+
+/// A path as people give it to `atoll purge`, made the selector that edges apply.
+enum PurgePath {
+  /// Characters of one path, as CloudFront limits them.
+  static let limit = 4_000
+
+  static func selector(_ text: String, of target: PurgeTarget) throws(CommandError)
+    -> PurgeSelector
+  {
+    var path = Substring(text)
+    if let url = try cutHost(path, of: target) { path = url }
+    guard path.first == "/" else {
+      throw .usage(
+        "path \"\(text)\" does not begin with a slash",
+        hint: text == "*" ? "write '/*' or --all for everything" : "write /\(text)")
+    }
+    if path.contains("#") {
+      throw .usage(
+        "path \"\(text)\" has a fragment, which no request carries",
+        hint: "leave out what follows #")
+    }
+    if let star = path.firstIndex(of: "*"), path.index(after: star) != path.endIndex {
+      throw .usage(
+        "path \"\(text)\" has a * that is not its last character",
+        hint: "write '\(path[...star])' for everything that begins so")
+    }
+    guard path.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f }) else {
+      throw .usage("a path has a control character in it: \"\(printable(text))\"")
+    }
+    let encoded = RequestTarget.encode(path)
+    guard encoded.utf8.count <= limit else {
+      throw .usage(
+        "path \"\(text.prefix(40))…\" is longer than 4,000 characters",
+        hint: "purge a prefix of it, ending in *")
+    }
+    if encoded == "/*" { return .all }
+    if encoded.hasSuffix("*") { return .prefix(String(encoded.dropLast())) }
+    return .path(target.keyed(encoded))
+  }
+
+  /// As `selector` was read from.
+  static func text(of selector: PurgeSelector) -> String {
+    switch selector {
+    case .all: "/*"
+    case .path(let path): path
+    case .prefix(let prefix): prefix + "*"
+    case .tag(let tag): "tag \(tag)"
+    }
+  }
+
+  /// What follows the host of an http URL; nil when the text is none.
+  private static func cutHost(_ text: Substring, of target: PurgeTarget)
+    throws(CommandError) -> Substring?
+  {
+    guard let scheme = ["http://", "https://"].first(where: text.lowercased().hasPrefix) else {
+      return nil
+    }
+    let rest = text.dropFirst(scheme.count)
+    let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+    let path = rest[end...]
+    let wanted = path.isEmpty ? "/" : String(path)
+    guard let (host, _) = HostPort.split(rest[..<end]), !host.isEmpty else {
+      throw .usage("\"\(text)\" is no URL", hint: "write the path alone: \(wanted)")
+    }
+    let own = ["\(target.name).atoll.localhost", "\(target.id).atoll.localhost"]
+    let isOwn = own.contains { $0.lowercased() == host.lowercased() }
+    // An edge with one distribution answers for it under any address of the machine.
+    guard isOwn || host.lowercased() == "localhost" || SocketAddress(host: host, port: 0) != nil
+    else {
+      throw .usage(
+        "\"\(text)\": the host \"\(host)\" is not known to belong to \"\(target.name)\"",
+        hint: "write the path alone: \(wanted)")
+    }
+    if path.first == "?" { return "/" + path }
+    return path.isEmpty ? "/" : path
+  }
+
+  private static func printable(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "?" : $0 }))
+  }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+enum ShowCommand: Command {
+  static let definition = CommandDefinition(
+    name: "show", summary: "show a distribution in full",
+    description: [
+      """
+      Below the settings stand the running edges: which of them serve this revision, and what \
+      they could not take over. --json prints the document that apply, create --file and \
+      update --file read.
+      """
+    ],
+    arguments: [
+      ArgumentDefinition("name", "the distribution to show", completes: .distribution)
+    ],
+    options: [CommonOptions.json.definition],
+    examples: [
+      Example("atoll show shop", "read it"),
+      Example("atoll show shop --json > shop.json", "keep it in a file that apply reads"),
+    ],
+    seeAlso: ["list", "update", "apply"])
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let workspace = try Workspace.open(parsed)
+    let distribution = try workspace.get(parsed.arguments[0])
+    let edges = try workspace.registry.edges()
+    if parsed[CommonOptions.json] {
+      console.write(DistributionFile.encode(distribution))
+    } else {
+      var details = DistributionView.details(of: distribution)
+      details.add(
+        "Edges",
+        lines: edges.isEmpty ? ["none is running"] : edges.map { line(for: $0, distribution) })
+      console.write(details.text(console))
+    }
+    for edge in edges {
+      for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
+    }
+  }
+
+  private static func line(for edge: EdgeRecord, _ distribution: Distribution) -> String {
+    let place = edge.addresses.isEmpty ? "" : " on \(edge.addresses.joined(separator: ", "))"
+    let state =
+      edge.revision >= distribution.revision
+      ? "serves this revision" : "still serves revision \(edge.revision) of the store"
+    return "\(edge.id)\(place): \(state)"
+  }
+}

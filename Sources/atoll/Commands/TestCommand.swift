@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Glibc
+
+/// `atoll test`: is it cached, for how long, and why not.
+enum TestCommand: Command {
+  private static let count = Option.integer(
+    "count", value: "number", default: "2", in: 1...100, "requests for each URL")
+  private static let method = Option.text(
+    "method", letter: "X", value: "method", default: "GET", "the request method")
+  private static let header = Option<ProbeRequest.Header>(
+    "header", letter: "H", value: "name: value", repeatable: true, separator: "\n",
+    "a header to send; 'Name:' leaves one of ours out"
+  ) { (text) throws(ValueError) in
+    try ProbeRequest.Header(parsing: text)
+  }
+  private static let resolve = Option<ProbeRoute.Resolution>(
+    "resolve", value: "host:port:address", repeatable: true, separator: " ",
+    "the address to use for a host instead of looking it up"
+  ) { (text) throws(ValueError) in
+    try ProbeRoute.Resolution(parsing: text)
+  }
+  private static let connectTo = Option<ProbeRoute.Redirection>(
+    "connect-to", value: "address", repeatable: true, separator: " ",
+    "connect to address:port or unix:/path instead of the URL's host, which is still asked for; "
+      + "host:port:address:port limits that to one host"
+  ) { (text) throws(ValueError) in
+    try ProbeRoute.Redirection(parsing: text)
+  }
+  private static let connectTimeout = Option.duration(
+    "connect-timeout", default: "10s", in: 1...3_600, "how long look-up and connecting may take")
+  private static let maxTime = Option.duration(
+    "max-time", default: "30s", in: 1...86_400, "how long one request may take")
+
+  private static let expectations = "Expectations"
+  private static let expect = Option<CacheVerdict>.choice(
+    "expect", value: "verdict",
+    among: CacheVerdict.allCases.filter { $0 != .unknown }, group: expectations,
+    "what the cache must say to the last request: hit, stale, revalidated, miss, coalesced, pass "
+      + "or error")
+  private static let expectStatus = Option.integer(
+    "expect-status", value: "status", in: 100...999, group: expectations,
+    "the status that the last response must have")
+  private static let expectHeader = Option<Expectation>(
+    "expect-header", value: "name: pattern", repeatable: true, separator: "\n",
+    group: expectations,
+    "a header that the last response must have; in the pattern * stands for any characters, ? for "
+      + "one"
+  ) { (text) throws(ValueError) in try Expectation(header: text) }
+  private static let expectTTL = Option<Expectation>(
+    "expect-ttl", value: "comparison", group: expectations,
+    "how long the copy must stay fresh: '>=10m', '<1h', '=0'"
+  ) { (text) throws(ValueError) in try Expectation(ttl: text) }
+
+  static let definition = CommandDefinition(
+    name: "test", summary: "check whether and for how long URLs are cached",
+    description: [
+      "Makes two requests for each URL, each on a connection of its own, and tells for each what "
+        + "the cache did with it, the response's age and remaining lifetime, its size, and how "
+        + "long looking up the name, connecting, waiting for the first byte and the transfer took. "
+        + "The last line says whether the URL is cached and for how long, or why not and what to "
+        + "change.",
+      "It reads Cache-Status (RFC 9211) and the headers of other caches and networks, X-Cache, "
+        + "CF-Cache-Status, X-Vercel-Cache, Age and Via among them, so it can be pointed at any "
+        + "site.",
+      "With expectations it is a check for scripts: it exits with 3 and names each one that the "
+        + "last response of a URL did not meet.",
+    ],
+    arguments: [ArgumentDefinition("url", "http URLs to test", repeatable: true)],
+    options: [
+      count.definition, method.definition, header.definition, resolve.definition,
+      connectTo.definition, connectTimeout.definition, maxTime.definition,
+      CommonOptions.json.definition, expect.definition, expectStatus.definition,
+      expectHeader.definition, expectTTL.definition,
+    ],
+    examples: [
+      Example("atoll test http://localhost:8080/logo.svg", "is it cached, and if not, why"),
+      Example(
+        "atoll test --expect hit --expect-ttl '>=10m' http://localhost:8080/",
+        "fail unless it is, for ten minutes more"),
+      Example(
+        "atoll test --connect-to 192.0.2.7:80 http://www.example.com/",
+        "ask one edge for a site"),
+    ],
+    exitCodes: [.done, .failed, .usage, .unmet, .interrupted],
+    seeAlso: ["serve", "purge", "metrics"])
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let requests = try parsed.arguments.map { try request(for: $0, parsed) }
+    var expected: [Expectation] = []
+    if let verdict = parsed[expect] { expected.append(.verdict(verdict)) }
+    if let status = parsed[expectStatus] { expected.append(.status(status)) }
+    expected += parsed.values(expectHeader) + parsed.values(expectTTL)
+
+    let isJSON = parsed[CommonOptions.json]
+    var reports: [TestReport] = []
+    for request in requests {
+      let report = TestReport.make(
+        request, count: parsed[count] ?? 2, expectations: expected, now: Int64(time(nil)))
+      if !isJSON {
+        if reports.count > 0 { console.print() }
+        report.print(to: console)
+      }
+      reports.append(report)
+    }
+    // What could not be reached at all has no result.
+    if isJSON, reports.contains(where: { !$0.exchanges.isEmpty }) {
+      console.print(JSON.result(["results": .array(reports.map(\.json))]))
+    }
+    for report in reports where report.diagnosis?.hasBodyChanged ?? false {
+      console.warn(
+        "\(report.request.url.text): a hit brought another body than the request before it",
+        hint: "is the address served by several caches, or was it changed meanwhile?")
+    }
+    try fail(reports)
+  }
+
+  private static func request(for url: String, _ parsed: ParsedArguments) throws -> ProbeRequest {
+    do throws(ProbeError) {
+      var request = ProbeRequest(url: try ProbeURL(parsing: url))
+      if let method = parsed[method] {
+        guard method.utf8.allSatisfy(isTokenByte), method.uppercased() != "CONNECT" else {
+          throw .usage("--method: \"\(method)\" is no method to test with", hint: "try GET or HEAD")
+        }
+        request.method = method
+      }
+      request.headers = parsed.values(header)
+      request.route.resolutions = parsed.values(resolve)
+      request.route.redirections = parsed.values(connectTo)
+      request.timeout = Double(parsed[maxTime] ?? 30)
+      request.connectTimeout = Double(parsed[connectTimeout] ?? 10)
+      return request
+    } catch {
+      throw CommandError.usage(error.message, hint: error.hint)
+    }
+  }
+
+  /// Everything that went wrong, unreachable servers before unmet expectations.
+  private static func fail(_ reports: [TestReport]) throws {
+    var problems: [CommandError.Problem] = []
+    for report in reports {
+      guard let error = report.error else { continue }
+      problems.append(
+        .init(message: "\(report.request.url.text): \(error.message)", hint: error.hint))
+    }
+    let code: ExitCode = problems.isEmpty ? .unmet : .failed
+    for report in reports {
+      for finding in report.findings where !finding.isMet {
+        problems.append(
+          .init(
+            message: "\(report.request.url.text): expected \(finding.expectation.text), "
+              + "found \(finding.actual)", hint: nil))
+      }
+    }
+    if !problems.isEmpty { throw CommandError(problems, code: code) }
+  }
+}

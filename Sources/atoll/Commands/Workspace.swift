@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// The store a command works on, and the edges that watch it.
+struct Workspace {
+  let catalog: Catalog
+  let registry: EdgeRegistry
+
+  init(_ store: any Store) {
+    catalog = Catalog(store)
+    registry = EdgeRegistry(store)
+  }
+
+  static func open(_ parsed: ParsedArguments) throws -> Workspace {
+    var environment = parsed.environment
+    if let home = parsed[CommonOptions.home] { environment["ATOLL_HOME"] = home }
+    return Workspace(try openStore(environment: environment))
+  }
+
+  /// Nil when there is none of that name.
+  func find(_ name: String) throws -> Distribution? {
+    try catalog.get(name)
+  }
+
+  /// One that has to be there.
+  func get(_ name: String) throws -> Distribution {
+    guard let distribution = try find(name) else { throw try missing(name) }
+    return distribution
+  }
+
+  func missing(_ name: String) throws -> CommandError {
+    let near = Suggestion.closest(to: name, in: try catalog.names())
+    return .failed(
+      "no distribution named \"\(name)\"",
+      hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll list")
+  }
+
+  /// What was stored, with its new revision; nil when another command was faster.
+  func put(_ distribution: Distribution, ifRevision revision: UInt64) throws -> Distribution? {
+    var stored = distribution
+    do {
+      stored.revision = try catalog.put(distribution, ifRevision: revision)
+    } catch StoreError.conflict {
+      return nil
+    }
+    return stored
+  }
+
+  /// What only this version, not the configuration's form, forbids.
+  static func check(_ distribution: Distribution) throws {
+    try validate(distribution)
+    guard distribution.origin.scheme == .http else {
+      throw CommandError.usage(
+        "\"\(distribution.name)\": the origin \"\(distribution.origin.url)\" needs TLS; origins over "
+          + "TLS are not supported by this version",
+        hint: "use an http:// origin, or a proxy beside the edge that speaks TLS to it")
+    }
+  }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a probe brought back; the body was counted and hashed, not kept.
+struct ProbeResponse: Equatable {
+  struct Field: Equatable {
+    /// As received.
+    var name: String
+    var value: String
+  }
+
+  /// Seconds.
+  struct Phases: Equatable {
+    var dns = 0.0
+    var connect = 0.0
+    /// From the connection to the first byte of the final response.
+    var wait = 0.0
+    var transfer = 0.0
+
+    var total: Double { dns + connect + wait + transfer }
+  }
+
+  var status = 0
+  var fields: [Field] = []
+  /// Without chunk framing.
+  var bodyLength: UInt64 = 0
+  var bodyHash: UInt64 = BodyHash().value
+  var phases = Phases()
+  /// The address that answered.
+  var peer = ""
+
+  /// The values of all lines with that name, in order.
+  func values(_ name: String) -> [String] {
+    let name = name.lowercased()
+    return fields.filter { $0.name.lowercased() == name }.map(\.value)
+  }
+
+  /// All lines of a list field as one list (RFC 9110 §5.3), nil when there is none.
+  func combined(_ name: String) -> String? {
+    let values = values(name)
+    return values.isEmpty ? nil : values.joined(separator: ", ")
+  }
+}
+
+/// FNV-1a: tells whether two bodies differ by accident; nobody is to be fended off here.
+struct BodyHash {
+  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
+    var hash = value
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    value = hash
+  }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollEdge
+
+/// Where a probe connects instead of where the URL's host name leads.
+struct ProbeRoute: Equatable {
+  enum Place: Equatable {
+    /// A name or address and a port.
+    case tcp(host: String, port: UInt16)
+    /// A path in the file system.
+    case unix(String)
+  }
+
+  /// `--resolve host:port:address[,address]…`, as curl reads it; the host may be `*`.
+  struct Resolution: Equatable {
+    var host: String
+    var port: UInt16
+    var addresses: [String]
+
+    init(parsing text: String) throws(ValueError) {
+      let wrong = ValueError(
+        "is not host:port:address", hint: "such as www.example.com:80:127.0.0.1")
+      guard let (host, rest) = ProbeRoute.cutHost(Substring(text)),
+        let colon = rest.firstIndex(of: ":"), let port = UInt16(rest[..<colon]), port > 0
+      else { throw wrong }
+      let addresses = rest[rest.index(after: colon)...].split(separator: ",")
+      guard !host.isEmpty, !addresses.isEmpty else { throw wrong }
+      self.host = host.lowercased()
+      self.port = port
+      self.addresses = addresses.map { address in
+        let bare = address.first == "[" && address.last == "]"
+        return String(bare ? address.dropFirst().dropLast() : address)
+      }
+      for address in self.addresses where SocketAddress(host: address, port: 0) == nil {
+        throw ValueError(
+          "has no IP address in \"\(address)\"", hint: "use --connect-to to name a host")
+      }
+    }
+  }
+
+  /// `--connect-to unix:/path`, `address:port`, or curl's `host:port:address:port`, whose first two
+  /// parts say which requests it is for and may be empty.
+  struct Redirection: Equatable {
+    var host: String?
+    var port: UInt16?
+    /// An empty host or a missing port means: that of the URL.
+    var toHost: String = ""
+    var toPort: UInt16?
+    var unixPath: String?
+
+    init(parsing text: String) throws(ValueError) {
+      if text.hasPrefix("unix:") {
+        let path = String(text.dropFirst("unix:".count))
+        // sockaddr_un holds 108 bytes with the closing zero.
+        guard !path.isEmpty, path.utf8.count < 108 else {
+          throw ValueError(
+            "is no path for a socket: those have 1 to 107 bytes",
+            hint: "such as unix:/run/atoll.sock")
+        }
+        unixPath = path
+        return
+      }
+      let wrong = ValueError(
+        "is no address",
+        hint: "write address:port, host:port:address:port or unix:/path")
+      let parts = ProbeRoute.parts(text)
+      switch parts?.count {
+      case 2:
+        guard let parts, !parts[0].isEmpty, let port = UInt16(parts[1]), port > 0 else {
+          throw wrong
+        }
+        toHost = parts[0]
+        toPort = port
+      case 4:
+        guard let parts else { throw wrong }
+        func number(_ text: String) throws(ValueError) -> UInt16? {
+          if text.isEmpty { return nil }
+          guard let value = UInt16(text), value > 0 else { throw wrong }
+          return value
+        }
+        host = parts[0].isEmpty ? nil : parts[0].lowercased()
+        port = try number(parts[1])
+        toHost = parts[2]
+        toPort = try number(parts[3])
+      default: throw wrong
+      }
+    }
+  }
+
+  var resolutions: [Resolution] = []
+  var redirections: [Redirection] = []
+
+  /// Where to connect for this URL; `addresses` are those of `--resolve` and need no look-up.
+  func place(for url: ProbeURL) -> (place: Place, addresses: [String]) {
+    var host = url.host
+    var port = url.port
+    let redirection = redirections.first {
+      ($0.host == nil || $0.host == url.host) && ($0.port == nil || $0.port == url.port)
+    }
+    if let redirection {
+      if let path = redirection.unixPath { return (.unix(path), []) }
+      if !redirection.toHost.isEmpty { host = redirection.toHost }
+      port = redirection.toPort ?? port
+    }
+    let resolution = resolutions.first { ($0.host == host || $0.host == "*") && $0.port == port }
+    return (.tcp(host: host, port: port), resolution?.addresses ?? [])
+  }
+
+  /// Cuts `host:` or `[address]:` off the front.
+  fileprivate static func cutHost(_ text: Substring) -> (host: String, rest: Substring)? {
+    if text.first == "[" {
+      guard let close = text.firstIndex(of: "]") else { return nil }
+      let after = text[text.index(after: close)...]
+      guard after.first == ":" else { return nil }
+      return (String(text[text.index(after: text.startIndex)..<close]), after.dropFirst())
+    }
+    guard let colon = text.firstIndex(of: ":") else { return nil }
+    return (String(text[..<colon]), text[text.index(after: colon)...])
+  }
+
+  /// The parts between colons, with brackets around IPv6 addresses respected and removed.
+  fileprivate static func parts(_ text: String) -> [String]? {
+    var parts: [String] = []
+    var current = ""
+    var isBracketed = false
+    for character in text {
+      switch character {
+      case "[" where current.isEmpty && !isBracketed: isBracketed = true
+      case "]" where isBracketed: isBracketed = false
+      case ":" where !isBracketed:
+        parts.append(current)
+        current = ""
+      default: current.append(character)
+      }
+    }
+    parts.append(current)
+    return isBracketed ? nil : parts
+  }
+}

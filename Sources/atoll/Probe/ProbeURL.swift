@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What to ask for: an http URL taken apart.
+struct ProbeURL: Equatable {
+  /// Lower case, without brackets.
+  var host: String
+  var port: UInt16
+  /// Path and query, as the request line carries them.
+  var target: String
+  /// The value of the Host field: the port stands in it only when it is not 80.
+  var authority: String
+
+  /// As users read it.
+  var text: String { "http://\(authority)\(target)" }
+
+  /// Reads a URL as curl does: the scheme may be left out, a fragment is dropped.
+  init(parsing source: String) throws(ProbeError) {
+    var rest = Substring(source)
+    if let separator = rest.range(of: "://") {
+      let scheme = rest[..<separator.lowerBound].lowercased()
+      switch scheme {
+      case "http": break
+      case "https":
+        throw .usage(
+          "\"\(source)\": this version tests http only",
+          hint: "test the http address, or with --connect-to the edge itself: "
+            + "http\(source.dropFirst("https".count))")
+      default:
+        throw .usage("\"\(source)\" has the scheme \"\(scheme)\"", hint: "write an http:// URL")
+      }
+      rest = rest[separator.upperBound...]
+    }
+    let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+    let place = rest[..<end]
+    rest = rest[end...]
+    if place.contains("@") {
+      throw .usage(
+        "\"\(source)\" carries a user name", hint: "send it as a header: -H 'Authorization: …'")
+    }
+    guard let (host, port) = HostPort.split(place), !host.isEmpty else {
+      throw .usage(
+        "\"\(source)\" is no URL", hint: "write http://<host>[:<port>]/<path>")
+    }
+    self.host = host.lowercased()
+    self.port = port ?? 80
+    let bracketed = self.host.contains(":") ? "[\(self.host)]" : self.host
+    authority = self.port == 80 ? bracketed : "\(bracketed):\(self.port)"
+    if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
+    target = rest.first == "/" ? RequestTarget.encode(rest) : "/" + RequestTarget.encode(rest)
+    if target.utf8.count > 65_000 {
+      throw .usage("the URL is longer than 65,000 characters")
+    }
+  }
+}
+
+/// The form in which a path travels.
+enum RequestTarget {
+  /// Percent-encodes what may not stand in a request line (RFC 9112 §3.2) and leaves the rest,
+  /// percent signs included, as it is: what the user wrote is what is meant.
+  static func encode(_ text: Substring) -> String {
+    let digits = Array("0123456789ABCDEF".utf8)
+    var bytes: [UInt8] = []
+    for byte in text.utf8 {
+      if byte > 0x20 && byte < 0x7f {
+        bytes.append(byte)
+      } else {
+        bytes += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
+
+/// `host[:port]` with brackets around IPv6 addresses.
+enum HostPort {
+  /// Nil when the text is neither; the host comes without brackets.
+  static func split(_ text: Substring) -> (host: String, port: UInt16?)? {
+    var host = text
+    var port: Substring?
+    if text.first == "[" {
+      guard let close = text.firstIndex(of: "]") else { return nil }
+      host = text[text.index(after: text.startIndex)..<close]
+      let after = text[text.index(after: close)...]
+      if !after.isEmpty {
+        guard after.first == ":" else { return nil }
+        port = after.dropFirst()
+      }
+    } else if let colon = text.firstIndex(of: ":") {
+      host = text[..<colon]
+      port = text[text.index(after: colon)...]
+    }
+    let isPlain = host.utf8.allSatisfy {
+      $0 > 0x20 && $0 < 0x7f && !"/?#@\\[]<>\"".utf8.contains($0)
+    }
+    guard isPlain else { return nil }
+    guard let port, !port.isEmpty else { return (String(host), nil) }
+    guard port.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt16(port),
+      number > 0
+    else { return nil }
+    return (String(host), number)
+  }
+}
+
+extension Substring {
+  /// The first occurrence of `text`.
+  func range(of text: String) -> Range<Index>? {
+    var start = startIndex
+    while start < endIndex {
+      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
+      start = index(after: start)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// The test of one URL: what both the text and the JSON document are written from.
+struct TestReport {
+  let request: ProbeRequest
+  private(set) var exchanges: [(response: ProbeResponse, reading: CacheReading)] = []
+  /// Why the requests ended early.
+  private(set) var error: ProbeError?
+  private(set) var findings: [Expectation.Finding] = []
+  private(set) var diagnosis: Diagnosis?
+
+  /// - Parameter now: seconds since 1970.
+  static func make(_ request: ProbeRequest, count: Int, expectations: [Expectation], now: Int64)
+    -> TestReport
+  {
+    var report = TestReport(request: request)
+    do throws(ProbeError) {
+      for _ in 0..<count {
+        let response = try ProbeClient.run(request, userAgent: "atoll/\(Atoll.version)")
+        report.exchanges.append((response, CacheReading(response, now: now)))
+      }
+    } catch {
+      report.error = error
+    }
+    guard let last = report.exchanges.last else { return report }
+    report.diagnosis = Diagnosis(report.exchanges, request: request)
+    // A test cut short has not seen the response that the expectations are about.
+    if report.error == nil {
+      report.findings = expectations.map { $0.check(last.response, last.reading) }
+    }
+    return report
+  }
+
+  private init(request: ProbeRequest) { self.request = request }
+
+  func print(to console: Console) {
+    guard !exchanges.isEmpty else { return }
+    console.print("\(request.method) \(request.url.text)")
+    for (index, exchange) in exchanges.enumerated() {
+      let (response, reading) = exchange
+      var parts = ["\(response.status)", console.styled(reading.verdict.rawValue, reading.style)]
+      if let reason = reading.reason { parts[1] += " (\(reason))" }
+      if let age = reading.age { parts.append("age \(Quantity.duration(age))") }
+      if let ttl = reading.ttl { parts.append("ttl \(Quantity.duration(ttl))") }
+      parts.append(Quantity.size(Int(clamping: response.bodyLength)))
+      console.print("  \(index + 1)  " + parts.joined(separator: "  "))
+      let phases = response.phases
+      console.print(
+        console.styled(
+          "     dns \(Self.milliseconds(phases.dns)), connect "
+            + "\(Self.milliseconds(phases.connect)), wait \(Self.milliseconds(phases.wait)), "
+            + "transfer \(Self.milliseconds(phases.transfer))", .dim))
+    }
+    guard let diagnosis else { return }
+    console.print(
+      "  " + console.styled(diagnosis.verdict, diagnosis.isCached ? .green : .yellow)
+        + (diagnosis.advice.map { "; \($0)" } ?? ""))
+  }
+
+  private static func milliseconds(_ seconds: Double) -> String {
+    // Half a tenth more than the clock said is no lie that anyone can measure.
+    "\(Quantity.decimal(Int((seconds * 10_000).rounded()))) ms"
+  }
+
+  /// Seconds and bytes as numbers, nothing to read aloud.
+  var json: JSON {
+    let last = exchanges.last?.reading
+    return .object([
+      .init(key: "url", value: .string(request.url.text)),
+      .init(key: "method", value: .string(request.method)),
+      .init(key: "cached", value: .bool(diagnosis?.isCached ?? false)),
+      .init(key: "verdict", value: .optional(last?.verdict.rawValue)),
+      .init(key: "reason", value: .optional(last?.reason)),
+      .init(key: "ttl", value: .optional(last?.ttl)),
+      .init(key: "bodyChanged", value: .bool(diagnosis?.hasBodyChanged ?? false)),
+      .init(key: "requests", value: .array(exchanges.map(Self.json))),
+      .init(
+        key: "expectations",
+        value: .array(
+          findings.map { finding in
+            .object([
+              .init(key: "expected", value: .string(finding.expectation.text)),
+              .init(key: "actual", value: .string(finding.actual)),
+              .init(key: "met", value: .bool(finding.isMet)),
+            ])
+          })),
+      .init(key: "error", value: .optional(error?.message)),
+    ])
+  }
+
+  private static func json(_ exchange: (response: ProbeResponse, reading: CacheReading)) -> JSON {
+    let (response, reading) = exchange
+    let phases = response.phases
+    return .object([
+      .init(key: "status", value: .integer(response.status)),
+      .init(key: "verdict", value: .string(reading.verdict.rawValue)),
+      .init(key: "reason", value: .optional(reading.reason)),
+      .init(key: "cache", value: .optional(reading.cache)),
+      .init(key: "source", value: .optional(reading.source)),
+      .init(key: "stored", value: reading.isStored.map(JSON.bool) ?? .null),
+      .init(key: "age", value: .optional(reading.age)),
+      .init(key: "ttl", value: .optional(reading.ttl)),
+      .init(key: "bytes", value: .integer(Int(clamping: response.bodyLength))),
+      .init(key: "bodyHash", value: .string(hexadecimal(response.bodyHash))),
+      .init(key: "address", value: .string(response.peer)),
+      .init(
+        key: "phases",
+        value: .object([
+          .init(key: "dns", value: .number(Self.microseconds(phases.dns))),
+          .init(key: "connect", value: .number(Self.microseconds(phases.connect))),
+          .init(key: "wait", value: .number(Self.microseconds(phases.wait))),
+          .init(key: "transfer", value: .number(Self.microseconds(phases.transfer))),
+          .init(key: "total", value: .number(Self.microseconds(phases.total))),
+        ])),
+      .init(
+        key: "headers",
+        value: .array(
+          response.fields.map { field in
+            .object([
+              .init(key: "name", value: .string(field.name)),
+              .init(key: "value", value: .string(field.value)),
+            ])
+          })),
+    ])
+  }
+
+  /// Digits that the clock cannot vouch for are left out.
+  private static func microseconds(_ seconds: Double) -> Double {
+    (seconds * 1e6).rounded() / 1e6
+  }
+
+  private static func hexadecimal(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+extension CacheReading {
+  /// Its color at a terminal.
+  var style: Console.Style {
+    switch verdict {
+    case .hit: .green
+    case .stale, .revalidated, .coalesced, .miss: .yellow
+    case .pass, .unknown: .blue
+    case .error: .red
+    }
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+@testable import AtollCore
+
+@Suite struct `Cache eviction` {
+  @Test func `what is asked for again survives a scan`() {
+    let cache = CacheFixture(limit: 4 << 20)
+    for number in 0..<500 { cache.store("/hot/\(number)", bodyLength: 2000) }
+    for _ in 0..<2 {
+      for number in 0..<500 { cache.lookup("/hot/\(number)").entry?.release() }
+    }
+    for number in 0..<20_000 { cache.store("/scan/\(number)", bodyLength: 2000) }
+    let kept = (0..<500).count { cache.body("/hot/\($0)") != nil }
+    #expect(kept > 450)
+  }
+
+  @Test func `what was evicted and comes back enters the main queue`() throws {
+    let cache = CacheFixture(limit: 4 << 20)
+    cache.store("/back", bodyLength: 2000)
+    for number in 0..<2500 { cache.store("/\(number)", bodyLength: 2000) }
+    #expect(!cache.lookupIsHit("/back"))
+    for url in ["/back", "/new"] {
+      cache.store(url, bodyLength: 2000)
+      let entry = try #require(cache.lookup(url).entry)
+      #expect(entry.marks.contains(.main) == (url == "/back"))
+      entry.release()
+    }
+  }
+
+  @Test func `a large body nobody asked for again leaves small ones alone`() {
+    let cache = CacheFixture(limit: 8 << 20)
+    for number in 0..<800 { cache.store("/small/\(number)", bodyLength: 4000) }
+    for _ in 0..<2 {
+      for number in 0..<800 { cache.lookup("/small/\(number)").entry?.release() }
+    }
+    for number in 0..<200 { cache.store("/large/\(number)", bodyLength: 500_000) }
+    let kept = (0..<800).count { cache.lookupIsHit("/small/\($0)") }
+    #expect(kept > 600)
+  }
+
+  @Test func `an update keeps an entry's place`() {
+    let cache = CacheFixture(limit: 4 << 20)
+    for number in 0..<300 { cache.store("/hot/\(number)", bodyLength: 2000) }
+    for number in 0..<300 { cache.lookup("/hot/\(number)").entry?.release() }
+    for number in 0..<10_000 { cache.store("/scan/\(number)", bodyLength: 2000) }
+    for number in 0..<300 { cache.store("/hot/\(number)", bodyLength: 2000) }
+    for number in 0..<10_000 { cache.store("/scan2/\(number)", bodyLength: 2000) }
+    #expect((0..<300).count { cache.lookupIsHit("/hot/\($0)") } > 250)
+  }
+
+  /// Requests by Zipf's law over a catalog larger than the cache, sizes by a heavy tail, and now
+  /// and then a crawler that reads URLs nobody else wants.
+  @Test(arguments: [0.7, 0.9, 1.1])
+  func `more requests are hits than with an LRU of the same size`(skew: Double) {
+    let limit = 4 << 20
+    let cache = CacheFixture(limit: limit)
+    let capacity = cache.budget.cacheLimit - cache.budget.used
+    var lru = LRU(capacity: capacity)
+    var random = TestRandom(state: 42)
+    let trace = Trace(objects: 20_000, skew: skew, random: &random)
+    var hits = 0
+    var lruHits = 0
+    var counted = 0
+    var scan = 0
+    for request in 0..<150_000 {
+      let isScan = request % 20_000 < 3000
+      var object = trace.next(&random)
+      if isScan {
+        scan += 1
+        object = 1_000_000 + scan
+      }
+      let url = "/object/\(object)"
+      let size = trace.size(object)
+      let isHit = cache.lookupIsHit(url)
+      if !isHit { cache.store(url, bodyLength: size) }
+      // The header is counted for both alike.
+      let isLRUHit = lru.request(object, size: size + 200)
+      if request > 30_000 && !isScan {
+        counted += 1
+        if isHit { hits += 1 }
+        if isLRUHit { lruHits += 1 }
+      }
+    }
+    let ratio = Double(hits) / Double(counted)
+    let lruRatio = Double(lruHits) / Double(counted)
+    #expect(ratio > lruRatio * 1.02, "hit ratio \(ratio), LRU \(lruRatio)")
+  }
+}
+
+extension CacheFixture {
+  func lookupIsHit(_ url: String) -> Bool {
+    guard let entry = lookup(url).entry else { return false }
+    entry.release()
+    return true
+  }
+}
+
+/// Draws objects by Zipf's law.
+private struct Trace {
+  private var cumulative: [Double] = []
+  private let sizes: [Int]
+
+  init(objects: Int, skew: Double, random: inout TestRandom) {
+    var sum = 0.0
+    for rank in 1...objects {
+      sum += 1 / pow(Double(rank), skew)
+      cumulative.append(sum)
+    }
+    sizes = (0..<objects).map { _ in
+      100 << Int.random(in: 0...Int.random(in: 1...10, using: &random), using: &random)
+    }
+  }
+
+  func next(_ random: inout TestRandom) -> Int {
+    let point = Double.random(in: 0..<cumulative[cumulative.count - 1], using: &random)
+    var low = 0
+    var high = cumulative.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if cumulative[middle] > point { high = middle } else { low = middle + 1 }
+    }
+    return low
+  }
+
+  func size(_ object: Int) -> Int { object < sizes.count ? sizes[object] : 2000 }
+}
+
+/// Least recently used, by bytes: doubly linked through arrays.
+private struct LRU {
+  let capacity: Int
+  private var used = 0
+  private var clock = 0
+  private var entries: [Int: (size: Int, at: Int)] = [:]
+  private var order: [(object: Int, at: Int)] = []
+  private var oldest = 0
+
+  init(capacity: Int) { self.capacity = capacity }
+
+  mutating func request(_ object: Int, size: Int) -> Bool {
+    clock += 1
+    order.append((object, clock))
+    if let entry = entries[object] {
+      entries[object] = (entry.size, clock)
+      return true
+    }
+    entries[object] = (size, clock)
+    used += size
+    while used > capacity {
+      let candidate = order[oldest]
+      oldest += 1
+      guard let entry = entries[candidate.object], entry.at == candidate.at else { continue }
+      entries[candidate.object] = nil
+      used -= entry.size
+    }
+    return false
+  }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import atoll
+
+/// Files made from the definitions, which the repository keeps.
+struct GeneratedFile: Sendable, CustomTestStringConvertible {
+  let path: String
+  let text: String
+  var testDescription: String { path }
+
+  static let all: [GeneratedFile] =
+    ManPage.all().map { GeneratedFile(path: "man/\($0.name)", text: $0.text) }
+    + Completions.all().map { GeneratedFile(path: "completions/\($0.name)", text: $0.text) }
+}
+
+@Suite struct GeneratedFilesTests {
+  private static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+    .dropLast(4).joined(separator: "/")
+
+  @Test(arguments: GeneratedFile.all)
+  func `the committed file is what make docs writes`(file: GeneratedFile) {
+    let isCurrent = readText("\(Self.root)/\(file.path)") == file.text
+    #expect(isCurrent, "run make docs and commit \(file.path)")
+  }
+
+  @Test func `no page is left of a command that is gone`() {
+    let pages = ScratchDirectory.names(in: "\(Self.root)/man")
+    #expect(Set(pages) == Set(ManPage.all().map(\.name)))
+  }
+
+  @Test(arguments: [("bash", "atoll.bash"), ("zsh", "_atoll"), ("fish", "atoll.fish")])
+  func `the shell can read its completions`(shell: String, file: String) {
+    guard let program = findProgram(shell) else { return }
+    let path = "\(Self.root)/completions/\(file)"
+    let check = RunningAtoll(["-n", path], program: program).wait()
+    #expect(check.exitCode == 0, "\(check.stderr)")
+  }
+}
+
+/// bash's completions, driven as bash drives them.
+@Suite struct BashCompletionTests {
+  private static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false)
+    .dropLast(4).joined(separator: "/")
+
+  /// What is offered for the last of `words`.
+  private func complete(_ words: [String], environment: [String: String] = [:]) -> [String] {
+    let script = """
+      compopt() { :; }
+      source '\(Self.root)/completions/atoll.bash'
+      PATH="\(Binary.path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }):$PATH"
+      COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+      _atoll
+      printf '%s\\n' "${COMPREPLY[@]}"
+      """
+    guard let bash = findProgram("bash") else { return [] }
+    let result = RunningAtoll(["-c", script, "bash"] + words, env: environment, program: bash)
+      .wait()
+    #expect(result.stderr.isEmpty)
+    return result.stdout.split(separator: "\n").map(String.init)
+  }
+
+  @Test func `commands come first`() {
+    #expect(complete(["atoll", "he"]) == ["help"])
+    #expect(complete(["atoll", "--color", "never", "he"]) == ["help"])
+  }
+
+  @Test func `options are those of the command`() {
+    #expect(complete(["atoll", "help", "--qu"]) == ["--quiet"])
+    #expect(complete(["atoll", "--ver"]) == ["--version"])
+  }
+
+  @Test func `values are offered after an option and after its equals sign`() {
+    #expect(complete(["atoll", "help", "--color", "a"]) == ["auto", "always"])
+    #expect(complete(["atoll", "help", "--color", "=", "n"]) == ["never"])
+    #expect(complete(["atoll", "help", "--color", "="]) == ["auto", "always", "never"])
+  }
+
+  @Test func `arguments are of their kind, options aside`() {
+    #expect(complete(["atoll", "help", "--color", "never", "-q", "he"]) == ["help"])
+  }
+}

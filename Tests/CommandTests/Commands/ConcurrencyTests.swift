@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+@testable import atoll
+
+/// Many processes on one store.
+@Suite(.serialized) struct ConcurrencyTests {
+  private func made() -> Home {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    return home
+  }
+
+  /// Keys of the tags that show prints.
+  private func tags(_ home: Home) -> Set<String> {
+    let lines = home.atoll("show", "shop").stdout.split(separator: "\n").map(String.init)
+    guard let first = lines.firstIndex(where: { $0.hasPrefix("Tags") }) else { return [] }
+    let values = lines[first...].prefix { $0.hasPrefix("Tags") || $0.hasPrefix(" ") }
+    return Set(
+      values.map { String($0.dropFirst("Tags".count).filter { $0 != " " }.prefix { $0 != "=" }) })
+  }
+
+  @Test func `50 updates at once lose nothing`() {
+    let home = made()
+    let commands = (0..<50).map { number in
+      RunningAtoll(["update", "shop", "--tag", "t\(number)=x"], env: home.environment)
+    }
+    for command in commands {
+      let result = command.wait()
+      #expect(result.exitCode == 0, "\(result.stderr)")
+    }
+    #expect(tags(home) == Set((0..<50).map { "t\($0)" }))
+  }
+
+  @Test func `50 creates of one name make one`() {
+    let home = Home()
+    let commands = (0..<50).map { number in
+      RunningAtoll(
+        ["create", "shop", "--origin", "http://localhost:\(3000 + number)"], env: home.environment)
+    }
+    let results = commands.map { $0.wait() }
+    #expect(results.filter { $0.exitCode == 0 }.count == 1)
+    #expect(results.filter { $0.exitCode == 1 }.count == 49)
+    #expect(home.atoll("list", "-q").stdout == "shop\n")
+  }
+
+  @Test func `a kill in the middle leaves a store that opens`() {
+    let home = made()
+    var kept: Set<String> = []
+    for round in 0..<5 {
+      let commands = (0..<10).map { number in
+        (
+          tag: "r\(round)n\(number)",
+          process: RunningAtoll(
+            ["update", "shop", "--tag", "r\(round)n\(number)=x"], env: home.environment)
+        )
+      }
+      for (index, command) in commands.enumerated() {
+        // Spread over the time an update takes, so that each step is hit now and then.
+        usleep(UInt32(index) * 1_500)
+        if index % 2 == 0 { kill(command.process.pid, SIGKILL) }
+      }
+      for command in commands where command.process.wait().exitCode == 0 {
+        kept.insert(command.tag)
+      }
+      let listed = home.atoll("list")
+      #expect(listed.exitCode == 0)
+      #expect(listed.stderr.isEmpty)
+      #expect(!listed.stdout.contains("invalid"))
+    }
+    #expect(tags(home).isSuperset(of: kept))
+    #expect(home.atoll("update", "shop", "--disabled").exitCode == 0)
+    #expect(home.atoll("apply", "-", stdin: home.document("shop")).exitCode == 0)
+  }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+import Testing
+
+@testable import atoll
+
+@Suite struct ListTests {
+  @Test func `an empty store is no error`() {
+    let home = Home()
+    let result = home.atoll("list")
+    #expect(result.exitCode == 0)
+    #expect(result.stdout.isEmpty)
+    #expect(result.stderr == "atoll: there is no distribution yet; atoll create makes one\n")
+    #expect(home.atoll("list", "-q").stderr.isEmpty)
+    let json = home.atoll("list", "--json")
+    #expect(
+      json.stdout == "{\n  \"schemaVersion\": 1,\n  \"distributions\": [],\n  \"invalid\": []\n}\n")
+    #expect(json.stderr.isEmpty)
+  }
+
+  @Test func `distributions are listed by name`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000", "--disabled")
+    home.atoll("create", "blog", "--origin", "http://localhost:4000", "--preset", "wordpress")
+    let lines = home.atoll("list").stdout.split(separator: "\n").map {
+      $0.split(separator: " ").map(String.init)
+    }
+    #expect(lines.count == 3)
+    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID"])
+    #expect(lines[1].dropLast() == ["blog", "enabled", "http://localhost:4000", "wordpress"])
+    #expect(lines[2].dropLast() == ["shop", "disabled", "http://localhost:3000", "origin"])
+    #expect(home.atoll("list", "--quiet").stdout == "blog\nshop\n")
+    #expect(home.atoll("__complete", "distributions").stdout == "blog\nshop\n")
+    let json = home.atoll("list", "--json").stdout
+    #expect(json.contains("\"name\": \"blog\""))
+    #expect(json.contains("\"url\": \"http://localhost:4000\""))
+  }
+
+  @Test func `a damaged file is reported and hides no other`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    home.directory.write("store/distributions/blog.json", "{\"schemaVersion\": 1, \"nmae\": 1}\n")
+    let result = home.atoll("list")
+    #expect(result.exitCode == 0)
+    #expect(result.stdout.contains("\nshop  enabled"))
+    #expect(result.stdout.contains("\nblog  invalid"))
+    #expect(result.stderr.contains("atoll: warning: "))
+    #expect(result.stderr.contains("nmae"))
+    let shown = home.atoll("show", "blog")
+    #expect(shown.exitCode == 2)
+    #expect(shown.stdout.isEmpty)
+    #expect(shown.stderr.contains("nmae"))
+  }
+
+  @Test func `a store that cannot be read is a failure`() {
+    let scratch = ScratchDirectory()
+    let file = scratch.write("file", "")
+    let result = runAtoll(["list", "--home", file])
+    #expect(result.exitCode == 1)
+    #expect(result.stdout.isEmpty)
+    #expect(result.stderr.hasPrefix("atoll: error: "))
+    #expect(result.stderr.contains(file))
+  }
+
+  @Test func `the option names the store before the variable does`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let other = home.directory.path + "/other"
+    #expect(home.atoll("list", "-q", "--home", other).stdout.isEmpty)
+    #expect(home.atoll("--home=\(other)", "list", "-q").stdout.isEmpty)
+    #expect(home.atoll("list", "-q").stdout == "shop\n")
+  }
+}
+
+@Suite struct ShowTests {
+  @Test func `everything is shown, with the domains`() throws {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let result = home.atoll("show", "shop")
+    #expect(result.exitCode == 0)
+    #expect(result.stderr.isEmpty)
+    let id = try #require(member("id", of: home.document("shop"))).filter { $0 != "\"" }
+    let lines = result.stdout.split(separator: "\n").map(String.init)
+    #expect(lines[0] == "Name              shop")
+    #expect(lines[1] == "Id                \(id)")
+    #expect(lines[2] == "State             enabled")
+    #expect(lines[3] == "Domains           shop.atoll.localhost")
+    #expect(lines[4] == "                  \(id).atoll.localhost")
+    #expect(lines.last == "Edges             none is running")
+  }
+
+  @Test func `json is the document that apply reads`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000", "--preset", "wordpress")
+    let document = home.document("shop")
+    #expect(document.hasPrefix("{\n  \"schemaVersion\": 1,\n"))
+    let applied = home.atoll("apply", "-", stdin: document)
+    #expect(applied.stdout == "shop: unchanged\n")
+    #expect(home.document("shop") == document)
+  }
+
+  @Test func `a name that is not there is an error with the nearest one`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let result = home.atoll("show", "shpo", "--json")
+    #expect(result.exitCode == 1)
+    #expect(result.stdout.isEmpty)
+    #expect(
+      result.stderr == """
+        atoll: error: no distribution named "shpo"
+        atoll: hint: did you mean "shop"?
+
+        """)
+  }
+}
+
+@Suite struct DeleteTests {
+  @Test func `off a terminal it needs a yes`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let refused = home.atoll("delete", "shop", stdin: "y\n")
+    #expect(refused.exitCode == 2)
+    #expect(refused.stdout.isEmpty)
+    #expect(
+      refused.stderr == """
+        atoll: error: deleting "shop" needs a yes
+        atoll: hint: add --yes
+
+        """)
+    #expect(home.atoll("list", "-q").stdout == "shop\n")
+    let done = home.atoll("delete", "shop", "--yes")
+    #expect(done.exitCode == 0)
+    #expect(done.stdout == "deleted \"shop\"\n")
+    #expect(done.stderr.isEmpty)
+    #expect(home.atoll("list", "-q").stdout.isEmpty)
+  }
+
+  @Test func `the environment may say yes`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    #expect(home.atoll("delete", "shop", env: ["ATOLL_YES": "1"]).exitCode == 0)
+  }
+
+  @Test func `none of that name is an error unless if-exists`() {
+    let home = Home()
+    #expect(home.atoll("delete", "shop", "--yes").exitCode == 1)
+    let tolerant = home.atoll("delete", "shop", "--if-exists", "--json")
+    #expect(tolerant.exitCode == 0)
+    #expect(tolerant.stdout.contains("\"result\": \"unchanged\""))
+  }
+
+  @Test func `a name can be used again`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let id = member("id", of: home.document("shop"))
+    home.atoll("delete", "shop", "--yes")
+    #expect(home.atoll("create", "shop", "--origin", "http://localhost:3000").exitCode == 0)
+    #expect(member("id", of: home.document("shop")) != id)
+  }
+}

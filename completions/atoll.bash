@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# Completes the values of kind $1 that begin with $2.
+_atoll_values() {
+  case $1 in
+    file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
+    directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
+    distribution)
+      mapfile -t COMPREPLY < <(compgen -W "$(atoll __complete distributions 2>/dev/null)" -- "$2") ;;
+    words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
+  esac
+}
+
+_atoll() {
+  local commands='create update apply list show delete purge test metrics help'
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local command='' word index options='' valued='' values=''
+  local arguments='' position=0 words=()
+  COMPREPLY=()
+
+  # The shell splits --option=value at the equals sign.
+  if [[ $current == '=' ]]; then
+    current=''
+  elif [[ $previous == '=' ]]; then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  fi
+
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
+    [[ $word == '=' ]] || words+=("$word")
+  done
+
+  for ((index = 0; index < ${#words[@]}; index++)); do
+    word=${words[index]}
+    case $word in
+      --home | --color) ((index++)) ;;
+      -*) ;;
+      *)
+        command=$word
+        break
+        ;;
+    esac
+  done
+
+  case $command in
+    create)
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --plan --tag --file --timeout --home --color'
+      case $previous in
+        --origin) values='none' ;;
+        --origin-protocol) values='words:http-only https-only' ;;
+        --origin-connect-timeout) values='none' ;;
+        --origin-connect-attempts) values='none' ;;
+        --origin-response-timeout) values='none' ;;
+        --origin-keep-alive-timeout) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress' ;;
+        --default-behavior) values='words:cache dont-cache' ;;
+        --cache-path) values='none' ;;
+        --dont-cache-path) values='none' ;;
+        --default-ttl) values='none' ;;
+        --min-ttl) values='none' ;;
+        --max-ttl) values='none' ;;
+        --stale-if-error) values='none' ;;
+        --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --forward-headers) values='none' ;;
+        --forward-cookies) values='none' ;;
+        --forward-query-strings) values='none' ;;
+        --plan) values='words:unlimited small medium large' ;;
+        --tag) values='none' ;;
+        --file) values='file' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    update)
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --plan --enabled --disabled --tag --file --remove-path --clear-paths --remove-tag --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --plan --tag --file --remove-path --remove-tag --timeout --home --color'
+      case $previous in
+        --origin) values='none' ;;
+        --origin-protocol) values='words:http-only https-only' ;;
+        --origin-connect-timeout) values='none' ;;
+        --origin-connect-attempts) values='none' ;;
+        --origin-response-timeout) values='none' ;;
+        --origin-keep-alive-timeout) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress' ;;
+        --default-behavior) values='words:cache dont-cache' ;;
+        --cache-path) values='none' ;;
+        --dont-cache-path) values='none' ;;
+        --default-ttl) values='none' ;;
+        --min-ttl) values='none' ;;
+        --max-ttl) values='none' ;;
+        --stale-if-error) values='none' ;;
+        --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --forward-headers) values='none' ;;
+        --forward-cookies) values='none' ;;
+        --forward-query-strings) values='none' ;;
+        --plan) values='words:unlimited small medium large' ;;
+        --tag) values='none' ;;
+        --file) values='file' ;;
+        --remove-path) values='none' ;;
+        --remove-tag) values='none' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    apply)
+      options='--dry-run --exit-code --json --no-wait --timeout --home --color --quiet --help'
+      valued='--timeout --home --color'
+      case $previous in
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1+=file;'
+      ;;
+    list)
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    show)
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    delete)
+      options='--yes --if-exists --json --no-wait --timeout --home --color --quiet --help'
+      valued='--timeout --home --color'
+      case $previous in
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    purge)
+      options='--tag --all --soft --dry-run --json --no-wait --timeout --home --color --quiet --help'
+      valued='--tag --timeout --home --color'
+      case $previous in
+        --tag) values='none' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    test)
+      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --expect --expect-status --expect-header --expect-ttl --home --color'
+      case $previous in
+        --count) values='none' ;;
+        --method) values='none' ;;
+        --header) values='none' ;;
+        --resolve) values='none' ;;
+        --connect-to) values='none' ;;
+        --connect-timeout) values='none' ;;
+        --max-time) values='none' ;;
+        --expect) values='words:hit stale revalidated miss coalesced pass error' ;;
+        --expect-status) values='none' ;;
+        --expect-header) values='none' ;;
+        --expect-ttl) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    metrics)
+      options='--json --prometheus --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    help)
+      options='--home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=words:create update apply list show delete purge test metrics help;'
+      ;;
+    *)
+      options='--home --color --quiet --help --version'
+      case $previous in
+        --home) values=directory ;;
+        --color) values='words:auto always never' ;;
+      esac
+      if [[ -z $values && $current != -* ]]; then
+        values=words:$commands
+      fi
+      ;;
+  esac
+
+  if [[ -n $values ]]; then
+    _atoll_values "$values" "$current"
+    return
+  fi
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+    return
+  fi
+
+  # Which argument this is; options and their values are not counted.
+  for ((index++; index < ${#words[@]}; index++)); do
+    word=${words[index]}
+    case $word in
+      -*) [[ " $valued " == *" $word "* ]] && ((index++)) ;;
+      *) ((position++)) ;;
+    esac
+  done
+  ((position++))
+  while [[ -n $arguments ]]; do
+    word=${arguments%%;*}
+    arguments=${arguments#*;}
+    index=${word%%=*}
+    if [[ $index == "$position" || ($index == *+ && $position -ge ${index%+}) ]]; then
+      _atoll_values "${word#*=}" "$current"
+      return
+    fi
+  done
+}
+
+complete -F _atoll atoll
