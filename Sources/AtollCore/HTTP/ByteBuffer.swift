@@ -3,18 +3,45 @@ import Glibc
 
 /// A growable run of raw bytes with one owner: what heads, keys and log lines are written into.
 ///
-/// Kept and reused by its owner; `removeAll` keeps the memory.
+/// Kept and reused by its owner; `removeAll` keeps the memory. Its numbers lie outside the object as
+/// `RequestHead`'s do.
 package final class ByteBuffer {
-  package private(set) var base: UnsafeMutablePointer<UInt8>
-  package private(set) var count = 0
-  package private(set) var capacity: Int
+  package let state: UnsafeMutablePointer<State>
 
-  package init(capacity: Int = 512) {
-    self.capacity = max(capacity, 16)
-    base = .allocate(capacity: self.capacity)
+  package struct State {
+    package internal(set) var base: UnsafeMutablePointer<UInt8>
+    package internal(set) var count = 0
+    package internal(set) var capacity: Int
   }
 
-  deinit { base.deallocate() }
+  package init(capacity: Int = 512) {
+    let capacity = max(capacity, 16)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(base: .allocate(capacity: capacity), capacity: capacity))
+  }
+
+  deinit {
+    state.pointee.base.deallocate()
+    state.deallocate()
+  }
+
+  @inline(__always)
+  package private(set) var base: UnsafeMutablePointer<UInt8> {
+    get { state.pointee.base }
+    set { state.pointee.base = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var count: Int {
+    get { state.pointee.count }
+    set { state.pointee.count = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var capacity: Int {
+    get { state.pointee.capacity }
+    set { state.pointee.capacity = newValue }
+  }
 
   package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
