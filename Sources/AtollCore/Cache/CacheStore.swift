@@ -305,7 +305,7 @@ package final class CacheStore: @unchecked Sendable {
       gate.lock()
       var at = index.first(bucket)
       while at != 0 {
-        let entry = state.pointee.heap.entry(at: at)
+        let entry = state.pointee.memory.addresses.entry(at)
         at = entry.chain
         if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
       }
