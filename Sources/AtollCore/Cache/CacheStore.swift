@@ -299,12 +299,13 @@ package final class CacheStore: @unchecked Sendable {
 
   /// How many entries a purge would find.
   package func count(matching matcher: PurgeMatcher) -> Int {
+    let state = state
     var count = 0
     for bucket in 0..<index.bucketCount {
       gate.lock()
       var at = index.first(bucket)
       while at != 0 {
-        let entry = addresses.entry(at)
+        let entry = state.pointee.memory.addresses.entry(at)
         at = entry.chain
         if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
       }
