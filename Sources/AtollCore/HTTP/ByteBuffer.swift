@@ -3,27 +3,25 @@ import Glibc
 
 /// A growable run of raw bytes with one owner: what heads, keys and log lines are written into.
 ///
-/// Kept and reused by its owner; `removeAll` keeps the memory.
-///
-/// The numbers lie in memory of their own and not in stored properties: those of a class cost a
-/// runtime check for exclusive access each time, many times for every head that is written.
+/// Kept and reused by its owner; `removeAll` keeps the memory. Its numbers lie outside the object as
+/// `RequestHead`'s do.
 package final class ByteBuffer {
-  private struct State {
-    var base: UnsafeMutablePointer<UInt8>
-    var count: Int
-    var capacity: Int
-  }
+  package let state: UnsafeMutablePointer<State>
 
-  private let state: UnsafeMutablePointer<State>
+  package struct State {
+    package internal(set) var base: UnsafeMutablePointer<UInt8>
+    package internal(set) var count = 0
+    package internal(set) var capacity: Int
+  }
 
   package init(capacity: Int = 512) {
     let capacity = max(capacity, 16)
     state = .allocate(capacity: 1)
-    state.initialize(to: State(base: .allocate(capacity: capacity), count: 0, capacity: capacity))
+    state.initialize(to: State(base: .allocate(capacity: capacity), capacity: capacity))
   }
 
   deinit {
-    base.deallocate()
+    state.pointee.base.deallocate()
     state.deallocate()
   }
 
