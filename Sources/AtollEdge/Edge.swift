@@ -21,6 +21,8 @@ package final class Edge: @unchecked Sendable {
   private var loops: [EventLoop] = []
   private var listeners: [(descriptor: Int32, isUnix: Bool, loop: Int)] = []
   private var unixPaths: [String] = []
+  /// Before `start` the loops have no threads: their owner may still touch them.
+  private var isStarted = false
   private let connections = Atomic<Int>(0)
   private let currentPurge = Atomic<UInt64>(0)
   private let configurationLock = Lock()
@@ -116,6 +118,7 @@ package final class Edge: @unchecked Sendable {
 
   /// Begins to accept.
   package func start() {
+    isStarted = true
     for loop in loops { loop.start() }
     for listener in listeners {
       let loop = loops[listener.loop]
@@ -214,6 +217,10 @@ package final class Edge: @unchecked Sendable {
   package func reopenLogs() { accessLog?.reopen() }
 
   private func onEveryLoop(_ work: @escaping @Sendable (EventLoop) -> Void) {
+    if !isStarted {
+      for loop in loops { work(loop) }
+      return
+    }
     let done = Semaphore()
     for loop in loops {
       loop.post {

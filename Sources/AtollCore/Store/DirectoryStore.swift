@@ -197,6 +197,7 @@ package final class DirectoryStore: Store {
     } catch {
       // The dead clean up nothing.
       if error != Self.killed { _ = unlink(temporary) }
+      if case .full = error { throw .full(place: home) }
       throw error
     }
     try step(.renamed)
