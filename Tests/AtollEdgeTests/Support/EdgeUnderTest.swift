@@ -10,6 +10,8 @@ final class EdgeUnderTest: @unchecked Sendable {
   let port: UInt16
   private let distributions: Shared<[Distribution]>
   private let purges = Shared<UInt64>(0)
+  /// Kept for as long as the edge may ask it.
+  private var origin: ScriptedOrigin?
 
   /// - Parameters:
   ///   - originPort: of the one distribution "site".
@@ -31,6 +33,7 @@ final class EdgeUnderTest: @unchecked Sendable {
     options: (inout EdgeOptions) -> Void = { _ in }
   ) throws {
     try self.init(originPort: origin.port, preset: preset, change, options: options)
+    self.origin = origin
   }
 
   init(_ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in }) throws {
