@@ -13,7 +13,7 @@ private final class Shop: Sendable {
   init() throws {
     edge = try RunningEdge([])
     let made = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
-    precondition(made.exitCode == 0, made.stderr)
+    try #require(made.exitCode == 0, "\(made.stderr)")
   }
 
   deinit { origin.stop() }
