@@ -12,7 +12,7 @@ _atoll_values() {
 }
 
 _atoll() {
-  local commands='create update apply list show delete purge test metrics help'
+  local commands='create update apply list show delete serve purge test metrics help'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=()
@@ -142,6 +142,39 @@ _atoll() {
       esac
       arguments+='1=distribution;'
       ;;
+    serve)
+      options='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --home --color --quiet --help'
+      valued='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --home --color'
+      case $previous in
+        --http) values='none' ;;
+        --threads) values='none' ;;
+        --memory) values='none' ;;
+        --access-log) values='file' ;;
+        --log-format) values='words:json combined' ;;
+        --max-connections) values='none' ;;
+        --default-distribution) values='distribution' ;;
+        --drain-timeout) values='none' ;;
+        --name) values='none' ;;
+        --origin-connect-timeout) values='none' ;;
+        --origin-connect-attempts) values='none' ;;
+        --origin-response-timeout) values='none' ;;
+        --origin-keep-alive-timeout) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress' ;;
+        --default-behavior) values='words:cache dont-cache' ;;
+        --cache-path) values='none' ;;
+        --dont-cache-path) values='none' ;;
+        --default-ttl) values='none' ;;
+        --min-ttl) values='none' ;;
+        --max-ttl) values='none' ;;
+        --stale-if-error) values='none' ;;
+        --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --forward-headers) values='none' ;;
+        --forward-cookies) values='none' ;;
+        --forward-query-strings) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
     purge)
       options='--tag --all --soft --dry-run --json --no-wait --timeout --home --color --quiet --help'
       valued='--tag --timeout --home --color'
@@ -188,7 +221,7 @@ _atoll() {
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
-      arguments+='1=words:create update apply list show delete purge test metrics help;'
+      arguments+='1=words:create update apply list show delete serve purge test metrics help;'
       ;;
     *)
       options='--home --color --quiet --help --version'

@@ -6,6 +6,8 @@ package final class EdgeConfiguration: Sendable {
   package let distributions: [DistributionPolicy]
   /// Answers for hosts that no distribution claims.
   private let fallback: DistributionPolicy?
+  /// The fallback when there is no other: no host needs to be looked at.
+  private let only: Unmanaged<DistributionPolicy>?
   private let byHost: [String: DistributionPolicy]
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
@@ -22,13 +24,17 @@ package final class EdgeConfiguration: Sendable {
     } else {
       fallback = distributions.count == 1 ? distributions[0] : nil
     }
+    only = distributions.count == 1 ? fallback.map { .passUnretained($0) } : nil
   }
 
+  /// Valid as long as the configuration.
   /// - Parameter authority: as received, with or without a port.
   @inline(__always)
-  package func distribution(forHost authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {
-    if distributions.count == 1, let fallback { return fallback }
-    return search(authority)
+  package func distribution(forHost authority: UnsafeBufferPointer<UInt8>)
+    -> Unmanaged<DistributionPolicy>?
+  {
+    if let only { return only }
+    return search(authority).map { .passUnretained($0) }
   }
 
   private func search(_ authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {

@@ -7,6 +7,7 @@ import Testing
   @Test(arguments: [
     ("img/*", "/img/*"), ("/img/", "/img/*"), ("/img/**", "/img/*"), ("/*?*", "/?*"),
     ("*.jpg", "/*.jpg"), ("/a?*?b", "/a??*b"), ("/", "/*"), ("?", "/?"),
+    ("*/a", "*/a"), ("**/a", "*/a"), ("*/", "*/*"),
   ])
   func `patterns that mean the same have one text`(path: String, text: String) {
     #expect(PathPattern(path).text == text)
@@ -21,6 +22,8 @@ import Testing
     ("/*ab*", "/*a*b*", false), ("/*a*b*", "/*ab*", true), ("/a*b*c", "/a*c", false),
     ("/a*c", "/a*b*c", true), ("/??*", "/*a*b", true), ("/???*", "/*a*b", false),
     ("/img/", "/img/*.png", true), ("/Img/*", "/img/a", false),
+    ("*/a", "/*/a", true), ("/*/a", "*/a", false), ("*/a", "/a", true), ("/*a", "*/a", true),
+    ("/*", "*/a", true), ("*/*", "/*", true),
   ])
   func `a pattern covers another when it matches all of its paths`(
     pattern: String, other: String, covers: Bool
@@ -28,33 +31,36 @@ import Testing
     #expect(PathPattern(pattern).covers(PathPattern(other)) == covers)
   }
 
-  /// Against the definition, over every pattern of up to four symbols and every path of up to six
-  /// letters: the letter c, found in no pattern, stands for all others.
+  /// Against the definition, over every pattern of up to three symbols and every path of up to six
+  /// letters: the letter b, found in no pattern, stands for all others.
   @Test func `covering agrees with matching, tried out`() {
-    func texts(_ alphabet: [UInt8], _ longest: Int) -> [[UInt8]] {
+    func texts(_ alphabet: String, _ longest: Int) -> [[UInt8]] {
       var all: [[UInt8]] = [[]]
       var last: [[UInt8]] = [[]]
       for _ in 0..<longest {
-        last = last.flatMap { text in alphabet.map { text + [$0] } }
+        last = last.flatMap { text in alphabet.utf8.map { text + [$0] } }
         all += last
       }
       return all
     }
-    let paths = texts(Array("abc".utf8), 6)
-    // A slash at the end would mean another star.
-    let patterns = texts(Array("a*?".utf8), 4).filter { !$0.isEmpty }
-    var matched: [String: [Bool]] = [:]
-    for pattern in patterns {
+    let paths = texts("/ab", 6).map { "/".utf8 + $0 }
+    var matched: [String: [UInt64]] = [:]
+    for pattern in texts("/a*?", 3) where !pattern.isEmpty {
       let text = PathPattern(String(decoding: pattern, as: UTF8.self)).text
-      if matched[text] == nil {
-        matched[text] = paths.map { matches(Array(text.utf8.dropFirst())[...], $0[...]) }
+      if matched[text] != nil { continue }
+      var bits = [UInt64](repeating: 0, count: paths.count / 64 + 1)
+      for (index, path) in paths.enumerated() where matches(Array(text.utf8)[...], path[...]) {
+        bits[index / 64] |= 1 << UInt64(index % 64)
       }
+      matched[text] = bits
     }
     for (pattern, own) in matched {
       for (other, others) in matched {
-        let covers = !zip(own, others).contains { !$0 && $1 }
-        #expect(
-          PathPattern(pattern).covers(PathPattern(other)) == covers, "\(pattern) over \(other)")
+        let covers = zip(own, others).allSatisfy { $1 & ~$0 == 0 }
+        // Only a difference is recorded: there are thousands of pairs.
+        if PathPattern(pattern).covers(PathPattern(other)) != covers {
+          Issue.record("\(pattern) over \(other)")
+        }
       }
     }
   }

@@ -19,8 +19,7 @@ package final class CacheStore: @unchecked Sendable {
   // Copies for lookups, which never touch the rest of the state.
   private let index: EntryIndex
   private let slots: SlotTable
-  private let base: UnsafeMutableRawPointer
-  private let shift: Int
+  private let addresses: EntryAddresses
 
   /// Larger bodies are shared between an entry and its updated successor rather than copied.
   private static let copiedBody = 32 << 10
@@ -34,13 +33,12 @@ package final class CacheStore: @unchecked Sendable {
     state.initialize(to: StoreState(budget: budget, stripes: shards))
     index = state.pointee.index
     slots = state.pointee.slots
-    base = state.pointee.heap.base
-    shift = Int(state.pointee.heap.shift)
+    addresses = state.pointee.memory.addresses
     gateMemory = .allocate(byteCount: Lock.stride, alignment: Lock.stride)
     Lock.initialize(at: gateMemory)
     gate = Lock(at: gateMemory)
     anchor = .allocate(capacity: 1)
-    anchor.initialize(to: StoreAnchor(gate: gate, state: state, shift: UInt32(shift)))
+    anchor.initialize(to: StoreAnchor(gate: gate, state: state, shift: addresses.shift))
     budget.attach(self)
   }
 
@@ -68,7 +66,7 @@ package final class CacheStore: @unchecked Sendable {
       tags.count <= longest, head.count <= longest
     else { return nil }
     let size =
-      MemoryLayout<EntryHeader>.size + key.count + vary.count + tags.count + head.count
+      EntryHeader.byteCount + key.count + vary.count + tags.count + head.count
       + max(bodyCapacity, 0)
     gate.lock()
     let block = state.pointee.allocate(bytes: size)
@@ -76,12 +74,14 @@ package final class CacheStore: @unchecked Sendable {
       gate.unlock()
       return nil
     }
-    let entry = state.pointee.heap.entry(at: block)
+    let entry = addresses.entry(block)
     entry.pointer.initialize(
       to: EntryHeader(
-        block: state.pointee.heap.word(block), references: 1, hash: hash, keyLength: key.count,
+        block: entry.pointer.pointee.block.load(ordering: .relaxed), hash: hash,
+        keyLength: key.count,
         varyLength: vary.count, tagsLength: tags.count, headLength: head.count, slot: slot,
         purgeNumber: purgeNumber, anchor: anchor))
+    entry.details.initialize(to: EntryDetails())
     gate.unlock()
     var at = entry.parts
     for part in [key, vary, tags, head] {
@@ -104,9 +104,8 @@ package final class CacheStore: @unchecked Sendable {
     }
     gate.lock()
     let size =
-      MemoryLayout<EntryHeader>.size + entry.pointer.pointee.partsLength + bodyCapacity
-    let expanded = state.pointee.heap.expand(
-      state.pointee.heap.index(of: entry), to: state.pointee.heap.units(size))
+      EntryHeader.byteCount + entry.pointer.pointee.partsLength + bodyCapacity
+    let expanded = state.pointee.memory.expand(entry, to: size)
     gate.unlock()
     if expanded {
       entry.retain()
@@ -181,8 +180,7 @@ package final class CacheStore: @unchecked Sendable {
     lock.lock()
     var at = index.first(bucket)
     while at != 0 {
-      let entry = Entry(
-        (base + Int(at) &<< shift).assumingMemoryBound(to: EntryHeader.self))
+      let entry = addresses.entry(at)
       at = entry.chain
       if !entry.has(hash, key) { continue }
       if slots.isDead(entry) {
@@ -227,17 +225,16 @@ package final class CacheStore: @unchecked Sendable {
       key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
     if standing == .purged { return .purged }
     if !entry.sharesBody {
-      state.pointee.heap.cut(
-        state.pointee.heap.index(of: entry),
-        to: state.pointee.heap.units(
-          MemoryLayout<EntryHeader>.size + entry.pointer.pointee.partsLength + entry.bodyLength))
+      state.pointee.memory.cut(
+        entry,
+        to: EntryHeader.byteCount + entry.pointer.pointee.partsLength + entry.bodyLength)
     }
     var variants = 0
     var frequency: UInt8 = 0
     var intoMain = false
     var at = index.first(index.bucket(of: entry.hash))
     while at != 0 {
-      let other = state.pointee.heap.entry(at: at)
+      let other = addresses.entry(at)
       at = other.chain
       if !other.has(entry.hash, entry.key) { continue }
       let isSame = entry.hasVary(other.vary)
@@ -308,7 +305,7 @@ package final class CacheStore: @unchecked Sendable {
       gate.lock()
       var at = index.first(bucket)
       while at != 0 {
-        let entry = state.pointee.heap.entry(at: at)
+        let entry = state.pointee.memory.addresses.entry(at)
         at = entry.chain
         if !slots.isDead(entry) && matcher.matches(key: entry.key, tags: entry.tags) { count += 1 }
       }
@@ -346,11 +343,12 @@ package final class CacheStore: @unchecked Sendable {
   /// To be called about ten times a second: removes what purges of whole distributions left, and
   /// gives memory back that others need.
   package func maintain() {
-    for _ in 0..<64 {
+    for _ in 0..<256 {
       gate.lock()
-      let freed = state.pointee.sweep(buckets: 1024)
+      _ = state.pointee.sweep(buckets: Self.purgeBatch)
+      let isClean = state.pointee.deadCount == 0
       gate.unlock()
-      if freed == 0 { break }
+      if isClean { break }
     }
     if budget.used > budget.limit { giveBack(0) }
   }

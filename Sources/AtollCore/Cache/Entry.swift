@@ -58,7 +58,7 @@ package struct Entry: Equatable, @unchecked Sendable {
 
   package var bodyCapacity: Int {
     if sharesBody { return bodyLength }
-    return allocatedBytes &- MemoryLayout<EntryHeader>.size &- pointer.pointee.partsLength
+    return allocatedBytes &- EntryHeader.byteCount &- pointer.pointee.partsLength
   }
 
   // MARK: What goes with it
@@ -69,18 +69,18 @@ package struct Entry: Equatable, @unchecked Sendable {
   package var purgeNumber: UInt64 { pointer.pointee.purgeNumber }
 
   package var status: UInt16 {
-    get { pointer.pointee.status }
-    nonmutating set { pointer.pointee.status = newValue }
+    get { details.pointee.status }
+    nonmutating set { details.pointee.status = newValue }
   }
 
   package var freshness: Freshness {
-    get { pointer.pointee.freshness }
-    nonmutating set { pointer.pointee.freshness = newValue }
+    get { details.pointee.freshness }
+    nonmutating set { details.pointee.freshness = newValue }
   }
 
   package var meta: StoredMeta {
-    get { pointer.pointee.meta.unpacked }
-    nonmutating set { pointer.pointee.meta = PackedMeta(newValue) }
+    get { details.pointee.meta }
+    nonmutating set { details.pointee.meta = newValue }
   }
 
   /// A soft purge came after the fill began.
@@ -182,6 +182,11 @@ package struct Entry: Equatable, @unchecked Sendable {
     nonmutating set { pointer.pointee.older.store(newValue, ordering: .relaxed) }
   }
 
+  var entered: UInt32 {
+    get { pointer.pointee.entered.load(ordering: .relaxed) }
+    nonmutating set { pointer.pointee.entered.store(newValue, ordering: .relaxed) }
+  }
+
   /// How often it was asked for since it entered its queue, up to `frequencyLimit`.
   var frequency: UInt8 {
     get { pointer.pointee.frequency.load(ordering: .relaxed) }
@@ -204,7 +209,12 @@ package struct Entry: Equatable, @unchecked Sendable {
 
   @inline(__always)
   var parts: UnsafeMutablePointer<UInt8> {
-    UnsafeMutableRawPointer(pointer + 1).assumingMemoryBound(to: UInt8.self)
+    (UnsafeMutableRawPointer(pointer) + EntryHeader.byteCount)
+      .assumingMemoryBound(to: UInt8.self)
+  }
+
+  var details: UnsafeMutablePointer<EntryDetails> {
+    UnsafeMutableRawPointer(pointer + 1).assumingMemoryBound(to: EntryDetails.self)
   }
 
   @inline(__always)
@@ -213,42 +223,40 @@ package struct Entry: Equatable, @unchecked Sendable {
   }
 }
 
-/// What stands before an entry's bytes. Fields are ordered so that a lookup reads the first half
-/// alone, and so that nothing is lost to alignment.
+/// What stands before an entry's bytes, and what lookups and the gate's holder read of it. Nothing
+/// here is stored to but through atomics, as others read it at the same time.
 struct EntryHeader: ~Copyable {
+  /// With the details behind it.
+  static let byteCount = MemoryLayout<EntryHeader>.stride + MemoryLayout<EntryDetails>.stride
+
   /// The heap's: size and state of this block.
   let block: Atomic<UInt32>
-  let references: Atomic<UInt32>
-  let frequency: Atomic<UInt8>
-  let marks: Atomic<UInt8>
-  var status: UInt16 = 0
+  let references = Atomic<UInt32>(1)
   /// The next entry of the same bucket.
   let chain = Atomic<UInt32>(0)
+  let frequency = Atomic<UInt8>(0)
+  let marks = Atomic<UInt8>(0)
+  let slot: UInt16
   let hash: KeyHash
-  /// Neighbors in the queue.
-  let newer = Atomic<UInt32>(0)
-  let older = Atomic<UInt32>(0)
   let keyLength: UInt16
   let varyLength: UInt16
   let tagsLength: UInt16
   let headLength: UInt16
   let purgeNumber: UInt64
+  /// Neighbors in the queue.
+  let newer = Atomic<UInt32>(0)
+  let older = Atomic<UInt32>(0)
+  /// The queues' clock when it entered.
+  let entered = Atomic<UInt32>(0)
   let bodyLength = Atomic<Int>(0)
   /// Of the store that owns the memory.
   let anchor: UnsafeMutablePointer<StoreAnchor>
-  var freshness = Freshness(responseTime: 0, lifetime: 0)
-  let slot: UInt16
-  var meta = PackedMeta(StoredMeta())
 
   init(
-    block: UInt32, references: UInt32, hash: KeyHash, keyLength: Int, varyLength: Int,
-    tagsLength: Int, headLength: Int, slot: Int, purgeNumber: UInt64,
-    anchor: UnsafeMutablePointer<StoreAnchor>
+    block: UInt32, hash: KeyHash, keyLength: Int, varyLength: Int, tagsLength: Int,
+    headLength: Int, slot: Int, purgeNumber: UInt64, anchor: UnsafeMutablePointer<StoreAnchor>
   ) {
     self.block = Atomic(block)
-    self.references = Atomic(references)
-    frequency = Atomic(0)
-    marks = Atomic(0)
     self.hash = hash
     self.keyLength = UInt16(keyLength)
     self.varyLength = UInt16(varyLength)
@@ -264,41 +272,70 @@ struct EntryHeader: ~Copyable {
   }
 }
 
-/// `StoredMeta` in the space that a head of at most 65,535 bytes needs.
-struct PackedMeta {
-  private var fieldsStart: UInt16
-  private var etagOffset: UInt16
-  private var etagLength: UInt16
-  private var lastModifiedOffset: UInt16
-  private var lastModifiedLength: UInt16
-  private var isWeak: Bool
-  private var isLastModifiedStrong: Bool
-  private var lastModified: Int64
-  private var date: Int64
+/// What a fill sets before it inserts its entry: `Freshness`, `StoredMeta` and status, packed.
+struct EntryDetails {
+  private var responseTime: Int64 = 0
+  private var lastModified: Int64 = -1
+  private var date: Int64 = -1
+  private var initialAge: Int32 = 0
+  private var lifetime: Int32 = 0
+  private var staleIfError: Int32 = 0
+  private var staleWhileRevalidate: Int32 = 0
+  // A head has at most 65,535 bytes.
+  private var fieldsStart: UInt16 = 0
+  private var etagOffset: UInt16 = 0
+  private var etagLength: UInt16 = 0
+  private var lastModifiedOffset: UInt16 = 0
+  private var lastModifiedLength: UInt16 = 0
+  var status: UInt16 = 0
+  private var freshnessFlags: UInt8 = 0
+  private var metaFlags: UInt8 = 0
 
-  init(_ meta: StoredMeta) {
-    fieldsStart = UInt16(meta.fieldsStart)
-    etagOffset = UInt16(meta.etagOffset)
-    etagLength = UInt16(meta.etagLength)
-    lastModifiedOffset = UInt16(meta.lastModifiedOffset)
-    lastModifiedLength = UInt16(meta.lastModifiedLength)
-    isWeak = meta.isWeak
-    isLastModifiedStrong = meta.isLastModifiedStrong
-    lastModified = meta.lastModified
-    date = meta.date
+  private static let isWeak: UInt8 = 1
+  private static let isLastModifiedStrong: UInt8 = 2
+
+  var freshness: Freshness {
+    get {
+      Freshness(
+        responseTime: responseTime, initialAge: initialAge, lifetime: lifetime,
+        staleIfError: staleIfError, staleWhileRevalidate: staleWhileRevalidate,
+        flags: Freshness.Flags(rawValue: freshnessFlags))
+    }
+    set {
+      responseTime = newValue.responseTime
+      initialAge = newValue.initialAge
+      lifetime = newValue.lifetime
+      staleIfError = newValue.staleIfError
+      staleWhileRevalidate = newValue.staleWhileRevalidate
+      freshnessFlags = newValue.flags.rawValue
+    }
   }
 
-  var unpacked: StoredMeta {
-    var meta = StoredMeta()
-    meta.fieldsStart = UInt32(fieldsStart)
-    meta.etagOffset = UInt32(etagOffset)
-    meta.etagLength = UInt32(etagLength)
-    meta.lastModifiedOffset = UInt32(lastModifiedOffset)
-    meta.lastModifiedLength = UInt32(lastModifiedLength)
-    meta.isWeak = isWeak
-    meta.isLastModifiedStrong = isLastModifiedStrong
-    meta.lastModified = lastModified
-    meta.date = date
-    return meta
+  var meta: StoredMeta {
+    get {
+      var meta = StoredMeta()
+      meta.fieldsStart = UInt32(fieldsStart)
+      meta.etagOffset = UInt32(etagOffset)
+      meta.etagLength = UInt32(etagLength)
+      meta.isWeak = metaFlags & Self.isWeak != 0
+      meta.isLastModifiedStrong = metaFlags & Self.isLastModifiedStrong != 0
+      meta.lastModifiedOffset = UInt32(lastModifiedOffset)
+      meta.lastModifiedLength = UInt32(lastModifiedLength)
+      meta.lastModified = lastModified
+      meta.date = date
+      return meta
+    }
+    set {
+      fieldsStart = UInt16(newValue.fieldsStart)
+      etagOffset = UInt16(newValue.etagOffset)
+      etagLength = UInt16(newValue.etagLength)
+      metaFlags =
+        (newValue.isWeak ? Self.isWeak : 0)
+        | (newValue.isLastModifiedStrong ? Self.isLastModifiedStrong : 0)
+      lastModifiedOffset = UInt16(newValue.lastModifiedOffset)
+      lastModifiedLength = UInt16(newValue.lastModifiedLength)
+      lastModified = newValue.lastModified
+      date = newValue.date
+    }
   }
 }

@@ -60,7 +60,7 @@ struct EntryIndex: @unchecked Sendable {
   }
 
   /// The gate is held.
-  func unlink(_ entry: Entry, at index: UInt32, in heap: borrowing EntryHeap) {
+  func unlink(_ entry: Entry, at index: UInt32, in addresses: EntryAddresses) {
     let bucket = bucket(of: entry.hash)
     let lock = lock(ofBucket: bucket)
     var at = buckets[bucket]
@@ -72,7 +72,7 @@ struct EntryIndex: @unchecked Sendable {
     }
     while true {
       precondition(at != 0, "a linked entry stands in its chain")
-      let other = heap.entry(at: at)
+      let other = addresses.entry(at)
       at = other.chain
       if at == index {
         lock.lock()

@@ -14,10 +14,10 @@ struct StoreAnchor {
 /// Only misses, evictions and purges come here, each for well under a microsecond beside the tens
 /// that fetching takes, so one lock serves all loops and the policy sees the whole cache.
 struct StoreState: ~Copyable {
-  var heap: EntryHeap
+  let memory: EntryMemory
   let index: EntryIndex
   let slots: SlotTable
-  var queues = EvictionQueues()
+  var queues: EvictionQueues
   private var ghosts: Ghosts
   /// Purges that a fill under way may have begun before.
   var matchers: [PurgeMatcher] = []
@@ -25,16 +25,22 @@ struct StoreState: ~Copyable {
   /// better were too many to keep.
   private var refusedBefore: UInt64 = 0
   /// Entries of `SlotTable.Slot.dead` over all slots.
-  private var deadCount = 0
+  private(set) var deadCount = 0
   private var sweepBucket = 0
+  /// Where the last victim stood.
+  private var lastHeap: UnsafeMutablePointer<EntryHeap>
   private let budget: MemoryBudget
   private let fixedBytes: Int
 
   private static let matcherLimit = 1024
+  /// Bytes that are evicted before looking for whole pages among them.
+  private static let evictionLimit = 128 << 10
 
   init(budget: MemoryBudget, stripes: Int) {
     self.budget = budget
-    heap = EntryHeap(budget: budget)
+    memory = EntryMemory(budget: budget)
+    queues = EvictionQueues(memory.addresses)
+    lastHeap = memory.large
     index = EntryIndex(memory: budget.limit, stripes: stripes)
     slots = SlotTable()
     ghosts = Ghosts(memory: budget.limit)
@@ -46,6 +52,7 @@ struct StoreState: ~Copyable {
     index.deallocate()
     slots.deallocate()
     ghosts.deallocate()
+    queues.deallocate()
     budget.release(fixedBytes)
   }
 
@@ -53,22 +60,29 @@ struct StoreState: ~Copyable {
 
   /// A block for a new entry, at the cost of others; 0 when memory cannot be had.
   mutating func allocate(bytes: Int) -> UInt32 {
-    let units = heap.units(bytes)
-    var block = heap.allocate(units)
+    var block = memory.allocate(bytes)
     if block != 0 { return block }
+    // What goes frees blocks, not always where they are needed: more than `bytes` may have to go
+    // before whole pages are free.
     var evicted = 0
-    var rounds = 0
-    while evicted < bytes || rounds < 8 {
+    var sinceGiven = 0
+    while evicted < Self.evictionLimit + bytes * 2 {
       let freed = evict(incoming: bytes)
       if freed == 0 { break }
       evicted += freed
-      rounds += 1
-      block = heap.allocate(units)
+      sinceGiven += freed
+      block = memory.allocate(bytes)
+      if block != 0 { return block }
+      if sinceGiven < min(bytes, Self.evictionLimit) { continue }
+      sinceGiven = 0
+      if memory.giveBack(bytes) == 0 { continue }
+      block = memory.allocate(bytes)
       if block != 0 { return block }
     }
     // Enough was evicted, in too many places.
-    if clearRun(units) { return heap.allocate(units) }
-    return 0
+    if !clearRun(max(bytes, Self.evictionLimit)) { return 0 }
+    _ = memory.giveBack(bytes)
+    return memory.allocate(bytes)
   }
 
   /// Evicts one entry, or all those found purged; the bytes they took, 0 when there is none.
@@ -78,80 +92,98 @@ struct StoreState: ~Copyable {
       if freed > 0 { return freed }
     }
     let slots = slots
-    guard let victim = queues.victim(incoming: incoming, in: heap, isDead: { slots.isDead($0) })
+    guard let victim = queues.victim(incoming: incoming, isDead: { slots.isDead($0) })
     else { return 0 }
     let entry = victim.entry
     if victim.isSmall { ghosts.remember(entry.hash, entryCount: queues.count) }
-    heap.hand = heap.index(of: entry)
+    let index = memory.addresses.index(entry)
+    lastHeap = memory.heap(of: index)
+    lastHeap.pointee.hand = index
     let bytes = entry.weight
     unlink(entry)
     return bytes
   }
 
-  /// Evicts neighbors, from the last victim's place on, until `units` lie free in one piece. Age
-  /// and address go together in such a cache, so they are mostly due soon anyway.
-  private mutating func clearRun(_ units: UInt32) -> Bool {
-    let most = max(units &* 8, heap.units(4 << 20))
+  /// Makes so many bytes free in one piece.
+  private mutating func clearRun(_ bytes: Int) -> Bool {
+    if clearRun(bytes, in: lastHeap) { return true }
+    return clearRun(bytes, in: lastHeap == memory.small ? memory.large : memory.small)
+  }
+
+  /// Evicts neighbors, from the hand on, until so many bytes lie free in one piece. Age and address
+  /// go together in such a cache, so next to the last victim they are mostly due soon anyway.
+  private mutating func clearRun(_ bytes: Int, in heap: UnsafeMutablePointer<EntryHeap>) -> Bool {
+    let addresses = memory.addresses
+    let units = addresses.units(bytes)
+    let most = max(units &* 8, addresses.units(4 << 20))
     var walked: UInt32 = 0
-    var at = heap.hand
+    var at = heap.pointee.hand
     var start = at
     while walked < most {
-      if at == heap.top {
-        walked += 1
-        at = heap.first
+      if at == heap.pointee.top {
+        walked += units
+        at = heap.pointee.first
         start = at
         continue
       }
-      let size = heap.size(at)
-      walked += size
+      let size = heap.pointee.size(at)
+      let block = at
       at += size
-      if !heap.isFree(at - size) && !isEvictable(heap.entry(at: at - size)) {
+      walked += heap.pointee.isHole(block) ? 1 : size
+      let isUsable =
+        heap.pointee.isFree(block)
+        ? !heap.pointee.isHole(block) : isEvictable(addresses.entry(block))
+      if !isUsable {
         start = at
       } else if at - start >= units {
-        if clear(from: start, units) { return true }
+        if clear(from: start, units, in: heap) { return true }
         // A viewer took one of them meanwhile.
-        at = heap.hand
+        at = heap.pointee.hand
         start = at
       }
     }
-    heap.hand = at
+    heap.pointee.hand = at
     return false
   }
 
   /// Evicts what stands in a run found by `clearRun`; on failure the hand is where it ended.
-  private mutating func clear(from start: UInt32, _ units: UInt32) -> Bool {
-    heap.hand = start
+  private mutating func clear(
+    from start: UInt32, _ units: UInt32, in heap: UnsafeMutablePointer<EntryHeap>
+  ) -> Bool {
+    heap.pointee.hand = start
     while true {
       // The heap moves its hand to the block that swallows the one it pointed to.
-      var next = heap.hand
-      if heap.isFree(next) {
-        if heap.size(next) >= units { return true }
-        next += heap.size(next)
+      var next = heap.pointee.hand
+      if heap.pointee.isFree(next) && !heap.pointee.isHole(next) {
+        if heap.pointee.size(next) >= units { return true }
+        next += heap.pointee.size(next)
       }
-      guard next != heap.top, isEvictable(heap.entry(at: next)) else {
-        heap.hand = next
+      guard next != heap.pointee.top, !heap.pointee.isFree(next),
+        isEvictable(memory.addresses.entry(next))
+      else {
+        heap.pointee.hand = next
         return false
       }
-      unlink(heap.entry(at: next))
+      unlink(memory.addresses.entry(next))
     }
   }
 
   private func isEvictable(_ entry: Entry) -> Bool { entry.isLinked && entry.isIdle }
 
-  /// Makes the heap smaller until the budget's use is `target` or nothing more can go.
+  /// Gives memory back until the budget's use is `target` or nothing more can go.
   mutating func shrink(to target: Int) {
     while budget.used > target {
       let over = budget.used - target
-      if heap.giveBack(over) > 0 { continue }
+      if memory.giveBack(over) > 0 { continue }
       var evicted = 0
-      while evicted < max(over, 128 << 10) {
+      while evicted < max(over, Self.evictionLimit) {
         let freed = evict(incoming: 0)
         if freed == 0 { break }
         evicted += freed
       }
-      if heap.giveBack(over) > 0 { continue }
-      if !clearRun(heap.units(max(min(over, 1 << 20), 128 << 10))) { return }
-      if heap.giveBack(over) == 0 { return }
+      if memory.giveBack(over) > 0 { continue }
+      if !clearRun(max(min(over, 1 << 20), Self.evictionLimit)) { return }
+      if memory.giveBack(over) == 0 { return }
     }
   }
 
@@ -159,7 +191,7 @@ struct StoreState: ~Copyable {
     var entry = entry
     while true {
       let donor = entry.sharesBody ? entry.donor : nil
-      heap.free(heap.index(of: entry))
+      memory.free(entry)
       guard let donor, donor.dropReference() else { return }
       entry = donor
     }
@@ -172,14 +204,14 @@ struct StoreState: ~Copyable {
     entry.frequency = frequency
     entry.retain()
     entry.mark(.linked)
-    queues.insert(entry, intoMain: intoMain || isGhost, in: heap)
+    queues.insert(entry, intoMain: intoMain || isGhost)
     slots.counts[entry.slot].linked += 1
-    index.link(entry, at: heap.index(of: entry))
+    index.link(entry, at: memory.addresses.index(entry))
   }
 
   mutating func unlink(_ entry: Entry) {
-    index.unlink(entry, at: heap.index(of: entry), in: heap)
-    queues.remove(entry, in: heap)
+    index.unlink(entry, at: memory.addresses.index(entry), in: memory.addresses)
+    queues.remove(entry)
     entry.unmark([.linked, .main])
     let counts = slots.counts + entry.slot
     counts.pointee.linked -= 1
@@ -245,7 +277,7 @@ struct StoreState: ~Copyable {
     for _ in 0..<min(buckets, index.bucketCount) {
       var at = index.first(sweepBucket)
       while at != 0 {
-        let entry = heap.entry(at: at)
+        let entry = memory.addresses.entry(at)
         at = entry.chain
         if slots.isDead(entry) {
           freed += entry.weight
@@ -263,7 +295,7 @@ struct StoreState: ~Copyable {
     for bucket in buckets {
       var at = index.first(bucket)
       while at != 0 {
-        let entry = heap.entry(at: at)
+        let entry = memory.addresses.entry(at)
         at = entry.chain
         guard entry.purgeNumber < matcher.number, entry.slot == matcher.slot,
           !slots.isDead(entry), matcher.matches(key: entry.key, tags: entry.tags)

@@ -11,17 +11,15 @@ package func appendVerdict(
   _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool,
   to buffer: ByteBuffer
 ) {
-  buffer.reserve(256)
+  if verdict.outcome == .hit, verdict.reason == .none, let age, let ttl, ttl >= 0 {
+    return appendHit(age: UInt64(max(age, 0)), ttl: UInt64(ttl), to: buffer)
+  }
   if let age {
     buffer.append("Age: ")
     buffer.appendDecimal(UInt64(max(age, 0)))
     buffer.append("\r\n")
   }
-  if verdict.outcome == .hit {
-    buffer.append("X-Cache: Hit from atoll\r\nCache-Status: atoll; hit")
-  } else {
-    appendOutcome(verdict, originStatus: originStatus, stored: stored, to: buffer)
-  }
+  appendOutcome(verdict, originStatus: originStatus, stored: stored, to: buffer)
   if let ttl {
     buffer.append(ttl < 0 ? "; ttl=-" : "; ttl=")
     buffer.appendDecimal(ttl.magnitude)
@@ -33,6 +31,47 @@ package func appendVerdict(
   buffer.append("\r\n")
 }
 
+/// The same for the usual hit, with one look at the room in the buffer: the copies become a few
+/// moves of constants.
+private func appendHit(age: UInt64, ttl: UInt64, to buffer: ByteBuffer) {
+  let start = buffer.reserveTail(128)
+  var at = write("Age: ", to: start)
+  at = writeDecimal(age, to: at)
+  at = write("\r\nX-Cache: Hit from atoll\r\nCache-Status: atoll; hit; ttl=", to: at)
+  at = writeDecimal(ttl, to: at)
+  at = write("\r\n", to: at)
+  buffer.advance(by: at - start)
+}
+
+@inline(__always)
+private func write(_ text: StaticString, to start: UnsafeMutablePointer<UInt8>)
+  -> UnsafeMutablePointer<UInt8>
+{
+  start.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+  return start + text.utf8CodeUnitCount
+}
+
+@inline(__always)
+private func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>)
+  -> UnsafeMutablePointer<UInt8>
+{
+  // Ages and lifetimes fit into ten digits, most into five.
+  var end = start + 1
+  var power: UInt64 = 10
+  while value >= power && end - start < 20 {
+    end += 1
+    power &*= 10
+  }
+  var at = end
+  var rest = value
+  repeat {
+    at -= 1
+    at.pointee = UInt8(truncatingIfNeeded: rest % 10 &+ 48)
+    rest /= 10
+  } while at > start
+  return end
+}
+
 @inline(never)
 private func appendOutcome(
   _ verdict: Verdict, originStatus: UInt16, stored: Bool, to buffer: ByteBuffer
@@ -40,7 +79,9 @@ private func appendOutcome(
   buffer.append(xCacheLine(verdict.outcome))
   buffer.append("Cache-Status: atoll")
   // A stale entry is a hit unless the origin was asked first (RFC 9211 §2.1).
-  if verdict.outcome == .stale && verdict.reason == .staleWhileRevalidate {
+  if verdict.outcome == .hit
+    || (verdict.outcome == .stale && verdict.reason == .staleWhileRevalidate)
+  {
     buffer.append("; hit")
   } else if let forward = forwardReason(verdict) {
     buffer.append("; fwd=")

@@ -40,7 +40,7 @@ extension DistributionFile {
       "Origin", "DefaultCacheBehavior", "CacheBehaviors", "CacheBehaviorSettings",
     ]
     guard let members = reader.object(node, path, keys: keys) else { return }
-    var form = CloudFormationForm(path: path, draft: draft, reader: reader)
+    var form = CloudFormationForm(at: .init(path: path), draft: draft, reader: reader)
     form.read(members)
     draft = form.draft
     reader = form.reader
@@ -48,14 +48,18 @@ extension DistributionFile {
 }
 
 private struct CloudFormationForm {
-  let path: String
+  /// Where a key stands in the file.
+  let at: Place
   var draft: DistributionDraft
   var reader: FieldReader
 
-  /// Where a key stands in the file.
-  private func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  struct Place {
+    let path: String
 
-  mutating func read(_ members: [String: JSONNode]) {
+    func callAsFunction(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
+  }
+
+  mutating func read(_ members: Members) {
     draft.places = [
       "name": "DistributionName", "tags": "Tags", "origin.url": "Origin",
       "origin.responseTimeout": "Origin.ResponseTimeout", "behaviors": "CacheBehaviors",
@@ -205,7 +209,7 @@ private struct CloudFormationForm {
 
   /// `Caching{DefaultTtl, MinTtl, MaxTtl}`, or the same inside `CacheBehavior`.
   private mutating func readCaching(
-    _ members: [String: JSONNode], _ place: String, relative: String, into index: Int?
+    _ members: Members, _ place: String, relative: String, into index: Int?
   ) {
     if let node = members["Caching"] { readTTLs(node, place, relative: relative, into: index) }
     guard let node = members["CacheBehavior"] else { return }

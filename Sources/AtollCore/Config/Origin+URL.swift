@@ -12,51 +12,53 @@ extension Origin {
       ConfigError(where: place, what: "\(quoted(url)) \(what)", hint: hint)
     }
     let example = "write a URL such as http://shop.example:8080"
-    if url.utf8.count > 2_048 { throw refusal("is longer than 2048 characters", example) }
-    guard let colon = url.range(ofText: "://") else {
-      throw refusal(
-        "has no scheme", isPlainAuthority(url) ? "write http://\(url)" : example)
+    let bytes = Array(url.utf8)
+    func text(_ slice: ArraySlice<UInt8>) -> String { String(decoding: slice, as: UTF8.self) }
+    if bytes.count > 2_048 { throw refusal("is longer than 2048 characters", example) }
+    let schemeEnd = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.endIndex
+    guard bytes[schemeEnd...].starts(with: "://".utf8) else {
+      throw refusal("has no scheme", isPlainAuthority(url) ? "write http://\(url)" : example)
     }
-    let schemeText = url[..<colon.lowerBound].lowercased()
+    let schemeText = text(bytes[..<schemeEnd]).lowercased()
     guard let scheme = Scheme(rawValue: schemeText) else {
       throw refusal("has the scheme \(quoted(schemeText))", "write http:// or https://")
     }
-    let rest = url[colon.upperBound...]
-    let authority = rest.prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    var path = String(rest[authority.endIndex...])
-    if authority.contains("@") {
+    let rest = bytes[(schemeEnd + 3)...]
+    let authority = rest.prefix { !"/?#".utf8.contains($0) }
+    var pathBytes = rest[authority.endIndex...]
+    if authority.contains(UInt8(ascii: "@")) {
       throw refusal(
         "carries a user name", "remove everything up to the @: atoll sends no credentials")
     }
-    if path.contains("?") || path.contains("#") {
+    if pathBytes.contains(UInt8(ascii: "?")) || pathBytes.contains(UInt8(ascii: "#")) {
       throw refusal(
         "carries a query or a fragment", "end the URL with its path: viewers bring their own query")
     }
-    var hostText = authority
+    var hostBytes = authority
     var port: UInt16 = scheme.defaultPort
-    let lastColon = authority.lastIndex(of: ":")
-    let bracket = authority.lastIndex(of: "]")
-    if let lastColon, bracket.map({ $0 < lastColon }) ?? true {
-      let digits = authority[authority.index(after: lastColon)...]
-      guard let number = UInt16(digits), number > 0, digits.utf8.allSatisfy(isDigit) else {
-        throw refusal("has the port \(quoted(String(digits)))", "write a port from 1 to 65535")
+    let bracket = authority.lastIndex(of: UInt8(ascii: "]")) ?? -1
+    if let colon = authority.lastIndex(of: UInt8(ascii: ":")), colon > bracket {
+      let digits = authority[(colon + 1)...]
+      guard let number = UInt16(text(digits)), number > 0, digits.allSatisfy(isDigit) else {
+        throw refusal("has the port \(quoted(text(digits)))", "write a port from 1 to 65535")
       }
       port = number
-      hostText = authority[..<lastColon]
+      hostBytes = authority[..<colon]
     }
-    var host = hostText.lowercased()
+    var host = text(hostBytes).lowercased()
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = String(host.dropFirst().dropLast())
       if !isIPv6(host) {
         throw refusal(
           "has no valid address between the brackets", "write it like http://[2001:db8::1]:8080")
       }
-    } else if host.contains(":") {
+    } else if host.utf8.contains(UInt8(ascii: ":")) {
       throw refusal(
         "has an IPv6 address without brackets", "write it like http://[2001:db8::1]:8080")
     }
     if let flaw = hostFlaw(host) { throw refusal(flaw, example) }
-    if path.hasSuffix("/") { path.removeLast() }
+    if pathBytes.last == UInt8(ascii: "/") { pathBytes.removeLast() }
+    let path = text(pathBytes)
     if let flaw = originPathFlaw(path) { throw refusal(flaw.what, flaw.hint) }
     self.init(scheme: scheme, host: host, port: port, path: path)
   }
@@ -80,7 +82,8 @@ func hostFlaw(_ host: String) -> String? {
   if host.isEmpty { return "names no host" }
   if isIPv6(host) { return nil }
   if host.utf8.count > 253 { return "has a host name longer than 253 characters" }
-  let labels = host.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+  let labels = Array(host.utf8).split(
+    separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
   for (index, label) in labels.enumerated() {
     // A single final dot means the DNS root.
     if label.isEmpty && index == labels.count - 1 && labels.count > 1 { continue }

@@ -2,8 +2,9 @@
 
 /// A path override's pattern in its one canonical form, for comparing patterns with each other.
 ///
-/// Canonical: a leading slash (it is optional, and every path has one), a trailing slash written
-/// out as `/*`, and within a run of wildcards each `?` before a single `*` (`*?*` is `?*`).
+/// Canonical: a leading slash (it is optional, and every path has one), but for `*/` at the start,
+/// whose `*` may stand for nothing; a trailing slash written out as `/*`; and within a run of
+/// wildcards each `?` before a single `*` (`*?*` is `?*`).
 package struct PathPattern: Hashable, Sendable {
   /// Canonical text.
   package let text: String
@@ -19,7 +20,9 @@ package struct PathPattern: Hashable, Sendable {
 
   package init(_ path: String) {
     var bytes = Array(path.utf8)
-    if bytes.first != UInt8(ascii: "/") { bytes.insert(UInt8(ascii: "/"), at: 0) }
+    if bytes.first(where: { $0 != UInt8(ascii: "*") }) != UInt8(ascii: "/") {
+      bytes.insert(UInt8(ascii: "/"), at: 0)
+    }
     if bytes.last == UInt8(ascii: "/") { bytes.append(UInt8(ascii: "*")) }
     var elements: [Element] = []
     var canonical: [UInt8] = []
@@ -64,9 +67,16 @@ package struct PathPattern: Hashable, Sendable {
   /// `*` of the other either nothing or a long run of a letter found in neither pattern, and the
   /// path so made is matched by the other alone.)
   package func covers(_ other: PathPattern) -> Bool {
+    guard case .atLeast? = other.elements.first else { return covers(other.elements[...]) }
+    // `*/a` matches paths only, all of which begin with a slash: it is `/a` or `/*/a`.
+    return covers(other.elements.dropFirst())
+      && covers([.literal(UInt8(ascii: "/"))] + other.elements)
+  }
+
+  private func covers(_ other: ArraySlice<Element>) -> Bool {
     // The other's symbols, one by one: nil is a `*`.
     var symbols: [Element?] = []
-    for element in other.elements {
+    for element in other {
       if case .atLeast(let count) = element {
         symbols += Array(repeating: .one, count: count)
         symbols.append(nil)

@@ -9,7 +9,9 @@ package func nearestName(to word: String, among candidates: some Sequence<String
     // A third of the letters may be wrong: more is another word.
     let allowed = max(1, min(typed.count, other.count) / 3)
     let distance = editDistance(typed, other)
-    if distance <= allowed && distance < other.count && distance < best?.distance ?? .max { best = (candidate, distance) }
+    if distance <= allowed && distance < other.count && distance < best?.distance ?? .max {
+      best = (candidate, distance)
+    }
   }
   return best?.name
 }

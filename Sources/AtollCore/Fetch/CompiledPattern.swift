@@ -45,7 +45,8 @@ struct CompiledPattern {
       guard path.count >= count, let start = path.baseAddress else { return false }
       return memcmp(start, text.bytes.baseAddress!, count) == 0
     case .suffix:
-      guard path.count >= count, let start = path.baseAddress else { return false }
+      // The pattern's slash is a byte of its own: `/*/a` does not match `/a`.
+      guard path.count > count, let start = path.baseAddress else { return false }
       return memcmp(start + (path.count &- count), text.bytes.baseAddress!, count) == 0
     case .wildcard: return wildcardMatches(text.bytes, path)
     }

@@ -3,18 +3,45 @@ import Glibc
 
 /// A growable run of raw bytes with one owner: what heads, keys and log lines are written into.
 ///
-/// Kept and reused by its owner; `removeAll` keeps the memory.
+/// Kept and reused by its owner; `removeAll` keeps the memory. Its numbers lie outside the object as
+/// `RequestHead`'s do.
 package final class ByteBuffer {
-  package private(set) var base: UnsafeMutablePointer<UInt8>
-  package private(set) var count = 0
-  package private(set) var capacity: Int
+  package let state: UnsafeMutablePointer<State>
 
-  package init(capacity: Int = 512) {
-    self.capacity = max(capacity, 16)
-    base = .allocate(capacity: self.capacity)
+  package struct State {
+    package internal(set) var base: UnsafeMutablePointer<UInt8>
+    package internal(set) var count = 0
+    package internal(set) var capacity: Int
   }
 
-  deinit { base.deallocate() }
+  package init(capacity: Int = 512) {
+    let capacity = max(capacity, 16)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(base: .allocate(capacity: capacity), capacity: capacity))
+  }
+
+  deinit {
+    state.pointee.base.deallocate()
+    state.deallocate()
+  }
+
+  @inline(__always)
+  package private(set) var base: UnsafeMutablePointer<UInt8> {
+    get { state.pointee.base }
+    set { state.pointee.base = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var count: Int {
+    get { state.pointee.count }
+    set { state.pointee.count = newValue }
+  }
+
+  @inline(__always)
+  package private(set) var capacity: Int {
+    get { state.pointee.capacity }
+    set { state.pointee.capacity = newValue }
+  }
 
   package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
@@ -87,29 +114,41 @@ package final class ByteBuffer {
 
   package func appendDecimal(_ value: UInt64) {
     reserve(20)
-    var digits: UInt64 = value
     var length = 1
-    while digits >= 10 {
-      digits /= 10
+    var bound: UInt64 = 10
+    while length < 20 && value >= bound {
       length &+= 1
+      bound &*= 10
     }
-    var at = count &+ length
-    count = at
-    digits = value
-    repeat {
+    let start = state.pointee.base + state.pointee.count
+    state.pointee.count &+= length
+    var left = value
+    var at = length
+    while at > 0 {
       at &-= 1
-      base[at] = UInt8(truncatingIfNeeded: digits % 10 &+ 48)
-      digits /= 10
-    } while digits > 0
+      start[at] = UInt8(truncatingIfNeeded: left % 10 &+ 48)
+      left /= 10
+    }
   }
 
   /// Lower-case hexadecimal, 16 digits.
   package func appendHex(_ value: UInt64) {
     reserve(16)
-    for index in 0..<16 {
-      let nibble = UInt8(truncatingIfNeeded: value &>> UInt64(60 &- index &* 4)) & 15
-      base[count &+ index] = nibble < 10 ? nibble &+ 48 : nibble &+ 87
-    }
-    count &+= 16
+    let start = UnsafeMutableRawPointer(state.pointee.base + state.pointee.count)
+    start.storeBytes(of: Self.hexDigits(value &>> 32).littleEndian, as: UInt64.self)
+    start.storeBytes(
+      of: Self.hexDigits(value & 0xffff_ffff).littleEndian, toByteOffset: 8, as: UInt64.self)
+    state.pointee.count &+= 16
+  }
+
+  /// The eight digits of 32 bits, the first in the lowest byte: nibbles are spread over bytes, then
+  /// all turned into letters at once.
+  @inline(__always)
+  private static func hexDigits(_ value: UInt64) -> UInt64 {
+    var spread = (value &>> 16) | ((value & 0xffff) &<< 32)
+    spread = ((spread &>> 8) & 0x0000_00ff_0000_00ff) | ((spread & 0x0000_00ff_0000_00ff) &<< 16)
+    spread = ((spread &>> 4) & 0x000f_000f_000f_000f) | ((spread & 0x000f_000f_000f_000f) &<< 8)
+    let letters = ((spread &+ 0x0606_0606_0606_0606) &>> 4) & 0x0101_0101_0101_0101
+    return spread &+ 0x3030_3030_3030_3030 &+ letters &* 0x27
   }
 }

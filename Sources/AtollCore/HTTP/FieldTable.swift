@@ -30,12 +30,12 @@ package struct FieldLine: Sendable {
 package final class FieldTable {
   package let capacity: Int
   package let lines: UnsafeMutablePointer<FieldLine>
-  let state: UnsafeMutablePointer<State>
+  package let state: UnsafeMutablePointer<State>
 
-  struct State {
-    var count = 0
-    var present: UInt64 = 0
-    var repeated: UInt64 = 0
+  package struct State {
+    package internal(set) var count = 0
+    package internal(set) var present: UInt64 = 0
+    package internal(set) var repeated: UInt64 = 0
   }
 
   /// Index of the last line with each known field, meaningful for those in `present`. It stands

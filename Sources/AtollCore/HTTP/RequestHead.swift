@@ -5,30 +5,32 @@
 /// One per loop, refilled by `parse`. The offsets count from the base address that was parsed.
 ///
 /// The numbers lie in memory of their own and not in stored properties: those of a class cost a
-/// runtime check for exclusive access each time they are read, as much as parsing a field line.
+/// runtime check for exclusive access each time they are read, as much as parsing a field line. And
+/// what is computed is a call from another module, as package declarations are not inlined there;
+/// `state` is not.
 package final class RequestHead {
   package let fields: FieldTable
-  let state: UnsafeMutablePointer<State>
+  package let state: UnsafeMutablePointer<State>
 
-  struct State {
-    var method: Method = .get
-    var minorVersion: UInt8 = 1
-    var hasQuery = false
-    var keepsAlive = true
-    var expectsContinue = false
-    var connectionListsFields = false
-    var asksUpgrade = false
-    var methodLength: UInt16 = 0
-    var targetStart: UInt16 = 0
-    var targetLength: UInt16 = 0
-    var pathStart: UInt16 = 0
-    var pathLength: UInt16 = 0
-    var queryStart: UInt16 = 0
-    var queryLength: UInt16 = 0
-    var authorityStart: UInt16 = 0
-    var authorityLength: UInt16 = 0
-    var length = 0
-    var framing: BodyFraming = .none
+  package struct State {
+    package internal(set) var method: Method = .get
+    package internal(set) var minorVersion: UInt8 = 1
+    package internal(set) var hasQuery = false
+    package internal(set) var keepsAlive = true
+    package internal(set) var expectsContinue = false
+    package internal(set) var connectionListsFields = false
+    package internal(set) var asksUpgrade = false
+    package internal(set) var methodLength: UInt16 = 0
+    package internal(set) var targetStart: UInt16 = 0
+    package internal(set) var targetLength: UInt16 = 0
+    package internal(set) var pathStart: UInt16 = 0
+    package internal(set) var pathLength: UInt16 = 0
+    package internal(set) var queryStart: UInt16 = 0
+    package internal(set) var queryLength: UInt16 = 0
+    package internal(set) var authorityStart: UInt16 = 0
+    package internal(set) var authorityLength: UInt16 = 0
+    package internal(set) var length = 0
+    package internal(set) var framing: BodyFraming = .none
   }
 
   package init(fieldCapacity: Int = Limits.headerCount) {

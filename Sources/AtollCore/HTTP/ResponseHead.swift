@@ -5,17 +5,17 @@
 /// One per loop, refilled by `parse`; its numbers lie outside the object as `RequestHead`'s do.
 package final class ResponseHead {
   package let fields: FieldTable
-  let state: UnsafeMutablePointer<State>
+  package let state: UnsafeMutablePointer<State>
 
-  struct State {
-    var status: UInt16 = 0
-    var minorVersion: UInt8 = 1
-    var keepsAlive = true
-    var connectionListsFields = false
-    var reasonStart: UInt16 = 0
-    var reasonLength: UInt16 = 0
-    var length = 0
-    var framing: BodyFraming = .none
+  package struct State {
+    package internal(set) var status: UInt16 = 0
+    package internal(set) var minorVersion: UInt8 = 1
+    package internal(set) var keepsAlive = true
+    package internal(set) var connectionListsFields = false
+    package internal(set) var reasonStart: UInt16 = 0
+    package internal(set) var reasonLength: UInt16 = 0
+    package internal(set) var length = 0
+    package internal(set) var framing: BodyFraming = .none
   }
 
   package init(fieldCapacity: Int = Limits.headerCount) {

@@ -197,6 +197,7 @@ package final class DirectoryStore: Store {
     } catch {
       // The dead clean up nothing.
       if error != Self.killed { _ = unlink(temporary) }
+      if case .full = error { throw .full(place: home) }
       throw error
     }
     try step(.renamed)
@@ -237,7 +238,7 @@ package final class DirectoryStore: Store {
 
   // MARK: The lock and the counter
 
-  private var counterPath: String { "\(home)/revision" }
+  var counterPath: String { "\(home)/revision" }
 
   /// The lock is let go when the file closes: at the end, or by the kernel when the process dies.
   func lockStore() throws(StoreError) -> StoreFile {

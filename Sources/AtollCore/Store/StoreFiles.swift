@@ -42,6 +42,8 @@ struct StoreFile: ~Copyable {
         if got < 0 { error = errno }
         if got <= 0 { break }
         count += got
+        // The usual case: the one byte of room is left, and a further call would read nothing.
+        if count == size { break }
       }
     }
     if error != 0 { throw .system(error, "read", place) }

@@ -102,10 +102,13 @@ package final class Supervisor: @unchecked Sendable {
 
   /// Serves until a signal ends it.
   package func run() -> Ending {
-    edge.start()
-    for address in edge.addresses { options.report("listening on \(address)") }
     startAdmin()
     publish()
+    // A command that found no edge has changed the store before this edge was known: look again
+    // before the first request.
+    follow(Bell.Rung(configuration: true, purges: true))
+    edge.start()
+    for address in edge.addresses { options.report("listening on \(address)") }
     var nextRound = SystemCall.monotonicMilliseconds()
     while true {
       var events = [

@@ -20,7 +20,11 @@ struct RequestID: Equatable {
 final class LoopServices {
   unowned(unsafe) let loop: EventLoop
   unowned(unsafe) let edge: Edge
-  var configuration: EdgeConfiguration
+  var configuration: EdgeConfiguration {
+    didSet { currentConfiguration = .passUnretained(configuration) }
+  }
+  /// The same for the hot path, which counts no references.
+  private(set) var currentConfiguration: Unmanaged<EdgeConfiguration>
   let cache: CacheStore
   let registry: FetchRegistry
   let budget: MemoryBudget
@@ -60,6 +64,7 @@ final class LoopServices {
     self.loop = loop
     self.edge = edge
     self.configuration = configuration
+    currentConfiguration = .passUnretained(configuration)
     cache = edge.cache
     registry = edge.registry
     budget = edge.budget

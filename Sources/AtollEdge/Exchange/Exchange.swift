@@ -13,8 +13,9 @@ import Glibc
 final class Exchange {
   private enum Step { case idle, waiting, responding }
 
-  unowned(unsafe) let viewer: ViewerConnection
-  unowned(unsafe) let services: LoopServices
+  /// The connection that owns this exchange; set once, by it.
+  unowned(unsafe) var viewer: ViewerConnection!
+  let services: LoopServices
   private var step = Step.idle
 
   // The request.
@@ -27,8 +28,13 @@ final class Exchange {
   private var isConditional = false
   private(set) var beganAt: Int64 = 0
   private(set) var requestID = RequestID()
-  private(set) var policy: DistributionPolicy?
-  private var behavior: BehaviorPolicy?
+  // A hit counts no references: what these point to lives as long as the configuration, and one that
+  // is not done within its turn of the loop keeps that.
+  private var policyReference: Unmanaged<DistributionPolicy>?
+  private var behaviorReference: Unmanaged<BehaviorPolicy>?
+  private var configuration: EdgeConfiguration?
+  var policy: DistributionPolicy? { policyReference?.takeUnretainedValue() }
+  private var behavior: BehaviorPolicy? { behaviorReference?.takeUnretainedValue() }
 
   // The response.
   private(set) var fetch: Fetch?
@@ -51,10 +57,7 @@ final class Exchange {
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
     | KnownField.ifUnmodifiedSince.bit
 
-  init(viewer: ViewerConnection) {
-    self.viewer = viewer
-    services = viewer.services
-  }
+  init(services: LoopServices) { self.services = services }
 
   // MARK: Reading the head
 
@@ -80,16 +83,30 @@ final class Exchange {
 
     let authority = UnsafeBufferPointer(
       start: base + Int(head.authorityStart), count: Int(head.authorityLength))
-    guard let policy = services.configuration.distribution(forHost: authority) else {
-      self.policy = nil
-      self.behavior = nil
+    policyReference = services.currentConfiguration._withUnsafeGuaranteedRef {
+      $0.distribution(forHost: authority)
+    }
+    guard let policyReference else {
+      behaviorReference = nil
       return answer(head, base, status: 421, reason: .unknownHost)
     }
-    self.policy = policy
-    let path = UnsafeBufferPointer(
-      start: base + Int(head.pathStart), count: Int(head.pathLength))
-    let behavior = policy.behavior(forPath: path)
-    self.behavior = behavior
+    policyReference._withUnsafeGuaranteedRef { policy in
+      let path = UnsafeBufferPointer(
+        start: base + Int(head.pathStart), count: Int(head.pathLength))
+      let behavior = policy.unretainedBehavior(forPath: path)
+      behaviorReference = behavior
+      behavior._withUnsafeGuaranteedRef { admit(head, base, policy, $0) }
+    }
+    if step != .idle { configuration = services.configuration }
+  }
+
+  // MARK: Methods
+
+  @inline(__always)
+  private func admit(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy
+  ) {
     if !policy.distribution.isEnabled {
       return answer(head, base, status: 403, reason: .distributionDisabled)
     }
@@ -97,7 +114,7 @@ final class Exchange {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
     caching = RequestCaching(head, base, behavior: behavior)
-    if caching.bypass == .none {
+    if case .none = caching.bypass {
       lookUp(head, base, policy, behavior)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
@@ -239,9 +256,12 @@ final class Exchange {
     age = entry.freshness.age(at: now)
     appendVerdict(
       verdict, age: age, ttl: entry.freshness.remaining(at: now),
-      originStatus: verdict.outcome == .revalidated ? 304 : 0, stored: false, to: tail)
+      originStatus: isRevalidated ? 304 : 0, stored: false, to: tail)
     return tail
   }
+
+  @inline(__always)
+  private var isRevalidated: Bool { if case .revalidated = verdict.outcome { true } else { false } }
 
   /// Request id, persistence and the empty line.
   @inline(__always)
@@ -570,9 +590,11 @@ final class Exchange {
     viewer.sendInterim(out.bytes)
   }
 
-  func uploadStalled() {
+  /// The request's body broke off, was malformed or stalled.
+  func uploadFailed(status: UInt16, reason: Reason) {
+    guard step == .waiting else { return viewer.close() }
     leaveFetch()
-    refuseOrClose(status: 408, reason: .requestTimeout)
+    refuseOrClose(status: status, reason: reason)
   }
 
   private func fail(_ reason: Reason) {
@@ -607,8 +629,8 @@ final class Exchange {
   func refuse(status: UInt16, reason: Reason, detail: String) {
     method = .get
     minorVersion = 1
-    policy = nil
-    behavior = nil
+    policyReference = nil
+    behaviorReference = nil
     framing = .none
     persists = false
     bytesDown = 0
@@ -676,10 +698,9 @@ final class Exchange {
   /// The last byte has been handed to the kernel.
   func finish() {
     account()
-    leaveFetch()
+    if fetch != nil { leaveFetch() }
     step = .idle
-    policy = nil
-    behavior = nil
+    if configuration != nil { configuration = nil }
   }
 
   /// The viewer has gone before that.
@@ -687,16 +708,16 @@ final class Exchange {
     if step != .idle { account() }
     leaveFetch()
     step = .idle
-    policy = nil
-    behavior = nil
+    configuration = nil
   }
 
   func countUpload(_ bytes: Int) { bytesUp += bytes }
 
   @inline(__always)
   private func account() {
+    let slot = policyReference?._withUnsafeGuaranteedRef { $0.slot } ?? LoopCounters.unclaimed
     services.counters.account(
-      slot: policy?.slot ?? LoopCounters.unclaimed, verdict: verdict, method: method,
+      slot: slot, verdict: verdict, method: method,
       status: status, bytesDown: bytesDown,
       bytesUp: bytesUp)
     if let log = services.log { writeLog(log) }

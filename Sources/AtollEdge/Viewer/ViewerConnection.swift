@@ -22,7 +22,7 @@ final class ViewerConnection: Channel {
 
   let services: LoopServices
   let address: SocketAddress
-  private(set) lazy var exchange = Exchange(viewer: self)
+  let exchange: Exchange
   private var phase = Phase.reading
   private var isReadable = true
   private var isWritable = true
@@ -63,7 +63,9 @@ final class ViewerConnection: Channel {
   init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     self.services = services
     self.address = address
+    exchange = Exchange(services: services)
     super.init(loop: services.loop, descriptor: descriptor)
+    exchange.viewer = self
     register()
     setDeadline(after: services.idleTimeout)
   }

@@ -35,7 +35,12 @@ struct Diagnosis: Equatable {
     case .miss, .coalesced:
       if exchanges.count == 1 {
         verdict = "not cached before this request"
-        advice = "make more requests (--count) to see whether it was stored"
+        if reading.isStored == true {
+          verdict +=
+            ", which stored it" + (reading.ttl.map { " for \(Quantity.duration($0))" } ?? "")
+        } else {
+          advice = "make more requests (--count) to see whether it was stored"
+        }
       } else if exchanges.dropLast().contains(where: { $0.reading.isStored == true }), cause == nil
       {
         verdict = "not cached\(by): stored by one request, yet missed by the next"

@@ -40,7 +40,12 @@ struct TestReport {
     for (index, exchange) in exchanges.enumerated() {
       let (response, reading) = exchange
       var parts = ["\(response.status)", console.styled(reading.verdict.rawValue, reading.style)]
-      if let reason = reading.reason { parts[1] += " (\(reason))" }
+      // That nothing was stored before is what a miss means; that it is now is news.
+      if reading.verdict == .miss, reading.isStored == true {
+        parts[1] += ", stored"
+      } else if let reason = reading.reason {
+        parts[1] += " (\(reason))"
+      }
       if let age = reading.age { parts.append("age \(Quantity.duration(age))") }
       if let ttl = reading.ttl { parts.append("ttl \(Quantity.duration(ttl))") }
       parts.append(Quantity.size(Int(clamping: response.bodyLength)))

@@ -28,7 +28,7 @@ struct Table {
   /// The titles are styled after the widths are known, so color moves nothing.
   func text(_ console: Console) -> String {
     let widths = columns.indices.map { index in
-      max(columns[index].title.count, rows.map { $0[index].count }.max() ?? 0)
+      max(width(columns[index].title), rows.map { width($0[index]) }.max() ?? 0)
     }
     let titles = line(columns.map(\.title), widths)
     return ([console.styled(titles, .bold)] + rows.map { line($0, widths) })
@@ -39,7 +39,7 @@ struct Table {
     var text = ""
     for (index, cell) in cells.enumerated() {
       if index > 0 { text += "  " }
-      let padding = String(repeating: " ", count: widths[index] - cell.count)
+      let padding = String(repeating: " ", count: widths[index] - width(cell))
       switch columns[index].alignment {
       case .right: text += padding + cell
       // No spaces at the end of a line.
@@ -47,5 +47,10 @@ struct Table {
       }
     }
     return text
+  }
+
+  /// Nearly all cells are ASCII, where bytes need no search for grapheme boundaries.
+  private func width(_ cell: String) -> Int {
+    cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
   }
 }

@@ -98,27 +98,34 @@ struct CacheFixture: @unchecked Sendable {
     return store.purge(PurgeMatcher(record, slot: slot), number: number, soft: soft)
   }
 
-  /// Walks over the heap's blocks: whether their sizes and flags agree, and how many bytes are
-  /// free.
-  func checkHeap() -> (isSound: Bool, free: Int, blocks: Int) {
+  /// Walks over the blocks of both heaps: whether their sizes and states agree, how many bytes are
+  /// free (holes aside), and how many blocks are in use.
+  func checkHeap() -> (isSound: Bool, free: Int, used: Int) {
+    let memory = (store.state.pointee.memory.small, store.state.pointee.memory.large)
+    let shift = Int(store.state.pointee.memory.addresses.shift)
     var free = 0
-    var blocks = 0
-    var isPreviousFree = false
-    var at = store.state.pointee.heap.first
-    let top = store.state.pointee.heap.top
-    while at < top {
-      let word = store.state.pointee.heap.word(at)
-      let size = store.state.pointee.heap.size(at)
-      if size == 0 || (word & 2 != 0) != isPreviousFree { return (false, free, blocks) }
-      let isFree = store.state.pointee.heap.isFree(at)
-      // Free neighbors must have merged.
-      if isFree && isPreviousFree { return (false, free, blocks) }
-      if isFree { free += Int(size) << Int(store.state.pointee.heap.shift) }
-      isPreviousFree = isFree
-      blocks += 1
-      at += size
+    var used = 0
+    for heap in [memory.0, memory.1] {
+      var at = heap.pointee.first
+      var isPreviousFree = false
+      var isPreviousHole = false
+      while at < heap.pointee.top {
+        let word = heap.pointee.word(at)
+        let size = heap.pointee.size(at)
+        let isFree = heap.pointee.isFree(at)
+        let isHole = heap.pointee.isHole(at)
+        if size == 0 || (word & 2 != 0) != isPreviousFree { return (false, free, used) }
+        // Neighbors of one kind must have merged.
+        if isFree && isPreviousFree && isHole == isPreviousHole { return (false, free, used) }
+        if isFree && !isHole { free += Int(size) << shift }
+        if !isFree { used += 1 }
+        isPreviousFree = isFree
+        isPreviousHole = isHole
+        at += size
+      }
+      if at != heap.pointee.top { return (false, free, used) }
     }
-    return (at == top, free, blocks)
+    return (true, free, used)
   }
 }
 

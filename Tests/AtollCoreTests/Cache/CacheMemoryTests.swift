@@ -43,6 +43,21 @@ import Testing
     #expect(cache.budget.used <= cache.budget.limit)
   }
 
+  @Test func `memory moves between small and large entries and back`() {
+    let cache = CacheFixture(limit: 8 << 20)
+    for round in 0..<3 {
+      for number in 0..<20_000 { cache.store("/\(round)/\(number)", bodyLength: 300) }
+      #expect(cache.store.entryCount > 10_000)
+      for number in 0..<400 {
+        #expect(cache.store("/large/\(round)/\(number)", bodyLength: 100_000 + number * 500))
+        #expect(cache.budget.used <= cache.budget.limit)
+      }
+      let heap = cache.checkHeap()
+      #expect(heap.isSound)
+      #expect(cache.store.entryBytes + heap.free > 6 << 20)
+    }
+  }
+
   @Test func `entries in use stay, count, and refuse others their memory`() throws {
     let cache = CacheFixture(limit: 2 << 20)
     var pinned: [Entry] = []
@@ -109,7 +124,7 @@ import Testing
     let limit = 32 << 20
     let before = residentBytes()
     let cache = CacheFixture(limit: limit)
-    let rounds = 500_000
+    let rounds = 1_000_000
     var most = 0
     var state: UInt64 = 1
     let key = UnsafeMutablePointer<UInt8>.allocate(capacity: 32)
@@ -118,8 +133,9 @@ import Testing
     let empty = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     for round in 0..<rounds {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      // Sizes from ten bytes to some hundred kilobytes, most of them small.
-      let length = 10 + (Int(state >> 50) >> Int(state >> 40 & 7)) << Int(state >> 33 & 3)
+      // One in 64 is large, up to some hundred kilobytes.
+      let isLarge = state >> 40 & 63 == 0
+      let length = Int(state >> 54) << (isLarge ? Int(state >> 33 & 7) : 0)
       UnsafeMutableRawPointer(key).storeBytes(of: state, as: UInt64.self)
       let entry = cache.store.makeEntry(
         hash: KeyHash(high: state, low: state >> 20),

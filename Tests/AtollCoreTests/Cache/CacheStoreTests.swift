@@ -16,6 +16,10 @@ import Testing
     meta.etagOffset = 20
     meta.etagLength = 3
     meta.isWeak = true
+    meta.fieldsStart = 17
+    meta.lastModifiedOffset = 40
+    meta.lastModifiedLength = 29
+    meta.date = 98
     meta.lastModified = 99
     entry.meta = meta
     #expect(cache.store.insert(entry) == .inserted)
@@ -163,7 +167,7 @@ import Testing
   }
 
   @Test func `a header takes what its fields take`() {
-    #expect(MemoryLayout<EntryHeader>.size <= 136)
+    #expect(EntryHeader.byteCount == 136)
     #expect(MemoryLayout<EntryHeader>.alignment <= 16)
   }
 
@@ -231,7 +235,7 @@ import Testing
     #expect(found.text == body)
     found.release()
     let heap = cache.checkHeap()
-    #expect(heap.isSound && heap.blocks == 1)
+    #expect(heap.isSound && heap.used == 0)
     #expect(cache.budget.used - before < 2 * length + 300_000)
   }
 }

@@ -11,7 +11,9 @@ struct PolicyTests {
     ("a?.css", "/ab.css", true), ("a?.css", "/a.css", false), ("?.css", "/a.css", true),
     ("/a*c*e", "/abcde", true), ("/a*c*e", "/abcd", false), ("/a*b", "/aabab", true),
     ("*", "/", true), ("*/b/*", "/a/b/c", true), ("*/b/*", "/a/c", false), ("/a**b", "/ab", true),
-    ("/", "/anything", true), ("/*", "", true), ("*.css", "", false),
+    ("/*/b", "/a/b", true), ("/*/b", "/b", false), ("/*/b", "//b", true), ("*/b", "/b", true),
+    ("*/b", "/a/b", true), ("*/b/", "/b/c", true), ("/", "/anything", true), ("/*", "", true),
+    ("*.css", "", false),
   ])
   func `a path override matches`(pattern: String, path: String, expected: Bool) {
     let policy = makePolicy(.static) {

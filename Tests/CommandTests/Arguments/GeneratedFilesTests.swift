@@ -76,6 +76,55 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(complete(["atoll", "help", "--color", "="]) == ["auto", "always", "never"])
   }
 
+  @Test func `names of distributions come from the store`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    home.atoll("create", "blog", "--origin", "http://localhost:3000")
+    #expect(complete(["atoll", "show", ""], environment: home.environment) == ["blog", "shop"])
+    #expect(complete(["atoll", "update", "s"], environment: home.environment) == ["shop"])
+    #expect(
+      complete(
+        ["atoll", "delete", "--timeout", "5s", "--yes", "b"], environment: home.environment)
+        == ["blog"])
+    #expect(complete(["atoll", "create", "s"], environment: home.environment) == [])
+    #expect(complete(["atoll", "show", "shop", ""], environment: home.environment) == [])
+  }
+
+  @Test func `files are offered where files are read`() {
+    let home = Home()
+    let file = home.directory.write("site.json", "{}")
+    #expect(complete(["atoll", "apply", "\(home.directory.path)/si"]) == [file])
+    #expect(complete(["atoll", "apply", file, "\(home.directory.path)/si"]) == [file])
+    #expect(complete(["atoll", "create", "x", "--file", "\(home.directory.path)/si"]) == [file])
+  }
+
+  @Test func `fish offers the same`() {
+    guard let fish = findProgram("fish") else { return }
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    let directory = Binary.path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+    func complete(_ line: String) -> [String] {
+      let script = """
+        set -x PATH \(directory) $PATH
+        source \(Self.root)/completions/atoll.fish
+        complete -C '\(line)'
+        """
+      let environment = ["HOME": home.directory.path].merging(home.environment) { $1 }
+      let result = RunningAtoll(
+        ["--no-config", "-c", script], env: environment, program: fish
+      ).wait()
+      return result.stdout.split(separator: "\n").compactMap {
+        $0.split(separator: "\t").first.map(String.init)
+      }
+    }
+    #expect(complete("atoll sho") == ["show"])
+    #expect(complete("atoll show ") == ["shop"])
+    #expect(complete("atoll show shop ") == [])
+    #expect(complete("atoll create x --plan s") == ["small"])
+    #expect(complete("atoll update shop --if").isEmpty)
+    #expect(complete("atoll create x --if") == ["--if-missing"])
+  }
+
   @Test func `arguments are of their kind, options aside`() {
     #expect(complete(["atoll", "help", "--color", "never", "-q", "he"]) == ["help"])
   }

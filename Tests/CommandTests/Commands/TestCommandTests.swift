@@ -25,7 +25,7 @@ private let hit = ScriptedServer.Answer(response("Age: 2", "Cache-Status: atoll;
     #expect(finished.stderr == "")
     #expect(lines.count == 6)
     #expect(lines[0] == "GET \(origin)/a")
-    #expect(lines[1] == "  1  200  miss (uri-miss)  ttl 1m  6 B")
+    #expect(lines[1] == "  1  200  miss, stored  ttl 1m  6 B")
     #expect(lines[2].hasPrefix("     dns "))
     #expect(lines[3] == "  2  200  hit  age 2s  ttl 58s  6 B")
     #expect(lines[5] == "  cached by atoll for another 58s")

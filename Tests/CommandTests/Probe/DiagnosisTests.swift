@@ -26,6 +26,13 @@ private func diagnose(_ exchanges: [[String]], status: Int = 200, headers: [Stri
     #expect(diagnosis.advice == nil)
   }
 
+  @Test func `one miss that was stored is told so`() throws {
+    let diagnosis = try diagnose([["Cache-Status: atoll; fwd=uri-miss; stored; ttl=60"]])
+    #expect(!diagnosis.isCached)
+    #expect(diagnosis.verdict == "not cached before this request, which stored it for 1m")
+    #expect(diagnosis.advice == nil)
+  }
+
   @Test func `one miss proves nothing`() throws {
     let diagnosis = try diagnose([["X-Cache: MISS"]])
     #expect(!diagnosis.isCached)

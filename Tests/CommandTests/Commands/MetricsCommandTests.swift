@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Testing
+
+@testable import atoll
+
+@Suite struct MetricsCommandTests {
+  @Test func `an edge's traffic is shown in each form`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
+    defer { origin.stop() }
+    let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)", "--name", "shop"])
+    _ = edge.atoll("test", "--count", "4", edge.url + "/a")
+    // A loop counts an exchange when it is over, a moment after the viewer has its last byte.
+    try wait(for: "four requests to be counted") {
+      edge.atoll("metrics", "shop", "--json").stdout.contains("\"requests\": 4")
+    }
+    let table = edge.atoll("metrics")
+    #expect(table.exitCode == 0)
+    #expect(table.stderr.isEmpty)
+    let row = table.stdout.split(separator: "\n").first { $0.hasPrefix("shop ") }
+    let cells = row?.split(separator: " ").map(String.init) ?? []
+    #expect(cells.dropFirst().first == "4")
+    #expect(cells.contains("75.0%"))
+
+    let one = edge.atoll("metrics", "shop")
+    #expect(one.stdout.contains("since start"))
+    #expect(one.stdout.contains("\nhit "))
+    #expect(one.stdout.contains("\nnot-stored "))
+
+    let report = try #require(
+      MetricsReport(json: Array(edge.atoll("metrics", "shop", "--json").stdout.utf8)))
+    #expect(report.distributions.map(\.name) == ["shop"])
+    #expect(report.total.sinceStart.counts.requests(.hit) == 3)
+    #expect(report.total.sinceStart.counts.hitRatio == 75)
+
+    let prometheus = edge.atoll("metrics", "--prometheus").stdout
+    #expect(prometheus.contains("# TYPE atoll_requests_total counter\n"))
+    #expect(prometheus.contains("distribution=\"shop\",methods=\"cacheable\",outcome=\"hit\"} 3\n"))
+  }
+
+  @Test func `several edges are added up`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
+    defer { origin.stop() }
+    let first = try RunningEdge([])
+    let second = try RunningEdge([], home: first.home)
+    #expect(
+      first.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)").exitCode == 0)
+    for edge in [first, second] { _ = edge.verdict("/a") }
+    try wait(for: "both edges to have counted") {
+      first.atoll("metrics", "shop", "--json").stdout.contains("\"requests\": 2")
+    }
+    let purged = first.atoll("purge", "shop", "--all")
+    #expect(purged.stdout == "purged 2 entries of \"shop\"\n")
+    #expect(purged.stderr.split(separator: "\n").count == 2)
+  }
+
+  @Test func `without an edge there is nothing to show`() {
+    let result = Home().run(["metrics", "--json"])
+    #expect(result.exitCode == 1)
+    #expect(result.stdout.isEmpty)
+    #expect(
+      result.stderr == """
+        atoll: error: no edge is running, so there are no metrics
+        atoll: hint: start one with atoll serve
+
+        """)
+  }
+
+  @Test func `a name that nobody knows is an error`() throws {
+    let edge = try RunningEdge(["http://127.0.0.1:1"])
+    let result = edge.atoll("metrics", "shop")
+    #expect(result.exitCode == 1)
+    #expect(result.stderr.hasPrefix("atoll: error: no distribution named \"shop\"\n"))
+  }
+
+  @Test func `two formats exclude each other`() {
+    #expect(Home().run(["metrics", "--json", "--prometheus"]).exitCode == 2)
+  }
+
+  @Test(arguments: [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")])
+  func `numbers are grouped`(value: UInt64, text: String) {
+    #expect(MetricsView.number(value) == text)
+  }
+
+  @Test(
+    arguments: [
+      (nil, "-"), (0, "0.0%"), (0.001, "0.1%"), (33.333, "33.3%"), (99.99, "99.9%"),
+      (100, "100.0%"),
+    ] as [(Double?, String)])
+  func `a share claims neither all nor nothing wrongly`(value: Double?, text: String) {
+    #expect(MetricsView.percent(value) == text)
+  }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+@testable import atoll
+
+@Suite struct ServeCommandTests {
+  @Test(.enabled(if: RealOrigin.hasPython))
+  func `an origin URL is all the set-up there is`() throws {
+    let origin = try RealOrigin.python()
+    origin.site.write("a.txt", "hello\n")
+    let edge = try RunningEdge([origin.url, "--preset", "static"])
+    let first = edge.atoll("test", edge.url + "/a.txt", "--expect", "hit", "--expect-ttl", ">=23h")
+    #expect(first.exitCode == 0, "\(first.stderr)")
+    #expect(first.stdout.contains("miss, stored"))
+    #expect(origin.log.split(separator: "\n").filter { $0.contains("GET /a.txt") }.count == 1)
+
+    let ended = edge.end()
+    #expect(ended.exitCode == 0)
+    #expect(ended.stdout.split(separator: "\n").count == 2)
+    #expect(ended.stdout.contains("\"GET /a.txt HTTP/1.1\" 200 6 "))
+    #expect(ended.stderr.contains("atoll: listening on 127.0.0.1:"))
+  }
+
+  @Test(.enabled(if: RealOrigin.hasNginx))
+  func `a real nginx is cached as its headers say`() throws {
+    let origin = try RealOrigin.nginx("expires 1h;")
+    origin.site.write("a.txt", "hello\n")
+    let edge = try RunningEdge([origin.url])
+    let result = edge.atoll(
+      "test", edge.url + "/a.txt", "--expect", "hit", "--expect-ttl", ">=59m", "--expect-header",
+      "etag: \"*\"", "--expect-header", "via: * atoll")
+    #expect(result.exitCode == 0, "\(result.stderr)")
+  }
+
+  @Test(.enabled(if: RealOrigin.hasNginx))
+  func `a real nginx confirms what is stored`() throws {
+    let origin = try RealOrigin.nginx("add_header Cache-Control no-cache;")
+    origin.site.write("a.txt", "hello\n")
+    let edge = try RunningEdge([origin.url])
+    let result = edge.atoll("test", edge.url + "/a.txt", "--expect", "revalidated")
+    #expect(result.exitCode == 0, "\(result.stdout)\(result.stderr)")
+  }
+
+  @Test func `every distribution of the store is served under its names`() throws {
+    let one = ScriptedServer(response("Cache-Control: max-age=60", body: "one"))
+    let two = ScriptedServer(response("Cache-Control: no-store", body: "two"))
+    defer {
+      one.stop()
+      two.stop()
+    }
+    let edge = try RunningEdge(["--default-distribution", "two"])
+    #expect(edge.verdict("/", host: "one.atoll.localhost").hasPrefix("421 error"))
+    for (name, server) in [("one", one), ("two", two)] {
+      let made = edge.atoll("create", name, "--origin", "http://127.0.0.1:\(server.port)")
+      #expect(made.exitCode == 0, "\(made.stderr)")
+    }
+    #expect(edge.verdict("/", host: "one.atoll.localhost") == "200 miss, stored")
+    #expect(edge.verdict("/", host: "one.atoll.localhost") == "200 hit")
+    #expect(edge.verdict("/", host: "two.atoll.localhost").contains("response-no-store"))
+    #expect(edge.verdict("/", host: "www.example.com").contains("response-no-store"))
+    #expect(two.requests.count == 2)
+    #expect(edge.atoll("update", "one", "--disabled").exitCode == 0)
+    #expect(edge.verdict("/", host: "one.atoll.localhost").contains("distribution-disabled"))
+  }
+
+  @Test func `an empty store is served, with a way on`() throws {
+    let edge = try RunningEdge([])
+    #expect(edge.verdict("/").hasPrefix("421 error"))
+    let ended = edge.end()
+    #expect(ended.exitCode == 0)
+    #expect(ended.stderr.contains("no distribution to serve yet"))
+    #expect(ended.stderr.contains("atoll create <name> --origin <url>"))
+  }
+
+  @Test func `several addresses are listened on, Unix sockets among them`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    defer { origin.stop() }
+    let home = ScratchDirectory()
+    let socket = "unix:\(home.path)/edge.sock"
+    let edge = try RunningEdge(
+      ["http://127.0.0.1:\(origin.port)", "--http", "127.0.0.1:0", "--http", socket], home: home)
+    #expect(edge.verdict("/") == "200 miss, stored")
+    let result = runAtoll(
+      ["test", "--count", "1", "--expect", "hit", "--connect-to", socket, edge.url + "/"])
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    let ended = edge.end()
+    #expect(ended.stderr.contains("atoll: listening on \(socket)\n"))
+    #expect(access("\(home.path)/edge.sock", F_OK) != 0, "its socket is left behind")
+  }
+
+  @Test func `an address in use is named`() {
+    let other = ScriptedServer("")
+    defer { other.stop() }
+    let home = ScratchDirectory()
+    let result = runAtoll(
+      ["serve", "http://127.0.0.1:1", "--http", "127.0.0.1:\(other.port)"],
+      env: ["ATOLL_HOME": home.path])
+    #expect(result.exitCode == 1)
+    #expect(result.stdout.isEmpty)
+    #expect(
+      result.stderr == """
+        atoll: error: address 127.0.0.1:\(other.port) is in use
+        atoll: hint: stop the process that listens there, or choose another with --http
+
+        """)
+  }
+
+  @Test(arguments: [
+    (["--http", "nowhere"], "--http: \"nowhere\" is no address to listen on"),
+    (["--memory", "1K"], "--memory: \"1K\" is out of range"),
+    (["--preset", "static"], "--preset needs an origin URL to serve"),
+    (["--name", "a"], "--name needs an origin URL to serve"),
+    (["https://127.0.0.1"], "needs TLS"),
+    (["ftp://127.0.0.1"], "ftp"),
+    (["http://127.0.0.1", "--default-distribution", "a"], "--default-distribution makes no sense"),
+    (["http://127.0.0.1", "--min-ttl", "2d", "--max-ttl", "1d"], "TTL"),
+    (["http://127.0.0.1", "b"], "unexpected argument \"b\""),
+    (["--access-log", "/nowhere/at/all"], "/nowhere/at/all"),
+  ])
+  func `what cannot be served ends at once`(words: [String], message: String) {
+    let home = ScratchDirectory()
+    let result = runAtoll(
+      ["serve", "--http", "127.0.0.1:0"] + words, env: ["ATOLL_HOME": home.path])
+    #expect(result.exitCode == (words[0] == "--access-log" ? 1 : 2))
+    #expect(result.stdout.isEmpty)
+    #expect(result.stderr.hasPrefix("atoll: error: "))
+    #expect(result.stderr.contains(message), "\(result.stderr)")
+    #expect(result.stderr.contains("atoll: hint: "))
+  }
+
+  @Test func `the environment sets what options do not`() throws {
+    let home = ScratchDirectory()
+    let result = runAtoll(
+      ["serve", "http://127.0.0.1:1"], env: ["ATOLL_HOME": home.path, "ATOLL_HTTP": "nowhere"])
+    #expect(result.exitCode == 2)
+    #expect(result.stderr.contains("ATOLL_HTTP: \"nowhere\" is no address to listen on"))
+  }
+
+  @Test func `the access log goes to a file that can be moved away`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    defer { origin.stop() }
+    let home = ScratchDirectory()
+    let log = "\(home.path)/access.log"
+    let edge = try RunningEdge(
+      ["http://127.0.0.1:\(origin.port)", "--access-log", log, "--log-format", "json"], home: home)
+    #expect(edge.verdict("/one") == "200 miss, stored")
+    try wait(for: "a line in the log") { home.read("access.log")?.contains("/one") ?? false }
+    #expect(rename(log, log + ".1") == 0)
+    kill(edge.process.pid, SIGHUP)
+    try wait(for: "a new log") { access(log, F_OK) == 0 }
+    #expect(edge.verdict("/two") == "200 miss, stored")
+    let ended = edge.end()
+    #expect(ended.stdout.isEmpty)
+    #expect(home.read("access.log.1")?.contains("\"target\":\"/one\"") == true)
+    #expect(home.read("access.log")?.contains("\"target\":\"/two\"") == true)
+    #expect(home.read("access.log")?.contains("\"cache\":\"miss\"") == true)
+  }
+
+  @Test func `an edge whose store cannot be written serves an origin all the same`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    defer { origin.stop() }
+    let home = ScratchDirectory()
+    // A file where the store should be stops root as well.
+    home.write("store", "")
+    let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)"], home: home)
+    #expect(edge.verdict("/") == "200 miss, stored")
+  }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+import Testing
+
+/// A real server of files, for as long as the value lives.
+final class RealOrigin: Sendable {
+  let port: UInt16
+  /// The files it serves.
+  let site: ScratchDirectory
+  private let process: RunningAtoll
+  private let place: ScratchDirectory
+
+  static let hasPython = findProgram("python3") != nil
+  static let hasNginx = access("/usr/sbin/nginx", X_OK) == 0
+
+  var url: String { "http://127.0.0.1:\(port)" }
+
+  /// `python3 -m http.server`, which closes after each response and sends Last-Modified only.
+  static func python() throws -> RealOrigin {
+    let program = try #require(findProgram("python3"))
+    let site = ScratchDirectory()
+    let process = RunningAtoll(
+      ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", site.path],
+      program: program)
+    var port: UInt16?
+    try wait(for: "python3 to serve") {
+      let words = process.printed.split(separator: " ")
+      guard let index = words.firstIndex(of: "port"), words.count > index + 1 else { return false }
+      port = UInt16(words[index + 1])
+      return true
+    }
+    return RealOrigin(port: try #require(port), site: site, process: process)
+  }
+
+  /// nginx with ETags, kept connections and whatever the location says.
+  static func nginx(_ location: String) throws -> RealOrigin {
+    let site = ScratchDirectory()
+    let place = ScratchDirectory()
+    let port = try #require(freePort())
+    place.write(
+      "nginx.conf",
+      """
+      daemon off; master_process off; worker_processes 1;
+      pid \(place.path)/pid; error_log stderr;
+      events {}
+      http {
+        access_log off; default_type text/plain;
+        client_body_temp_path \(place.path); proxy_temp_path \(place.path);
+        fastcgi_temp_path \(place.path); uwsgi_temp_path \(place.path);
+        scgi_temp_path \(place.path);
+        server { listen 127.0.0.1:\(port); root \(site.path); location / { \(location) } }
+      }
+      """)
+    let process = RunningAtoll(
+      ["-c", "\(place.path)/nginx.conf", "-p", place.path, "-e", "stderr"],
+      program: "/usr/sbin/nginx")
+    try wait(for: "nginx to serve; it said: \(process.complained)") {
+      runAtoll(["test", "--count", "1", "http://127.0.0.1:\(port)/"]).exitCode == 0
+    }
+    return RealOrigin(port: port, site: site, process: process, place: place)
+  }
+
+  private init(
+    port: UInt16, site: ScratchDirectory, process: RunningAtoll,
+    place: ScratchDirectory = ScratchDirectory()
+  ) {
+    self.port = port
+    self.site = site
+    self.process = process
+    self.place = place
+  }
+
+  deinit {
+    kill(process.pid, SIGKILL)
+    _ = process.wait()
+  }
+
+  /// What it logged: python3 tells each request on stderr.
+  var log: String { process.complained }
+}
+
+/// A port that was free a moment ago.
+func freePort() -> UInt16? {
+  let server = ScriptedServer("")
+  defer { server.stop() }
+  return server.port
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+import Glibc
+
+@testable import atoll
+
+/// `atoll serve` as a process, listening and ready; killed when the test forgets to end it.
+final class RunningEdge: Sendable {
+  let process: RunningAtoll
+  /// The first address it printed, `127.0.0.1:40123` or `unix:/path`.
+  let address: String
+  let home: ScratchDirectory
+
+  init(_ arguments: [String], home: ScratchDirectory = ScratchDirectory()) throws {
+    self.home = home
+    let listens = arguments.contains("--http")
+    let process = RunningAtoll(
+      ["serve"] + arguments + (listens ? [] : ["--http", "127.0.0.1:0"]) + ["--threads", "2"],
+      env: ["ATOLL_HOME": home.path + "/store"])
+    self.process = process
+    let marker = "atoll: listening on "
+    var found: String?
+    try wait(for: "the edge to listen; it said: \(process.complained)") {
+      // A line that is not finished yet names half an address.
+      let lines = process.complained.split(separator: "\n", omittingEmptySubsequences: false)
+      found = lines.dropLast().first { $0.hasPrefix(marker) }.map {
+        String($0.dropFirst(marker.count))
+      }
+      return found != nil
+    }
+    address = found ?? ""
+  }
+
+  deinit { kill(process.pid, SIGKILL) }
+
+  var url: String { "http://\(address)" }
+
+  /// Runs a command on the edge's store.
+  func atoll(_ arguments: String..., stdin: String = "") -> Finished {
+    runAtoll(arguments, env: ["ATOLL_HOME": home.path + "/store"], stdin: stdin)
+  }
+
+  /// The verdict that one request gets, with its reason.
+  func verdict(_ path: String, host: String? = nil, headers: [String] = []) -> String {
+    let more = (host.map { ["Host: \($0)"] } ?? []) + headers
+    let result = runAtoll(
+      ["test", "--count", "1"] + more.flatMap { ["-H", $0] } + [url + path])
+    let lines = result.stdout.split(separator: "\n")
+    guard lines.count > 1 else { return result.stderr }
+    return lines[1].split(separator: " ", omittingEmptySubsequences: false).dropFirst(4)
+      .joined(separator: " ").prefixBeforeGap
+  }
+
+  /// Ends it as an administrator does.
+  func end() -> Finished {
+    kill(process.pid, SIGTERM)
+    return process.wait()
+  }
+}
+
+extension String {
+  /// `200  miss, stored` of `200  miss, stored  ttl 1m  6 B`.
+  fileprivate var prefixBeforeGap: String {
+    let parts = split(separator: " ", omittingEmptySubsequences: false)
+    var words: [Substring] = []
+    var gaps = 0
+    for part in parts {
+      if part.isEmpty { gaps += 1 }
+      if gaps == 2 { break }
+      if !part.isEmpty { words.append(part) }
+    }
+    return words.joined(separator: " ")
+  }
+}
+
+struct NeverHappened: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Looks every few milliseconds, for at most a minute: machines that run tests are busy.
+func wait(for what: @autoclosure () -> String, until isTrue: () throws -> Bool) throws {
+  for _ in 0..<12_000 {
+    if try isTrue() { return }
+    usleep(5_000)
+  }
+  throw NeverHappened(description: "waited in vain for \(what())")
+}
