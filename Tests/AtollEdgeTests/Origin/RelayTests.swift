@@ -90,7 +90,7 @@ struct RelayTests {
     let head = try viewer.readResponseHead()
     #expect(head.status == 200)
     // The first bytes are here before the reset.
-    while viewer.wire.pending.isEmpty { _ = try viewer.wire.receive() }
+    while viewer.wire.pendingCount == 0 { _ = try viewer.wire.receive() }
     passedOn.fire()
     let body = try viewer.readBody(of: head)
     #expect(body.ending == .truncated)
