@@ -240,8 +240,7 @@ package final class Edge: @unchecked Sendable {
       loop.services.isDraining = true
       loop.services.closeIdleViewers()
     }
-    for path in unixPaths { unlink(path) }
-    unixPaths = []
+    removeUnixPaths()
     let deadline = SystemCall.monotonicMilliseconds() + Int64(timeout) * 1000
     while connectionCount > 0 && SystemCall.monotonicMilliseconds() < deadline {
       usleep(5_000)
@@ -262,7 +261,16 @@ package final class Edge: @unchecked Sendable {
       }
     }
     for loop in loops { loop.stop() }
-    for path in unixPaths { unlink(path) }
+    removeUnixPaths()
     accessLog?.close()
+  }
+
+  /// A drain may still be under way on another thread when `stop` cuts it short.
+  private func removeUnixPaths() {
+    let paths = configurationLock.locked {
+      defer { unixPaths = [] }
+      return unixPaths
+    }
+    for path in paths { unlink(path) }
   }
 }
