@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// How a stored response answers a request's conditions and range.
+@usableFromInline
 package enum Selection: Equatable, Sendable {
   case full
   case notModified

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a request allows the cache to do: computed from the head before the lookup. Plain data.
+@usableFromInline
 package struct RequestCaching: Sendable, Equatable {
   /// `.none` when the cache may be used, else why not.
   package var bypass: Reason = .none
@@ -15,20 +16,22 @@ package struct RequestCaching: Sendable, Equatable {
   /// stale-if-error of the request (RFC 5861 §4); -1 without.
   package var staleIfError: Int32 = -1
 
+  @usableFromInline
   package struct Flags: OptionSet, Sendable {
-    package let rawValue: UInt8
+    @usableFromInline package let rawValue: UInt8
+    @inlinable
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// Credentials reach the origin and are not in the key (RFC 9111 §3.5).
-    package static let authorization = Flags(rawValue: 1)
+    @inlinable package static var authorization: Flags { Flags(rawValue: 1) }
     /// Cookies reach the origin and are not in the key.
-    package static let cookie = Flags(rawValue: 2)
+    @inlinable package static var cookie: Flags { Flags(rawValue: 2) }
     /// no-cache: nothing without validation (RFC 9111 §5.2.1.4).
-    package static let noCache = Flags(rawValue: 4)
+    @inlinable package static var noCache: Flags { Flags(rawValue: 4) }
     /// only-if-cached: a stored response or 504 (RFC 9111 §5.2.1.7).
-    package static let onlyIfCached = Flags(rawValue: 8)
+    @inlinable package static var onlyIfCached: Flags { Flags(rawValue: 8) }
     /// One of max-age, min-fresh and max-stale.
-    package static let limits = Flags(rawValue: 16)
+    @inlinable package static var limits: Flags { Flags(rawValue: 16) }
   }
 
   package init() {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Whether a response becomes an entry.
+@usableFromInline
 package enum StorageDecision: Equatable, Sendable {
   case store(Freshness)
   case refuse(Reason)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// What a request may do with an entry that matches it.
+@usableFromInline
 package enum UseDecision: Equatable, Sendable {
   case fresh
   /// Not before the origin has confirmed it.

@@ -2,16 +2,19 @@
 
 /// How an exchange ended at the cache, and why: the one value behind Cache-Status, X-Cache, the
 /// access log, the metrics and `atoll test`.
+@usableFromInline
 package struct Verdict: Equatable, Sendable {
-  package var outcome: Outcome
-  package var reason: Reason
+  @usableFromInline package var outcome: Outcome
+  @usableFromInline package var reason: Reason
 
+  @inlinable
   package init(_ outcome: Outcome, _ reason: Reason = .none) {
     self.outcome = outcome
     self.reason = reason
   }
 }
 
+@usableFromInline
 package enum Outcome: UInt8, Sendable, CaseIterable {
   /// Served from a fresh entry.
   case hit
@@ -30,6 +33,7 @@ package enum Outcome: UInt8, Sendable, CaseIterable {
 }
 
 /// Why an exchange was no hit, or what was wrong with it. Raw values are the words users see.
+@usableFromInline
 package enum Reason: UInt8, Sendable, CaseIterable {
   case none
   // Why nothing usable was stored.

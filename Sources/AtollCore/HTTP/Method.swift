@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// A request method (RFC 9110 §9); methods that the edge gives no meaning are `other`.
+@usableFromInline
 package enum Method: UInt8, Sendable {
   case get, head, options, post, put, patch, delete, trace, connect, other
 

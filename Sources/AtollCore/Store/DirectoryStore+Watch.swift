@@ -9,7 +9,8 @@ extension DirectoryStore {
   {
     try StoreKey.checkPrefix(prefix)
     return try DirectoryWatch(
-      directory: "\(home)/\(prefix.dropLast())", prefix: prefix, changed: changed)
+      directory: "\(home)/\(prefix.dropLast())", prefix: prefix, counter: counterPath,
+      changed: changed)
   }
 }
 
@@ -19,11 +20,13 @@ private final class DirectoryWatch: StoreWatch {
   private let thread: Mutex<pthread_t?>
 
   init(
-    directory: String, prefix: String, changed: @escaping @Sendable (StoreChange) -> Void
+    directory: String, prefix: String, counter: String,
+    changed: @escaping @Sendable (StoreChange) -> Void
   ) throws(StoreError) {
     stop = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     if stop < 0 { throw .system(errno, "watch", directory) }
-    let watcher = Watcher(directory: directory, prefix: prefix, stop: stop, changed: changed)
+    let watcher = Watcher(
+      directory: directory, prefix: prefix, counter: counter, stop: stop, changed: changed)
     // Before this returns, so that no later change is missed.
     watcher.arrange()
     let box = Unmanaged.passRetained(watcher)
@@ -68,6 +71,7 @@ private final class DirectoryWatch: StoreWatch {
 private final class Watcher: @unchecked Sendable {
   private let directory: String
   private let prefix: String
+  private let counter: String
   private let stop: Int32
   private let changed: @Sendable (StoreChange) -> Void
   private let notify: Int32
@@ -105,11 +109,12 @@ private final class Watcher: @unchecked Sendable {
     IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
   init(
-    directory: String, prefix: String, stop: Int32,
+    directory: String, prefix: String, counter: String, stop: Int32,
     changed: @escaping @Sendable (StoreChange) -> Void
   ) {
     self.directory = directory
     self.prefix = prefix
+    self.counter = counter
     self.stop = stop
     self.changed = changed
     // Fails where a user has used up the instances; looking takes its place.
@@ -129,8 +134,23 @@ private final class Watcher: @unchecked Sendable {
       let count = poll(&waits, 2, notify >= 0 ? Self.check : Self.look)
       if waits[0].revents != 0 { return }
       if count < 0 && errno != EINTR { usleep(100_000) }
-      if let change = notify >= 0 ? events(buffer) : differenceOnLooking() { changed(change) }
+      if let change = notify >= 0 ? events(buffer) : differenceOnLooking() {
+        waitForWriter()
+        changed(change)
+      }
     }
+  }
+
+  /// inotify tells of a write when its file is in place, a moment before the store's revision
+  /// covers it: who reads at once would never learn the number. A writer keeps the lock until then.
+  private func waitForWriter() {
+    let file = open(counter, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return }
+    for _ in 0..<1_000 {
+      if flock(file, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK { break }
+      usleep(500)
+    }
+    _ = close(file)
   }
 
   /// Watches the directory, or while it does not exist the nearest one above it.

@@ -238,7 +238,7 @@ package final class DirectoryStore: Store {
 
   // MARK: The lock and the counter
 
-  private var counterPath: String { "\(home)/revision" }
+  var counterPath: String { "\(home)/revision" }
 
   /// The lock is let go when the file closes: at the end, or by the kernel when the process dies.
   func lockStore() throws(StoreError) -> StoreFile {

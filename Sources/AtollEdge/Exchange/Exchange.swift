@@ -590,9 +590,11 @@ final class Exchange {
     viewer.sendInterim(out.bytes)
   }
 
-  func uploadStalled() {
+  /// The request's body broke off, was malformed or stalled.
+  func uploadFailed(status: UInt16, reason: Reason) {
+    guard step == .waiting else { return viewer.close() }
     leaveFetch()
-    refuseOrClose(status: 408, reason: .requestTimeout)
+    refuseOrClose(status: status, reason: reason)
   }
 
   private func fail(_ reason: Reason) {

@@ -86,6 +86,7 @@ final class Upload {
         return true
       case .malformed:
         isBroken = true
+        viewer.exchange.uploadFailed(status: 400, reason: .badRequest)
         request.uploadFailed()
         return false
       }
@@ -142,12 +143,14 @@ final class Upload {
   /// The viewer ended its side before the body was whole.
   func viewerEnded() {
     isBroken = true
+    viewer.exchange.uploadFailed(status: 400, reason: .badRequest)
     request?.uploadFailed()
   }
 
   func viewerStalled() {
     isBroken = true
-    viewer.exchange.uploadStalled()
+    viewer.exchange.uploadFailed(status: 408, reason: .requestTimeout)
+    request?.uploadFailed()
   }
 
   func viewerGone() {

@@ -89,7 +89,7 @@ struct AccessLogTests {
     #expect(try viewer.readResponse().status == 400)
     sent += 1
     _ = edge.edge.drain(timeout: 5)
-    edge.edge.stop()
+    edge.stop()
     let lines = log.lines
     #expect(lines.count == sent)
     for line in lines {
@@ -112,7 +112,7 @@ struct AccessLogTests {
     _ = try edge.get("/page?x=1", "User-Agent: test \"quoted\"", "Referer: http://a/")
     _ = try edge.get("/page?x=1")
     _ = edge.edge.drain(timeout: 5)
-    edge.edge.stop()
+    edge.stop()
     let lines = log.lines.map { String(decoding: $0, as: UTF8.self) }
     #expect(lines.count == 2)
     #expect(lines[0].hasPrefix("127.0.0.1 - - ["))
@@ -137,7 +137,7 @@ struct AccessLogTests {
     edge.edge.reopenLogs()
     _ = try edge.get("/after")
     _ = edge.edge.drain(timeout: 5)
-    edge.edge.stop()
+    edge.stop()
     let both = (moved.lines + log.lines).map { String(decoding: $0, as: UTF8.self) }
     #expect(both.count == 2)
     #expect(log.lines.contains { String(decoding: $0, as: UTF8.self).contains("/after") })

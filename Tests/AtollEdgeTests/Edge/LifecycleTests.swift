@@ -121,7 +121,7 @@ struct LifecycleTests {
     let started = Clock.now()
     #expect(!edge.edge.drain(timeout: 1))
     #expect(Clock.now() - started < 5)
-    edge.edge.stop()
+    edge.stop()
     #expect(viewer.isClosed())
   }
 

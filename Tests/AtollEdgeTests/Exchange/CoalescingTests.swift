@@ -24,7 +24,7 @@ struct CoalescingTests {
     let more = Event()
     let origin = try Self.inTwoParts(more)
     let edge = try EdgeUnderTest(
-      origin,
+      origin, { $0.origin.responseTimeout = 60 },
       options: {
         $0.threads = 2
         $0.maxConnections = 4000
@@ -168,7 +168,7 @@ struct CoalescingTests {
     var heads: [ViewerResponse] = []
     for viewer in viewers {
       heads.append(try viewer.readResponseHead())
-      while viewer.wire.pending.isEmpty { guard try viewer.wire.receive() else { break } }
+      while viewer.wire.pendingCount == 0 { guard try viewer.wire.receive() else { break } }
     }
     cut.fire()
     for (viewer, head) in zip(viewers, heads) {

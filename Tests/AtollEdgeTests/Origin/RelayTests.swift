@@ -90,7 +90,7 @@ struct RelayTests {
     let head = try viewer.readResponseHead()
     #expect(head.status == 200)
     // The first bytes are here before the reset.
-    while viewer.wire.pending.isEmpty { _ = try viewer.wire.receive() }
+    while viewer.wire.pendingCount == 0 { _ = try viewer.wire.receive() }
     passedOn.fire()
     let body = try viewer.readBody(of: head)
     #expect(body.ending == .truncated)
@@ -174,7 +174,6 @@ struct RelayTests {
     "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\nContent-Length: 0\r\n\r\n",
-    "HTTP/1.1 200 OK\r\nA : b\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nA: b\u{0}c\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 100_000),
   ])

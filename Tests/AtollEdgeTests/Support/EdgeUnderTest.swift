@@ -10,6 +10,7 @@ final class EdgeUnderTest: @unchecked Sendable {
   let port: UInt16
   private let distributions: Shared<[Distribution]>
   private let purges = Shared<UInt64>(0)
+  private let isStopped = Shared(false)
   /// Kept for as long as the edge may ask it.
   private var origin: ScriptedOrigin?
 
@@ -49,7 +50,15 @@ final class EdgeUnderTest: @unchecked Sendable {
     port = UInt16(digits) ?? 0
   }
 
-  deinit { edge.stop() }
+  deinit { stop() }
+
+  func stop() {
+    let isFirst = isStopped.withLock { stopped in
+      defer { stopped = true }
+      return !stopped
+    }
+    if isFirst { edge.stop() }
+  }
 
   static func distribution(
     _ name: String, originPort: UInt16, preset: Preset = .origin,

@@ -111,16 +111,18 @@ extension Wire {
   }
 
   private func readSome(_ limit: Int, into body: inout MessageBody, keeping: Bool) throws -> Int {
-    if pending.isEmpty, try !receive() { return 0 }
-    let part = take(min(limit, pending.count))
-    if keeping { body.bytes += part }
-    body.count += part.count
-    return part.count
+    if pendingCount == 0, try !receive() { return 0 }
+    let count = min(limit, pendingCount)
+    if keeping { body.bytes += take(count) } else { _ = try discard(count) }
+    body.count += count
+    return count
   }
 
   private func withoutEnd(_ line: [UInt8]) throws -> String {
-    guard line.suffix(2) == [13, 10] else { throw WireError.malformed("bare line feed") }
-    return String(decoding: line.dropLast(2), as: UTF8.self)
+    guard line.count >= 2, line[line.count - 2] == 13 else {
+      throw WireError.malformed("bare line feed")
+    }
+    return String(decoding: line[..<(line.count - 2)], as: UTF8.self)
   }
 }
 

@@ -18,9 +18,6 @@ final class Wire: @unchecked Sendable {
   let descriptor: Int32
   /// Guards the descriptor's number: once closed, it may belong to another test.
   private let isClosed = Shared(false)
-  /// Received and not yet asked for.
-  private var buffer: [UInt8] = []
-  private var start = 0
   private(set) var bytesReceived = 0
   private(set) var bytesSent = 0
   var patience = 10.0
@@ -52,7 +49,10 @@ final class Wire: @unchecked Sendable {
     self.init(descriptor: descriptor)
   }
 
-  deinit { close() }
+  deinit {
+    close()
+    memory.deallocate()
+  }
 
   // MARK: Sending
 
@@ -87,57 +87,67 @@ final class Wire: @unchecked Sendable {
 
   // MARK: Receiving
 
-  /// What has arrived and was not consumed.
-  var pending: ArraySlice<UInt8> { buffer[start...] }
+  // Raw memory: arrays cost a debug build more than the edge under test.
+  private let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: Wire.capacity)
+  private var start = 0
+  private var end = 0
+  private static let capacity = 65_536
+
+  /// Bytes that have arrived and were not consumed.
+  var pendingCount: Int { end - start }
 
   /// Waits for more bytes; false at the peer's end of stream.
-  func receive(atMost limit: Int = 65_536) throws -> Bool {
-    if start == buffer.count {
-      buffer.removeAll(keepingCapacity: true)
+  func receive() throws -> Bool {
+    if start == end {
+      start = 0
+      end = 0
+    } else if end == Self.capacity {
+      precondition(start > 0, "a test reads its bytes before it asks for more than fits")
+      memmove(memory, memory + start, end - start)
+      end -= start
       start = 0
     }
     while true {
-      let before = buffer.count
-      buffer.append(contentsOf: repeatElement(0, count: limit))
-      let received = buffer.withUnsafeMutableBytes {
-        recv(descriptor, $0.baseAddress! + before, limit, 0)
-      }
-      let error = errno
-      buffer.removeLast(limit - max(received, 0))
+      let received = recv(descriptor, memory + end, Self.capacity - end, 0)
       if received > 0 {
+        end += received
         bytesReceived += received
         return true
       }
       if received == 0 { return false }
-      switch error {
+      switch errno {
       case EAGAIN: try wait(forEvents: Int16(POLLIN))
       case EINTR: continue
       case ECONNRESET: throw WireError.reset
-      default: throw WireError.system(error)
+      default: throw WireError.system(errno)
       }
     }
   }
 
+  /// Consumes bytes that have arrived.
   func take(_ count: Int) -> [UInt8] {
-    let taken = Array(buffer[start..<start + count])
-    start += count
-    return taken
+    precondition(count <= pendingCount)
+    defer { start += count }
+    return Array(UnsafeBufferPointer(start: memory + start, count: count))
   }
 
   /// Exactly so many bytes.
   func read(_ count: Int) throws -> [UInt8] {
-    while pending.count < count {
-      guard try receive() else { throw WireError.closed }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(count)
+    while bytes.count < count {
+      if pendingCount == 0, try !receive() { throw WireError.closed }
+      bytes += take(min(pendingCount, count - bytes.count))
     }
-    return take(count)
+    return bytes
   }
 
-  /// As many as arrive before `count` or the end of the stream, kept or not.
+  /// As many as arrive before `count` or the end of the stream, not kept.
   func discard(_ count: Int) throws -> Int {
     var left = count
     while left > 0 {
-      if pending.isEmpty, try !receive() { break }
-      let some = min(left, pending.count)
+      if pendingCount == 0, try !receive() { break }
+      let some = min(left, pendingCount)
       start += some
       left -= some
     }
@@ -145,25 +155,20 @@ final class Wire: @unchecked Sendable {
   }
 
   /// Up to and with the line feed; nil when the stream ended before any byte.
-  func readLine(limit: Int = 65_536) throws -> [UInt8]? {
+  func readLine() throws -> [UInt8]? {
     var scanned = 0
     while true {
-      if let end = pending.dropFirst(scanned).firstIndex(of: 0x0a) {
-        return take(end - start + 1)
+      let from = memory + start + scanned
+      if let found = memchr(from, 0x0a, pendingCount - scanned) {
+        return take(scanned + (found - UnsafeMutableRawPointer(from)) + 1)
       }
-      scanned = pending.count
-      guard scanned < limit else { throw WireError.malformed("line without end") }
+      scanned = pendingCount
+      guard scanned < Self.capacity else { throw WireError.malformed("line without end") }
       guard try receive() else {
-        if pending.isEmpty { return nil }
+        if scanned == 0 { return nil }
         throw WireError.closed
       }
     }
-  }
-
-  /// Everything until the peer closes.
-  func readToEnd() throws -> [UInt8] {
-    while try receive() {}
-    return take(pending.count)
   }
 
   /// Whether the peer closes, orderly or by reset, without another byte.
@@ -171,7 +176,7 @@ final class Wire: @unchecked Sendable {
     let before = patience
     patience = seconds
     defer { patience = before }
-    guard pending.isEmpty else { return false }
+    guard pendingCount == 0 else { return false }
     do {
       return try !receive()
     } catch WireError.reset {
@@ -183,7 +188,7 @@ final class Wire: @unchecked Sendable {
 
   /// Whether nothing arrives for a moment: neither bytes nor an end.
   func isQuiet(for seconds: Double) -> Bool {
-    guard pending.isEmpty else { return false }
+    guard pendingCount == 0 else { return false }
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&entry, 1, Int32(seconds * 1000)) == 0
   }
