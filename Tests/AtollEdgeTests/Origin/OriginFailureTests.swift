@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 import FoundationEssentials
+import Glibc
 import Testing
 
 /// Origins that do not answer: which status, how soon, and what the page says.
@@ -114,18 +115,21 @@ struct OriginFailureTests {
     #expect(try edge.get("/").text == "back")
   }
 
-  /// Stores "/", marks it stale, and has the origin fail from then on.
+  /// Stores "/", which lives for a second more, and has the origin fail from then on.
   private func staleEntry(
     control: String, failing: @escaping @Sendable (OriginExchange) throws -> Void,
     _ change: (inout Distribution) -> Void = { _ in }
   ) throws -> ViewerResponse {
     let origin = try ScriptedOrigin {
       if $0.request.number > 1 { return try failing($0) }
-      try $0.respond("200 OK", "Cache-Control: \(control)", "ETag: \"1\"", body: "kept")
+      try $0.respond(
+        "200 OK", "Cache-Control: \(control)", "Age: 599", "ETag: \"1\"", body: "kept")
     }
     let edge = try EdgeUnderTest(origin, change)
     #expect(try edge.get("/").status == 200)
-    edge.purge(.path("/"), soft: true)
+    // It expires by the wall clock; ages are whole seconds.
+    let expired = EdgeUnderTest.now() + 2
+    while EdgeUnderTest.now() < expired { usleep(20_000) }
     return try edge.get("/")
   }
 
@@ -141,6 +145,20 @@ struct OriginFailureTests {
   func `a stale entry stands in for a failing origin`(_ status: String) throws {
     let response = try staleEntry(control: "max-age=600") { try $0.respond(status, body: "no") }
     #expect(response.text == "kept")
+  }
+
+  @Test func `a soft purge lets an entry stand in, a hard one does not`() throws {
+    for (soft, status) in [(true, 200), (false, 502)] {
+      let origin = try ScriptedOrigin {
+        if $0.request.number > 1 { return $0.close() }
+        try $0.respond("200 OK", "Cache-Control: max-age=600", body: "kept")
+      }
+      let edge = try EdgeUnderTest(origin)
+      _ = try edge.get("/")
+      edge.purge(.path("/"), soft: soft)
+      #expect(try edge.get("/").status == status)
+      #expect(origin.requestCount >= 2)
+    }
   }
 
   @Test func `a stale entry does not stand in for a plain 404`() throws {

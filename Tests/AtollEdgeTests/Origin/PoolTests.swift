@@ -124,13 +124,14 @@ struct PoolTests {
       let body = String(repeating: "x", count: 1000)
       try $0.respond("200 OK", "Cache-Control: no-store", body: body)
     }
-    let edge = try EdgeUnderTest(origin)
+    let edge = try EdgeUnderTest(origin) { $0.defaultBehavior = .dontCache }
     let viewer = try edge.viewer()
     for _ in 1...2 {
       let response = try viewer.request("HEAD", "/")
       #expect(response["content-length"] == "1000")
       #expect(response.body.count == 0)
     }
+    #expect(origin.requests.map(\.method) == ["HEAD", "HEAD"])
     #expect(origin.connectionCount == 1)
   }
 }
