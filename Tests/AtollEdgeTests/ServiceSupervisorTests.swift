@@ -157,7 +157,7 @@ struct ServiceSupervisorTests {
     let edge = try SupervisedEdge()
     let revision = try edge.put(try site(origin))
     let broken = try edge.store.write(
-      "distributions/site", Array("{\"name\": \"site\"}".utf8), ifRevision: nil)
+      "distributions/site", Array("{\n  \"name\": \"site\"\n}\n".utf8), ifRevision: nil)
     try edge.waitUntilApplied(broken)
     #expect(try edge.get("/").status == 200)
     let problems = try #require(edge.record?.problems)
@@ -169,6 +169,12 @@ struct ServiceSupervisorTests {
     #expect(edge.waitForLine("distribution \"site\" keeps revision \(revision)"))
     try edge.put(try site(origin))
     #expect(edge.record?.problems == [])
+    // As by a person with an editor.
+    let file = open(edge.directory.file("store/distributions/site.json"), O_WRONLY | O_TRUNC)
+    write(file, "{ not yet", 9)
+    close(file)
+    #expect(serviceWait { edge.record?.problems.isEmpty == false })
+    #expect(try edge.get("/").status == 200)
   }
 
   @Test func `a purge is in force when the edge says so, with its count and time`() throws {

@@ -52,11 +52,17 @@ func sipHash(
       at &+= 8
     }
     var last = UInt64(truncatingIfNeeded: count) &<< 56
-    var shift: UInt64 = 0
-    while at < count {
-      last |= UInt64(base.load(fromByteOffset: at, as: UInt8.self)) &<< shift
-      shift &+= 8
-      at &+= 1
+    if count >= 8 {
+      // The last eight bytes, less those that have been absorbed; a shift by 64 leaves none.
+      let word = base.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+      last |= UInt64(littleEndian: word) >> UInt64(64 &- (count & 7) &* 8)
+    } else {
+      var shift: UInt64 = 0
+      while at < count {
+        last |= UInt64(base.load(fromByteOffset: at, as: UInt8.self)) &<< shift
+        shift &+= 8
+        at &+= 1
+      }
     }
     state.absorb(last, rounds: compressionRounds)
   } else {

@@ -8,6 +8,7 @@
 ///   forwarded and keyed, the rest is left out or the same for every viewer.
 /// - *Everything* (preset `origin`, and whatever a behavior does not cache): nothing is left out;
 ///   the key holds URL and host, Vary selects among the rest (RFC 9111 §4.1).
+@usableFromInline
 package final class BehaviorPolicy: @unchecked Sendable {
   /// The path override's pattern, "*" for the default.
   package let pattern: String
@@ -47,8 +48,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   let fieldsOfInterest: UInt64
   /// Slot and shape, the beginning of every key of this behavior.
   let keyPrefix: UInt64
-  private let allowedMethods: UInt16
-  private let cachedMethods: UInt16
+  @usableFromInline let allowedMethods: UInt16
+  @usableFromInline let cachedMethods: UInt16
 
   enum SelectionMode: UInt8 {
     case none, all, listed
@@ -133,13 +134,13 @@ package final class BehaviorPolicy: @unchecked Sendable {
   }
 
   /// Whether the method is among those that viewers may use (else 405).
-  @inline(__always)
+  @inlinable
   package func allows(_ method: Method) -> Bool {
     allowedMethods &>> UInt16(method.rawValue) & 1 != 0
   }
 
   /// Whether responses to the method may come from the cache.
-  @inline(__always)
+  @inlinable
   package func cachesMethod(_ method: Method) -> Bool {
     cachedMethods &>> UInt16(method.rawValue) & 1 != 0
   }

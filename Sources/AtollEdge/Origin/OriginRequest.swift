@@ -37,6 +37,7 @@ final class OriginRequest {
   private(set) var isBodySent: Bool
   private var isEnded = false
   private var isReleased = false
+  private var drainsBody = false
 
   init(
     fetch: Fetch, services: LoopServices, method: Method, head: ByteBuffer, viewerHead: ByteBuffer,
@@ -191,7 +192,7 @@ final class OriginRequest {
       return confirm(stale, response, base, now)
     }
     if let stale, response.status >= 500, response.status <= 504 {
-      if mayServeStaleOnError(stale.freshness, request: caching, now: now) {
+      if mayStandIn(stale, now) {
         return substitute(stale, .originError, status: response.status)
       }
     }
@@ -221,7 +222,9 @@ final class OriginRequest {
     fetch.beginRelaying(
       head: out.bytes, status: response.status, meta: meta, refusal: refusal, length: length)
     fetch.wakeReaders()
-    if isForHead && method == .get || !fetch.hasReaders { abandon() }
+    // HEAD was asked as GET. A short body is read to its end, which spares the connection.
+    drainsBody = isForHead && method == .get && (length ?? .max) <= UInt64(Limits.relayWindow)
+    if !drainsBody && (isForHead && method == .get || !fetch.hasReaders) { abandon() }
   }
 
   /// Content-Length of a response without a body: what GET would have brought.
@@ -307,6 +310,15 @@ final class OriginRequest {
     return nil
   }
 
+  /// Whether the stale entry may answer for a failing origin. A soft purge ends its lifetime.
+  private func mayStandIn(_ stale: Entry, _ now: Int64) -> Bool {
+    var freshness = stale.freshness
+    if stale.isSoftPurged && freshness.isFresh(at: now) {
+      freshness.lifetime = Int32(clamping: freshness.age(at: now))
+    }
+    return mayServeStaleOnError(freshness, request: caching, now: now)
+  }
+
   private func substitute(_ stale: Entry, _ reason: Reason, status: UInt16) {
     stale.retain()
     end(replacing: stale, Verdict(.stale, reason), status: status)
@@ -346,7 +358,7 @@ final class OriginRequest {
 
   func wakeReaders() {
     fetch.wakeReaders()
-    if !fetch.isStoring && !fetch.hasReaders { abandon() }
+    if !fetch.isStoring && !fetch.hasReaders && !drainsBody { abandon() }
   }
 
   // MARK: Ends
@@ -391,7 +403,7 @@ final class OriginRequest {
   }
 
   private func end(failing reason: Reason) {
-    if let stale, mayServeStaleOnError(stale.freshness, request: caching, now: loop.wallTime) {
+    if let stale, mayStandIn(stale, loop.wallTime) {
       return substitute(stale, .originUnreachable, status: 0)
     }
     isEnded = true

@@ -24,7 +24,7 @@ struct CoalescingTests {
     let more = Event()
     let origin = try Self.inTwoParts(more)
     let edge = try EdgeUnderTest(
-      origin,
+      origin, { $0.origin.responseTimeout = 60 },
       options: {
         $0.threads = 2
         $0.maxConnections = 4000
