@@ -175,7 +175,7 @@ package final class Edge: @unchecked Sendable {
     }
     // Fills that begin from here on ask the origin after the purge: they may be stored.
     currentPurge.store(max(record.number, purgeNumber), ordering: .releasing)
-    let matcher = PurgeMatcher(record, slot: policy.slot)
+    let matcher = PurgeMatcher(record, slot: policy.slot, policy: policy)
     let count: Int
     switch record.selector {
     case .all:
@@ -197,7 +197,7 @@ package final class Edge: @unchecked Sendable {
         $0.distribution.id == record.id
       })
     else { return 0 }
-    return cache.count(matching: PurgeMatcher(record, slot: policy.slot))
+    return cache.count(matching: PurgeMatcher(record, slot: policy.slot, policy: policy))
   }
 
   /// Called now and then: bounds the heap, forgets purges that nothing can collide with any more.

@@ -47,7 +47,6 @@ final class LoopServices {
   let responseHead = ResponseHead()
   /// For a second head while the first is in use.
   let requestHeadAgain = RequestHead()
-  let responseHeadAgain = ResponseHead()
   let keyBuffer = ByteBuffer(capacity: 1024)
   let tailBuffer = ByteBuffer(capacity: 1024)
   let headBuffer = ByteBuffer(capacity: 4096)

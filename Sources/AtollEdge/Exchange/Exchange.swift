@@ -480,8 +480,8 @@ final class Exchange {
   }
 
   private func respond(from fetch: Fetch) {
-    if verdict.outcome == .coalesced, fetch.vary.count > 0, !isSelected(by: fetch.vary.bytes) {
-      return fetchReleased(.varyMismatch)
+    if case .coalesced = verdict.outcome, let obstacle = obstacleToSharing(fetch) {
+      return fetchReleased(obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
@@ -557,6 +557,19 @@ final class Exchange {
     return true
   }
 
+  /// Why a response that another request brought does not answer this one; nil when it does.
+  private func obstacleToSharing(_ fetch: Fetch) -> Reason? {
+    guard let freshness = fetch.freshness else { return fetch.refusal }
+    switch decideUse(
+      freshness, softPurged: false, request: caching, now: services.loop.wallTime)
+    {
+    case .fresh, .staleWhileRevalidate: break
+    case .revalidate(let reason): return reason
+    }
+    if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
+    return nil
+  }
+
   /// Whether a response with this vary section answers this exchange's request too.
   private func isSelected(by section: UnsafeBufferPointer<UInt8>) -> Bool {
     guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
@@ -572,6 +585,11 @@ final class Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
     if !entry.vary.isEmpty && !isSelected(by: entry.vary) { return fetchReleased(.varyMismatch) }
+    if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
+      !entry.freshness.flags.contains(.sharedWithAuthorization)
+    {
+      return fetchReleased(.requestAuthorization)
+    }
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict

@@ -191,7 +191,7 @@ final class OriginRequest {
     if let stale, response.status == 304, fetch.key.count > 0 {
       return confirm(stale, response, base, now)
     }
-    if let stale, response.status >= 500, response.status <= 504 {
+    if let stale, isOriginFailure(response.status) {
       if mayStandIn(stale, now) {
         return substitute(stale, .originError, status: response.status)
       }
@@ -281,33 +281,27 @@ final class OriginRequest {
     let meta = appendUpdatedHead(
       stored: stale.head, response: response, base: base, behavior: fetch.behavior, now: now,
       to: out)
-    guard
-      let freshness = updatedFreshness(out, stale, now),
-      let entry = services.cache.makeUpdated(
+    let decision = decideUpdate(
+      request: caching, status: stale.status, stored: stale.head, response: response, base: base,
+      behavior: fetch.behavior, requestTime: requestTime, responseTime: now)
+    var updated: Entry?
+    switch decision {
+    case .store(let freshness):
+      updated = services.cache.makeUpdated(
         stale, head: out.bytes, freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
-    else {
-      // May no longer be stored, or no memory for it: this once it is used all the same.
-      stale.retain()
+    case .refuse(.requestCookie), .refuse(.responseAuthorization):
+      // That concerns this request, not the entry: it may serve others as before.
+      break
+    case .refuse:
       services.cache.remove(stale)
+    }
+    guard let entry = updated else {
+      // The origin has confirmed it: this once it is used all the same.
+      stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
     _ = services.cache.insert(entry)
     end(replacing: entry, Verdict(.revalidated), status: 304)
-  }
-
-  /// The lifetime that the updated head gives; nil when it forbids storing now.
-  private func updatedFreshness(_ head: ByteBuffer, _ stale: Entry, _ now: Int64) -> Freshness? {
-    head.append("\r\n")
-    defer { head.truncate(to: head.count - 2) }
-    let updated = services.responseHeadAgain
-    guard case .complete = updated.parse(head.base, count: head.count, requestMethod: .head) else {
-      return nil
-    }
-    let decision = decideStorage(
-      request: caching, method: method, response: updated, base: head.base,
-      behavior: fetch.behavior, requestTime: requestTime, responseTime: now)
-    if case .store(let freshness) = decision { return freshness }
-    return nil
   }
 
   /// Whether the stale entry may answer for a failing origin. A soft purge ends its lifetime.
