@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import AtollEdge
 import FoundationEssentials
 import Glibc
 import Testing
 
 /// Origins that do not answer: which status, how soon, and what the page says.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct OriginFailureTests {
   @Test func `a refused connection is 502`() throws {
     let refusing = try RefusingOrigin()
@@ -33,6 +34,29 @@ struct OriginFailureTests {
     let response = try edge.get("/")
     #expect(response.status == 502)
     #expect(response.cacheStatus.contains { $0.contains("origin-dns") })
+  }
+
+  @Test func `every address of a name is tried`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "here") }
+    // The origin listens on the second one only; the first refuses.
+    let source = Resolver.Source(
+      addresses: { _ in
+        .success(["127.0.0.2", "127.0.0.1"].compactMap { SocketAddress(host: $0, port: 0) })
+      },
+      lifetime: { _, _ in nil })
+    let resolver = Resolver(pool: WorkerPool(threads: 1), source: source)
+    let edge = try EdgeUnderTest(
+      origin, { $0.origin.host = "two.example" }, options: { $0.resolver = resolver })
+    #expect(try edge.get("/").text == "here")
+  }
+
+  @Test func `an origin over TLS is refused with a reason`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "here") }
+    let edge = try EdgeUnderTest(origin) { $0.origin.scheme = .https }
+    let response = try edge.get("/")
+    #expect(response.status == 502)
+    #expect(response.cacheStatus.contains { $0.contains("origin-tls") })
+    #expect(origin.connectionCount == 0)
   }
 
   @Test func `an origin that says nothing is 504 after its attempts`() throws {
