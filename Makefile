@@ -2,6 +2,7 @@
 # `make demo` shows what atoll does; `make test` shows that it works.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 MAKEFLAGS += --no-print-directory
 
 PREFIX ?= /usr/local
@@ -32,7 +33,8 @@ build: ## Build for debugging (.build/debug/atoll)
 
 release: ## Build the one static binary: build/atoll
 	@$(SWIFT) build -c release --product atoll -Xswiftc -static-executable \
-	  --scratch-path $(RELEASE_SCRATCH)
+	  --scratch-path $(RELEASE_SCRATCH) 2>&1 | \
+	  sed '/in statically linked applications requires at runtime/d'
 	@mkdir -p build
 	@strip -o build/atoll.new $(RELEASE_SCRATCH)/release/atoll && mv build/atoll.new build/atoll
 	@printf 'build/atoll: %s\n' "$$(build/atoll --version)"

@@ -32,6 +32,8 @@ final class OriginConnection: Channel {
   private var decoder = ChunkedDecoder()
   private var keepsAlive = true
   private var interimCount = 0
+  /// The response has ended with its head: whoever gives it up now has all of it.
+  private var isWhole = false
   private var isPaused = false
   private var responseTimeout: Int
 
@@ -50,6 +52,7 @@ final class OriginConnection: Channel {
     responseTimeout = request.origin.responseTimeout * 1000
     hasResponse = false
     interimCount = 0
+    isWhole = false
     if state == .idle {
       isReused = true
       send()
@@ -249,6 +252,7 @@ final class OriginConnection: Channel {
       decoder = ChunkedDecoder()
       if framing == .none || framing == .length(0) {
         if total > length { keepsAlive = false }
+        isWhole = true
         request.received(head, bytes, following: 0)
         finish()
         return false
@@ -454,6 +458,7 @@ final class OriginConnection: Channel {
 
   /// The request is given up: what comes now would have no reader.
   func cancel() {
+    if isWhole && request != nil { return }
     _ = detach()
     close()
   }

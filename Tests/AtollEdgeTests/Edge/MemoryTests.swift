@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 /// Bounds on what the process holds, each in a process of its own: no other test's memory counts.
-@Suite(.timeLimit(.minutes(1)), .serialized)
+@Suite(.timeLimit(.minutes(10)), .serialized)
 struct MemoryTests {
   @Test func `many URLs stay within the memory given`() async {
     await #expect(processExitsWith: .success) {

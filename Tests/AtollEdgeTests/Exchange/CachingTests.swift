@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// What is answered from the cache and what is not: RFC 9111 seen from both ends of the edge.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct CachingTests {
   /// An origin that answers everything with these fields and a body that counts its requests.
   static func counting(_ fields: [String], status: String = "200 OK") throws -> ScriptedOrigin {
@@ -166,6 +166,13 @@ struct CachingTests {
       if response.status == 405 { return }
       #expect(response.text == "\(number)")
     }
+  }
+
+  @Test func `GET with a body is refused where it would be cached`() throws {
+    let origin = try Self.counting(["Cache-Control: max-age=60"])
+    let edge = try EdgeUnderTest(origin)
+    #expect(try edge.viewer().request("GET", "/", body: "a").status == 403)
+    #expect(origin.requestCount == 0)
   }
 
   @Test func `OPTIONS is cached when the distribution says so, apart from GET`() throws {

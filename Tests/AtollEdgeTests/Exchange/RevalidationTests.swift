@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 /// Conditional requests in both directions: RFC 9110 §13, RFC 9111 §4.3.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct RevalidationTests {
   static let modified = "Sat, 01 Jan 2022 00:00:00 GMT"
 
@@ -71,6 +72,31 @@ struct RevalidationTests {
     #expect(try edge.get("/").text == "2")
     let asked = try #require(origin.requests.last)
     #expect(asked["if-none-match"] == nil && asked["if-modified-since"] == nil)
+  }
+
+  @Test func `a stale entry is served while it is revalidated, where the origin allows it`() throws
+  {
+    let go = Event()
+    let origin = try ScriptedOrigin { exchange in
+      let number = exchange.request.number
+      if number > 1 { go.wait() }
+      try exchange.respond(
+        "200 OK", "Cache-Control: max-age=600, stale-while-revalidate=60",
+        number == 1 ? "Age: 599" : "Age: 0", body: "v\(number)")
+    }
+    let edge = try EdgeUnderTest(origin)
+    _ = try edge.get("/")
+    let expired = EdgeUnderTest.now() + 2
+    while EdgeUnderTest.now() < expired { usleep(20_000) }
+    // The origin has not answered yet, so this can only be the old one.
+    let stale = try edge.get("/")
+    #expect(stale.text == "v1")
+    #expect(origin.waitFor(requests: 2))
+    go.fire()
+    let started = Clock.now()
+    while try edge.get("/").text == "v1", Clock.now() - started < 5 {}
+    #expect(try edge.get("/").text == "v2")
+    #expect(origin.requestCount == 2)
   }
 
   @Test func `no-cache in a request revalidates a fresh entry`() throws {

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import AtollEdge
 import FoundationEssentials
+import Glibc
 import Testing
 
 /// Origins that do not answer: which status, how soon, and what the page says.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct OriginFailureTests {
   @Test func `a refused connection is 502`() throws {
     let refusing = try RefusingOrigin()
@@ -32,6 +34,29 @@ struct OriginFailureTests {
     let response = try edge.get("/")
     #expect(response.status == 502)
     #expect(response.cacheStatus.contains { $0.contains("origin-dns") })
+  }
+
+  @Test func `every address of a name is tried`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "here") }
+    // The origin listens on the second one only; the first refuses.
+    let source = Resolver.Source(
+      addresses: { _ in
+        .success(["127.0.0.2", "127.0.0.1"].compactMap { SocketAddress(host: $0, port: 0) })
+      },
+      lifetime: { _, _ in nil })
+    let resolver = Resolver(pool: WorkerPool(threads: 1), source: source)
+    let edge = try EdgeUnderTest(
+      origin, { $0.origin.host = "two.example" }, options: { $0.resolver = resolver })
+    #expect(try edge.get("/").text == "here")
+  }
+
+  @Test func `an origin over TLS is refused with a reason`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "here") }
+    let edge = try EdgeUnderTest(origin) { $0.origin.scheme = .https }
+    let response = try edge.get("/")
+    #expect(response.status == 502)
+    #expect(response.cacheStatus.contains { $0.contains("origin-tls") })
+    #expect(origin.connectionCount == 0)
   }
 
   @Test func `an origin that says nothing is 504 after its attempts`() throws {
@@ -114,18 +139,21 @@ struct OriginFailureTests {
     #expect(try edge.get("/").text == "back")
   }
 
-  /// Stores "/", marks it stale, and has the origin fail from then on.
+  /// Stores "/", which lives for a second more, and has the origin fail from then on.
   private func staleEntry(
     control: String, failing: @escaping @Sendable (OriginExchange) throws -> Void,
     _ change: (inout Distribution) -> Void = { _ in }
   ) throws -> ViewerResponse {
     let origin = try ScriptedOrigin {
       if $0.request.number > 1 { return try failing($0) }
-      try $0.respond("200 OK", "Cache-Control: \(control)", "ETag: \"1\"", body: "kept")
+      try $0.respond(
+        "200 OK", "Cache-Control: \(control)", "Age: 599", "ETag: \"1\"", body: "kept")
     }
     let edge = try EdgeUnderTest(origin, change)
     #expect(try edge.get("/").status == 200)
-    edge.purge(.path("/"), soft: true)
+    // It expires by the wall clock; ages are whole seconds.
+    let expired = EdgeUnderTest.now() + 2
+    while EdgeUnderTest.now() < expired { usleep(20_000) }
     return try edge.get("/")
   }
 
@@ -141,6 +169,20 @@ struct OriginFailureTests {
   func `a stale entry stands in for a failing origin`(_ status: String) throws {
     let response = try staleEntry(control: "max-age=600") { try $0.respond(status, body: "no") }
     #expect(response.text == "kept")
+  }
+
+  @Test func `a soft purge lets an entry stand in, a hard one does not`() throws {
+    for (soft, status) in [(true, 200), (false, 502)] {
+      let origin = try ScriptedOrigin {
+        if $0.request.number > 1 { return $0.close() }
+        try $0.respond("200 OK", "Cache-Control: max-age=600", body: "kept")
+      }
+      let edge = try EdgeUnderTest(origin)
+      _ = try edge.get("/")
+      edge.purge(.path("/"), soft: soft)
+      #expect(try edge.get("/").status == status)
+      #expect(origin.requestCount >= 2)
+    }
   }
 
   @Test func `a stale entry does not stand in for a plain 404`() throws {

@@ -2,7 +2,7 @@
 import Testing
 
 /// Connections to origins: kept, reused, and tried again only where that is harmless.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PoolTests {
   @Test func `requests one after the other share a connection`() throws {
     let origin = try ScriptedOrigin { try $0.respond("200 OK", "Cache-Control: no-store") }
@@ -119,18 +119,30 @@ struct PoolTests {
     #expect(try edge.get("/b").text == "two")
   }
 
+  @Test func `an idle connection is kept for its time and no longer`() throws {
+    let closed = Event()
+    let origin = try ScriptedOrigin { exchange in
+      try exchange.respond(body: "ok")
+      if exchange.wire.isClosedByPeer() { closed.fire() }
+    }
+    let edge = try EdgeUnderTest(origin) { $0.origin.keepAliveTimeout = 1 }
+    #expect(try edge.get("/").text == "ok")
+    #expect(closed.wait(within: 5))
+  }
+
   @Test func `the body of a response to HEAD is not expected`() throws {
     let origin = try ScriptedOrigin {
       let body = String(repeating: "x", count: 1000)
       try $0.respond("200 OK", "Cache-Control: no-store", body: body)
     }
-    let edge = try EdgeUnderTest(origin)
+    let edge = try EdgeUnderTest(origin) { $0.defaultBehavior = .dontCache }
     let viewer = try edge.viewer()
     for _ in 1...2 {
       let response = try viewer.request("HEAD", "/")
       #expect(response["content-length"] == "1000")
       #expect(response.body.count == 0)
     }
+    #expect(origin.requests.map(\.method) == ["HEAD", "HEAD"])
     #expect(origin.connectionCount == 1)
   }
 }

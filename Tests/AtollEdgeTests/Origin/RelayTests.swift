@@ -2,7 +2,7 @@
 import Testing
 
 /// Responses on their way from origins to viewers, whole or not.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct RelayTests {
   enum Framing: String, CaseIterable, Sendable {
     case length, chunked, untilClose

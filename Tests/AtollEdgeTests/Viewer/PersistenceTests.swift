@@ -2,7 +2,7 @@
 import Testing
 
 /// Connections towards viewers: RFC 9112 §9.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct PersistenceTests {
   let origin: ScriptedOrigin
   let edge: EdgeUnderTest

@@ -2,7 +2,7 @@
 import Testing
 
 /// Bodies from viewers to origins.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct UploadTests {
   /// An origin that answers with the body it got.
   static func echo() throws -> ScriptedOrigin {
