@@ -19,8 +19,6 @@ package struct EdgeRecord: Equatable, Sendable {
   /// What keeps the edge from what the store says, for people.
   package var problems: [String]
 
-  package var appliedPurge: UInt64 { purge }
-
   /// Kept of `purges`.
   package static let purgesKept = 256
 

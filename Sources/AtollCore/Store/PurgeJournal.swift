@@ -84,7 +84,7 @@ package struct PurgeJournal: Sendable {
     guard firsts.count > 1, let newest = try batch(Self.key(firsts.last!))?.last?.number else {
       return
     }
-    let applied = try EdgeRegistry(store).edges().map(\.appliedPurge).min() ?? .max
+    let applied = try EdgeRegistry(store).edges().map(\.purge).min() ?? .max
     for (index, first) in firsts.dropLast().prefix(Self.trimLimit).enumerated() {
       // The numbers are dense, so a batch ends where the next begins.
       let last = firsts[index + 1] - 1
