@@ -395,6 +395,8 @@ struct ServiceSupervisorTests {
     let edge = try SupervisedEdge(in: directory) { $0.edge.accessLog = .file(path) }
     try edge.put(try site(origin))
     _ = try edge.get("/before")
+    // A response is logged after it was sent: its viewer may be faster.
+    #expect(serviceWait { String(decoding: serviceRead(path), as: UTF8.self).contains("/before") })
     rename(path, path + ".1")
     edge.supervisor.post(signal: SIGHUP)
     #expect(serviceWait { access(path, F_OK) == 0 })
