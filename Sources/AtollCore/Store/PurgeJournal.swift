@@ -101,10 +101,7 @@ package struct PurgeJournal: Sendable {
 
   // MARK: Keys and values
 
-  private static func key(_ number: UInt64) -> String {
-    let digits = String(number)
-    return prefix + String(repeating: "0", count: 20 - digits.utf8.count) + digits
-  }
+  private static func key(_ number: UInt64) -> String { prefix + twentyDigits(number) }
 
   private static func number(of key: String) -> UInt64? {
     let digits = key.dropFirst(prefix.utf8.count)
