@@ -220,6 +220,10 @@ struct Cause: Equatable {
     case .originClosed: self.init("the origin closed the connection", "look at the origin")
     case .originTls: self.init("there is no secure connection to the origin", "look at the origin")
     case .overloaded: self.init("the edge is overloaded", "ask again later")
+    case .loop:
+      self.init(
+        "the origin leads back to the edge itself",
+        "give the distribution the origin's own address")
     case .draining: self.init("the edge is shutting down", "ask again")
     }
   }
