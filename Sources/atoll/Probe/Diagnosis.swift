@@ -147,7 +147,7 @@ struct Cause: Equatable {
     case .behaviorDontCache:
       self.init(
         "the distribution's behavior for this path is dont-cache",
-        "cache it with atoll update <name> --cache-path '\(Self.path(request.url.target))'")
+        Self.remedy(path: Self.path(request.url.target)))
     case .requestAuthorization, .responseAuthorization:
       self.init(
         "the request carries Authorization, and the response may not be shared",
@@ -230,6 +230,14 @@ struct Cause: Equatable {
 }
 
 extension Cause {
+  /// "/" as an override means everything below, which is the default behavior's part.
+  private static func remedy(path: String) -> String {
+    path == "/"
+      ? "cache by default with atoll update <name> --default-behavior cache"
+      : "cache it with atoll update <name> --cache-path '\(path)'"
+  }
+
+
   /// Without the query, which no override looks at.
   private static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 }
