@@ -39,6 +39,7 @@ package final class Edge: @unchecked Sendable {
     if options.memory < Self.smallestMemory {
       throw .memoryTooSmall(minimum: Self.smallestMemory)
     }
+    if !CacheStore.canLayOut(bytes: options.memory) { throw .memoryRefused(options.memory) }
     csystem_tune_malloc()
     csystem_ignore_sigpipe()
     budget = MemoryBudget(limit: options.memory)
