@@ -237,7 +237,6 @@ extension Cause {
       : "cache it with atoll update <name> --cache-path '\(path)'"
   }
 
-
   /// Without the query, which no override looks at.
   private static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 }
