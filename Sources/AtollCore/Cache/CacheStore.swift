@@ -26,6 +26,16 @@ package final class CacheStore: @unchecked Sendable {
   /// Buckets that a purge looks at between two chances for others to enter the gate.
   private static let purgeBatch = 256
 
+  /// Whether the kernel gives this process the address space that a store of this many bytes lays
+  /// itself out in, several times as much as it will ever fill.
+  package static func canLayOut(bytes limit: Int) -> Bool {
+    let (wanted, overflows) = limit.multipliedReportingOverflow(by: 6)
+    if overflows { return false }
+    guard let probe = probePages(wanted) else { return false }
+    unmapPages(probe, wanted)
+    return true
+  }
+
   package init(budget: MemoryBudget, seed: HashSeed, shards: Int = 64) {
     self.budget = budget
     objectLimit = budget.limit / Limits.objectShare

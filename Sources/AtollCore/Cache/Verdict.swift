@@ -53,7 +53,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   // Errors of the origin.
   case originDns, originConnect, originTimeout, originBadResponse, originClosed, originTls
   // Errors of the edge.
-  case overloaded, draining
+  case overloaded, draining, loop
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -106,6 +106,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .originTls: "origin-tls"
     case .overloaded: "overloaded"
     case .draining: "draining"
+    case .loop: "loop"
     }
   }
 }

@@ -40,6 +40,8 @@ final class Exchange {
   private(set) var fetch: Fetch?
   /// How far this reader of the fetch is; guarded by the fetch's lock.
   var fetchPosition = 0
+  /// Where this reader stands among those of its loop; guarded by the fetch's lock.
+  var readerIndex = -1
   private(set) var verdict = Verdict(.pass)
   private(set) var status: UInt16 = 0
   var bytesDown = 0
@@ -287,6 +289,7 @@ final class Exchange {
     else { return }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    if isLooping(head, base) { return answer(head, base, status: 508, reason: .loop) }
     if caching.bypass == .none { caching.bypass = caching.passOnMiss }
     if caching.bypass != .none {
       return fetchAlone(
@@ -316,6 +319,23 @@ final class Exchange {
     case .alone:
       fetchAlone(head, base, policy, behavior, key: key.bytes)
     }
+  }
+
+  /// Whether this edge has sent this request itself: its origin leads back to it (RFC 8586).
+  private func isLooping(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> Bool {
+    let name: StaticString = "cdn-loop"
+    let lowercased = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    var line = head.fields.firstIndex(ofName: lowercased, in: base)
+    while let index = line {
+      var members = ListMembers(head.fields.value(at: index, in: base))
+      while let member = members.next() {
+        // Parameters may follow the identifier.
+        let id = member.prefix { $0 != 0x3b && $0 != 0x20 && $0 != 0x09 }
+        if id.elementsEqual(services.edge.loopID.utf8) { return true }
+      }
+      line = head.fields.nextIndex(ofName: lowercased, in: base, after: index)
+    }
+    return false
   }
 
   private func makeFetch(
@@ -410,6 +430,10 @@ final class Exchange {
     }
     appendOriginRequest(
       head, base, distribution: policy, behavior: behavior, context: context, to: written)
+    written.truncate(to: written.count - 2)
+    written.append("CDN-Loop: ")
+    written.append(services.edge.loopID)
+    written.append("\r\n\r\n")
     let out = ByteBuffer(capacity: written.count)
     if asGet {
       out.append("GET")
