@@ -3,6 +3,7 @@ import AtollCore
 import AtollEdge
 import CSystem
 import Glibc
+import TestSupport
 import Testing
 
 /// Bounds on what the process holds, each in a process of its own: no other test's memory counts.

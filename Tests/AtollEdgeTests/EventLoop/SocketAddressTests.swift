@@ -5,7 +5,7 @@ import CSystem
 import Glibc
 import Testing
 
-struct ServiceSocketAddressTests {
+struct SocketAddressTests {
   @Test(arguments: [
     "127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:8080", "[2001:db8::a]:443",
     "[fe80::1%1]:80", "unix:/run/atoll.sock",
