@@ -151,20 +151,18 @@ package struct PurgeJournal: Sendable {
   }
 
   private static func record(_ node: JSONNode) -> PurgeRecord? {
-    guard case .integer(let number)? = node["number"]?.value, number > 0,
-      case .string(let distribution)? = node["distribution"]?.value,
-      case .string(let id)? = node["id"]?.value,
-      case .string(let at)? = node["at"]?.value, let seconds = RFC3339.parse(at),
-      case .bool(let soft)? = node["soft"]?.value
+    guard let number = node["number"]?.integer, number > 0,
+      let distribution = node["distribution"]?.text, let id = node["id"]?.text,
+      let seconds = node["at"]?.time, let soft = node["soft"]?.bool
     else { return nil }
     let selector: PurgeSelector
-    if case .string(let path)? = node["path"]?.value {
+    if let path = node["path"]?.text {
       selector = .path(path)
-    } else if case .string(let prefix)? = node["prefix"]?.value {
+    } else if let prefix = node["prefix"]?.text {
       selector = .prefix(prefix)
-    } else if case .string(let tag)? = node["tag"]?.value {
+    } else if let tag = node["tag"]?.text {
       selector = .tag(tag)
-    } else if case .bool(true)? = node["all"]?.value {
+    } else if node["all"]?.bool == true {
       selector = .all
     } else {
       return nil

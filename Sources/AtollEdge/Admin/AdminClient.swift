@@ -37,7 +37,7 @@ package struct AdminClient: Sendable {
       case .tag(let tag): "tag=\(Self.encode(tag))"
       }
     guard let root = try? JSONReader.read(try get("/count?id=\(Self.encode(id))&\(query)")),
-      case .integer(let count)? = root["count"]?.value
+      let count = root["count"]?.integer
     else { throw AdminError(path: path, reason: "the edge gave an unreadable answer") }
     return Int(count)
   }
