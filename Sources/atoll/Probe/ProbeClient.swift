@@ -52,7 +52,9 @@ struct ProbeClient {
     from socket: borrowing ProbeSocket, connected: ContinuousClock.Instant, by deadline: Deadline
   ) throws(ProbeError) {
     let head = ResponseHead()
-    let method = Self.method(request.method)
+    let method = Array(request.method.utf8).withUnsafeBufferPointer { name in
+      name.baseAddress.map { RequestHead.method($0, name.count) } ?? .other
+    }
     var buffer = [UInt8](repeating: 0, count: max(65_536, Limits.responseHead + 1))
     var filled = 0
     var interim = 0
@@ -194,20 +196,6 @@ struct ProbeClient {
           name: String(decoding: head.fields.name(at: index, in: base), as: UTF8.self),
           value: String(decoding: head.fields.value(at: index, in: base), as: UTF8.self))
       }
-    }
-  }
-
-  private static func method(_ name: String) -> Method {
-    switch name {
-    case "GET": .get
-    case "HEAD": .head
-    case "OPTIONS": .options
-    case "POST": .post
-    case "PUT": .put
-    case "PATCH": .patch
-    case "DELETE": .delete
-    case "TRACE": .trace
-    default: .other
     }
   }
 
