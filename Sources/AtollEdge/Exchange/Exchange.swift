@@ -508,6 +508,7 @@ final class Exchange {
       return fetchReleased(obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
+    if invalidates(method, status: fetch.status) { invalidateTarget() }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -579,6 +580,22 @@ final class Exchange {
     leaveFetch()
     send(out.bytes, tail, nil, position: 0, count: 0)
     return true
+  }
+
+  /// What is stored for the target of a successful unsafe request has probably changed
+  /// (RFC 9111 §4.4).
+  private func invalidateTarget() {
+    guard let policy, let behavior, behavior.caches,
+      let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    services.registry.overtake(hash)
+    _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.
