@@ -52,7 +52,7 @@ final class Exchange {
   private(set) var firstByteAt: Int64 = 0
   private(set) var age: Int64 = -1
   private(set) var originStatus: UInt16 = 0
-  private var missReason = Reason.notStored
+  private var missReason = Reason.absent
   private var mustNotShare = false
 
   private static let conditionFields =
@@ -143,7 +143,7 @@ final class Exchange {
     }
     guard let entry = found.entry else {
       missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .notStored
+        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -499,7 +499,7 @@ final class Exchange {
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
     mustNotShare = true
-    missReason = reason == .none ? .notStored : reason
+    missReason = reason == .none ? .absent : reason
     proceed()
   }
 
