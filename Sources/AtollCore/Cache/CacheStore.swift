@@ -273,6 +273,23 @@ package final class CacheStore: @unchecked Sendable {
     gate.unlock()
   }
 
+  /// Takes out every variant of a key (RFC 9111 §4.4); how many there were.
+  package func invalidate(hash: KeyHash, key: UnsafeBufferPointer<UInt8>) -> Int {
+    let state = state
+    gate.lock()
+    defer { gate.unlock() }
+    var count = 0
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = state.pointee.memory.addresses.entry(at)
+      at = entry.chain
+      if !entry.has(hash, key) { continue }
+      state.pointee.unlink(entry)
+      count += 1
+    }
+    return count
+  }
+
   @inline(never)
   private func drop(_ dead: Entry) {
     remove(dead)

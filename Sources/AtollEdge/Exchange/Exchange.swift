@@ -52,7 +52,7 @@ final class Exchange {
   private(set) var firstByteAt: Int64 = 0
   private(set) var age: Int64 = -1
   private(set) var originStatus: UInt16 = 0
-  private var missReason = Reason.notStored
+  private var missReason = Reason.absent
   private var mustNotShare = false
 
   private static let conditionFields =
@@ -143,7 +143,7 @@ final class Exchange {
     }
     guard let entry = found.entry else {
       missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .notStored
+        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -499,7 +499,7 @@ final class Exchange {
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
     mustNotShare = true
-    missReason = reason == .none ? .notStored : reason
+    missReason = reason == .none ? .absent : reason
     proceed()
   }
 
@@ -508,6 +508,7 @@ final class Exchange {
       return fetchReleased(obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
+    if invalidates(method, status: fetch.status) { invalidateTarget() }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -579,6 +580,22 @@ final class Exchange {
     leaveFetch()
     send(out.bytes, tail, nil, position: 0, count: 0)
     return true
+  }
+
+  /// What is stored for the target of a successful unsafe request has probably changed
+  /// (RFC 9111 §4.4).
+  private func invalidateTarget() {
+    guard let policy, let behavior, behavior.caches,
+      let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    services.registry.overtake(hash)
+    _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.

@@ -81,6 +81,8 @@ final class Fetch: @unchecked Sendable {
   private var failure = Reason.none
   private var groups: [Group] = []
   private var available = 0
+  /// An unsafe request has changed what this fetch brings.
+  private var isOvertaken = false
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
@@ -236,6 +238,8 @@ final class Fetch: @unchecked Sendable {
     }
   }
 
+  func overtake() { lock.locked { isOvertaken = true } }
+
   /// Tells every reader that something has changed. Owner loop.
   func wakeReaders() {
     var here: [Exchange] = []
@@ -371,7 +375,7 @@ final class Fetch: @unchecked Sendable {
   /// - Parameter varyMatches: whether a vary section fits this fetch's request.
   func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if let entry, let freshness {
+    if let entry, let freshness, !lock.locked({ isOvertaken }) {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta

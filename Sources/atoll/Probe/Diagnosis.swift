@@ -90,7 +90,7 @@ struct Cause: Equatable {
   {
     let stated = reading.reason.flatMap(Reason.init(text:))
     // That nothing was stored is no reason while the headers tell why.
-    if let stated, stated != .notStored, stated != .none {
+    if let stated, stated != .absent, stated != .none {
       return Cause(stated, response, request)
     }
     if let guess = guess(response, request: request) { return Cause(guess, response, request) }
@@ -130,7 +130,7 @@ struct Cause: Equatable {
     let control = response.combined("Cache-Control") ?? ""
     let lifetime = "let the origin send Cache-Control: max-age=3600 or the like"
     switch reason {
-    case .none, .notStored: self.init("nothing was stored by the request before")
+    case .none, .absent: self.init("nothing was stored by the request before")
     case .expired:
       self.init("the stored copy's lifetime is over", "let the origin send a longer max-age")
     case .varyMismatch:
