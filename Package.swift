@@ -22,7 +22,9 @@ let package = Package(
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
     // What the tests of several targets need.
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["CSystem"], path: "Tests/TestSupport",
+      swiftSettings: strict),
     .testTarget(
       name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem", "TestSupport"],
       swiftSettings: strict),

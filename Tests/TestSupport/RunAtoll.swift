@@ -3,17 +3,17 @@ import CSystem
 import Glibc
 
 /// What a finished process left behind.
-struct Finished: Sendable {
-  let stdout: String
-  let stderr: String
+package struct Finished: Sendable {
+  package let stdout: String
+  package let stderr: String
   /// 128 and the signal's number when a signal ended it, as shells tell it.
-  let exitCode: Int32
+  package let exitCode: Int32
 }
 
 /// The built binary, as a user runs it.
-enum Binary {
+package enum Binary {
   /// Beside the test runner's own, in the build directory.
-  static let path: String = {
+  package static let path: String = {
     if let given = getenv("ATOLL_BINARY") { return String(cString: given) }
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
@@ -25,20 +25,20 @@ enum Binary {
 }
 
 /// Runs atoll to its end. The environment is `env` and nothing else, `PATH` excepted.
-func runAtoll(
+package func runAtoll(
   _ arguments: [String], env: [String: String] = [:], stdin: String = ""
 ) -> Finished {
   RunningAtoll(arguments, env: env, stdin: stdin).wait()
 }
 
 /// A process of the built binary whose streams go to unlinked files in memory.
-final class RunningAtoll: Sendable {
-  let pid: pid_t
+package final class RunningAtoll: Sendable {
+  package let pid: pid_t
   private let input: Int32
   private let output: Int32
   private let errors: Int32
 
-  init(
+  package init(
     _ arguments: [String], env: [String: String] = [:], stdin: String = "",
     program: String = Binary.path
   ) {
@@ -89,7 +89,7 @@ final class RunningAtoll: Sendable {
     close(errors)
   }
 
-  func wait() -> Finished {
+  package func wait() -> Finished {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) == -1, errno == EINTR {}
     let signal = status & 0x7F
@@ -99,9 +99,9 @@ final class RunningAtoll: Sendable {
   }
 
   /// What it has printed to stdout until now.
-  var printed: String { contents(output) }
+  package var printed: String { contents(output) }
   /// What it has printed to stderr until now.
-  var complained: String { contents(errors) }
+  package var complained: String { contents(errors) }
 
   private func contents(_ descriptor: Int32) -> String {
     let size = Int(lseek(descriptor, 0, SEEK_END))
@@ -112,6 +112,6 @@ final class RunningAtoll: Sendable {
 }
 
 /// nil where it is not installed.
-func findProgram(_ name: String) -> String? {
+package func findProgram(_ name: String) -> String? {
   ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
 }
