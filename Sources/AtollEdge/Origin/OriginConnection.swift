@@ -163,13 +163,16 @@ final class OriginConnection: Channel {
     var total = 0
     for index in 0..<count { total += vectors[index].iov_len }
     var sent = 0
-    switch SystemCall.send(descriptor, vectors, count) {
-    case .moved(let moved): sent = moved
-    case .wouldBlock: isWritable = false
-    case .failed:
-      isWritable = false
-      request?.bodyRefused()
-      return
+    // What is kept goes first, even if the kernel would take more by now.
+    if output.count == 0 {
+      switch SystemCall.send(descriptor, vectors, count) {
+      case .moved(let moved): sent = moved
+      case .wouldBlock: break
+      case .failed:
+        isWritable = false
+        request?.bodyRefused()
+        return
+      }
     }
     if sent == total { return }
     isWritable = false
