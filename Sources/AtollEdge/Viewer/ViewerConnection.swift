@@ -398,6 +398,8 @@ final class ViewerConnection: Channel {
       let total = headCount + tailCount + count
       let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
         vectors[0] = iovec(
+    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
+    if !hasUnreadBody { awaitOrigin() }
           iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: headCount)
         vectors[1] = iovec(iov_base: tail.base, iov_len: tailCount)
         vectors[2] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: count)
