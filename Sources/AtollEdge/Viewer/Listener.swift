@@ -18,7 +18,18 @@ final class Listener: Channel {
     register(events: Events.input | (isUnix ? Events.exclusive : 0))
   }
 
-  override func ready(_ events: UInt32) {
+  private var events: UInt32 { Events.input | (isUnix ? Events.exclusive : 0) }
+
+  override func ready(_ events: UInt32) { _ = acceptBatch() }
+
+  /// Takes in who has connected already, then ends.
+  func drain() {
+    while acceptBatch() {}
+    closeChannel()
+  }
+
+  /// False when nobody waits any more, or nobody can be taken in now.
+  private func acceptBatch() -> Bool {
     for _ in 0..<Self.batch {
       let result = SocketAddress.filled { address, length in
         csystem_accept4(
@@ -45,12 +56,12 @@ final class Listener: Channel {
 
   /// Out of descriptors: those who wait in the backlog are served when some are free again.
   private func pause() {
-    loop.changeEvents(self, 0)
+    loop.silence(self)
     setDeadline(after: 100)
   }
 
   override func deadlineReached() {
-    loop.changeEvents(self, Events.input)
+    loop.listen(to: self, events: events)
   }
 
   /// Too many connections: says so rather than letting the viewer wait.
