@@ -129,10 +129,13 @@ final class ViewerConnection: Channel {
 
   private func receive() {
     while phase == .reading && isReadable {
-      if inputEnd > inputStart {
+      if inputEnd == inputStart {
+        receiveFresh()
+      } else if hasPartialHead {
         receiveMore()
       } else {
-        receiveFresh()
+        // Requests that came behind one that took its time.
+        processInput()
       }
     }
   }
