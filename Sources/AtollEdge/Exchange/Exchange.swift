@@ -177,11 +177,14 @@ final class Exchange {
       status: entry.status, bodyLength: entry.bodyLength)
     if case .full = selection {
       let tail = beginTail(entry)
-      tail.append("Content-Length: ")
-      tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
-      tail.append("\r\n")
-      endTail(tail)
       status = entry.status
+      // RFC 9110 §8.6: none with 204.
+      if status != 204 {
+        tail.append("Content-Length: ")
+        tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
+        tail.append("\r\n")
+      }
+      endTail(tail)
       send(
         entry.head, tail, entry, position: 0,
         count: method == .head ? 0 : entry.bodyLength)
