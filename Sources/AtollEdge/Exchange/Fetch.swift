@@ -274,10 +274,12 @@ final class Fetch: @unchecked Sendable {
     }
     for group in others {
       if group.loop === owner {
-        for exchange in group.readers { exchange.fetchReleased(refusal) }
+        for exchange in group.readers { exchange.released(by: self, refusal) }
       } else {
         let readers = ReleasedReaders(exchanges: group.readers)
-        group.loop.post { for exchange in readers.exchanges { exchange.fetchReleased(refusal) } }
+        group.loop.post {
+          for exchange in readers.exchanges { exchange.released(by: self, refusal) }
+        }
       }
     }
   }
