@@ -15,7 +15,7 @@ final class Listener: Channel {
     self.isUnix = isUnix
     super.init(loop: services.loop, descriptor: descriptor)
     // Level-triggered: what a batch leaves is told again. A Unix socket is shared by all loops.
-    register(events: Events.input | (isUnix ? Events.exclusive : 0))
+    register(events: events)
   }
 
   private var events: UInt32 { Events.input | (isUnix ? Events.exclusive : 0) }
@@ -39,7 +39,7 @@ final class Listener: Channel {
         let error = csystem_errno()
         if error == EINTR || error == ECONNABORTED { continue }
         if error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS { pause() }
-        return
+        return false
       }
       if !isUnix { SystemCall.disableDelay(accepted) }
       guard services.edge.connectionOpened() else {
@@ -52,6 +52,7 @@ final class Listener: Channel {
       // Most viewers have sent their request by now.
       connection.ready(Events.input)
     }
+    return true
   }
 
   /// Out of descriptors: those who wait in the backlog are served when some are free again.

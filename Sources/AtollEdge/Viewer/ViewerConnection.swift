@@ -120,6 +120,10 @@ final class ViewerConnection: Channel {
 
   /// Ends the connection when no request is under way, soon after otherwise.
   func drain() {
+    guard phase == .reading && !hasPartialHead && inputEnd == inputStart else { return }
+    // A request that has arrived is answered, though no event has told of it yet.
+    isReadable = true
+    receive()
     if phase == .reading && !hasPartialHead && inputEnd == inputStart { close() }
   }
 
@@ -382,6 +386,8 @@ final class ViewerConnection: Channel {
   func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
     pendingBuffer().append(bytes)
     flush()
+    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
+    if !hasUnreadBody { awaitOrigin() }
   }
 
   /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
@@ -401,8 +407,6 @@ final class ViewerConnection: Channel {
       let total = headCount + tailCount + count
       let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
         vectors[0] = iovec(
-    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
-    if !hasUnreadBody { awaitOrigin() }
           iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: headCount)
         vectors[1] = iovec(iov_base: tail.base, iov_len: tailCount)
         vectors[2] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: count)
