@@ -437,7 +437,8 @@ final class OriginConnection: Channel {
 
   /// The response is whole. Back to the pool before the readers hear of it: they may ask again.
   private func finish() {
-    let isClean = keepsAlive && output.count == 0 && (request?.isBodySent ?? false)
+    let isClean =
+      keepsAlive && !peerEnded && output.count == 0 && (request?.isBodySent ?? false)
     let request = detach()
     input = nil
     if isClean { becomeIdle() } else { close() }
