@@ -314,4 +314,18 @@ struct CachingTests {
     for _ in 1...32 { #expect(try edge.get("/").isHit) }
     #expect(origin.requestCount == 1)
   }
+
+  @Test func `204 has no Content-Length, stored or not`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.sendHead("204 No Content", "Cache-Control: max-age=60")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    for isHit in [false, true] {
+      let response = try viewer.get("/")
+      #expect(response.status == 204)
+      #expect(response.isHit == isHit)
+      #expect(response["content-length"] == nil)
+    }
+  }
 }
