@@ -14,6 +14,8 @@ package final class Edge: @unchecked Sendable {
   let registry = FetchRegistry()
   let resolver: Resolver
   let seed = HashSeed.random()
+  /// Names this edge in CDN-Loop: edges may stand behind each other, but none behind itself.
+  let loopID = "atoll-\(String(UInt64.random(in: .min ... .max), radix: 36))"
   package let accessLog: AccessLog?
   /// Bound addresses, ports resolved: "127.0.0.1:8080", "[::]:8080", "unix:/path".
   package private(set) var addresses: [String] = []
@@ -37,6 +39,7 @@ package final class Edge: @unchecked Sendable {
     if options.memory < Self.smallestMemory {
       throw .memoryTooSmall(minimum: Self.smallestMemory)
     }
+    if !CacheStore.canLayOut(bytes: options.memory) { throw .memoryRefused(options.memory) }
     csystem_tune_malloc()
     csystem_ignore_sigpipe()
     budget = MemoryBudget(limit: options.memory)
@@ -240,8 +243,7 @@ package final class Edge: @unchecked Sendable {
       loop.services.isDraining = true
       loop.services.closeIdleViewers()
     }
-    for path in unixPaths { unlink(path) }
-    unixPaths = []
+    removeUnixPaths()
     let deadline = SystemCall.monotonicMilliseconds() + Int64(timeout) * 1000
     while connectionCount > 0 && SystemCall.monotonicMilliseconds() < deadline {
       usleep(5_000)
@@ -262,7 +264,16 @@ package final class Edge: @unchecked Sendable {
       }
     }
     for loop in loops { loop.stop() }
-    for path in unixPaths { unlink(path) }
+    removeUnixPaths()
     accessLog?.close()
+  }
+
+  /// A drain may still be under way on another thread when `stop` cuts it short.
+  private func removeUnixPaths() {
+    let paths = configurationLock.locked {
+      defer { unixPaths = [] }
+      return unixPaths
+    }
+    for path in paths { unlink(path) }
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 import AtollEdge
+import CSystem
 import Glibc
 import Testing
 
@@ -268,6 +269,39 @@ struct ServiceSupervisorTests {
     distribution.isEnabled = false
     try edge.put(distribution)
     #expect(try edge.get("/").status == 403)
+  }
+
+  @Test func `an edge that cannot tell the store serves, says so once, and tries again`() throws {
+    let origin = try numberingOrigin()
+    let directory = ServiceDirectory()
+    let store = DirectoryStore(home: directory.file("store"))
+    try Catalog(store).put(try site(origin), ifRevision: 0)
+    // A file where the directory of the edges should be.
+    let obstacle = directory.file("store/edges")
+    close(open(obstacle, O_CREAT | O_WRONLY, 0o600))
+    let edge = try SupervisedEdge(in: directory)
+    #expect(try edge.get("/").status == 200)
+    #expect(edge.waitForLine("commands cannot see what this edge has in force"))
+    usleep(2_500_000)
+    #expect(
+      edge.lines.withLock { $0.filter { $0.contains("commands cannot see") }.count } == 1)
+    unlink(obstacle)
+    #expect(edge.waitForLine("this edge is known to the commands again"))
+    #expect(edge.record?.id == edge.supervisor.id)
+  }
+
+  @Test func `sockets of killed edges are removed, those of live ones stay`() throws {
+    let directory = ServiceDirectory()
+    let first = try SupervisedEdge(in: directory)
+    let run = directory.file("store/run")
+    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let address = try #require(SocketAddress(unixPath: "\(run)/edead.sock"))
+    #expect(address.withUnsafeAddress { bind(dead, $0, $1) } == 0)
+    close(dead)
+    let second = try SupervisedEdge(in: directory)
+    #expect(access("\(run)/edead.sock", F_OK) != 0)
+    #expect(try first.admin.metrics().edges.count == 1)
+    #expect(try second.admin.metrics().edges.count == 1)
   }
 
   @Test func `traffic goes on while the configuration changes`() throws {

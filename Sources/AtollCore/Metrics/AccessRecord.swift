@@ -7,7 +7,7 @@
 package struct AccessRecord {
   package typealias Bytes = UnsafeBufferPointer<UInt8>
 
-  /// When the request arrived: seconds since 1970 and microseconds within.
+  /// When the exchange ended: seconds since 1970 and microseconds within.
   package var seconds: Int64 = 0
   package var microseconds: Int32 = 0
   package var requestIDHigh: UInt64 = 0

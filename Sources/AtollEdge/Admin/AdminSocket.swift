@@ -59,6 +59,24 @@ enum AdminSocket {
     return descriptor
   }
 
+  /// Removes the sockets that killed edges left behind: those that nobody listens on.
+  static func removeDead(in directory: String) {
+    guard let listing = opendir(directory) else { return }
+    defer { closedir(listing) }
+    while let entry = readdir(listing) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) { name in
+        name.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      guard name.hasSuffix(".sock") else { continue }
+      let path = "\(directory)/\(name)"
+      do throws(AdminError) {
+        close(try connect(path, milliseconds: 100))
+      } catch {
+        if error.reason == SystemCall.errorText(ECONNREFUSED) { unlink(path) }
+      }
+    }
+  }
+
   private static func open(_ path: String) throws(AdminError) -> Int32 {
     let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
     let descriptor = socket(AF_UNIX, type, 0)

@@ -58,9 +58,10 @@ package final class Supervisor: @unchecked Sendable {
   private var watches: [any StoreWatch] = []
   private var admin: AdminServer?
   private var minutes: MinuteRing
-  private var storeTrouble: String?
+  /// What keeps it from reading the store, and from telling the store what is in force.
+  private var readTrouble: String?
+  private var publishTrouble: String?
   private var retryAt: Int64?
-  private var isPublished = false
   private var isDraining = false
 
   /// Reads the store and binds the listeners; serves from `run` on. The first thing that a process
@@ -191,6 +192,7 @@ package final class Supervisor: @unchecked Sendable {
 
   private func startAdmin() {
     guard let directory = options.runDirectory else { return }
+    AdminSocket.removeDead(in: directory)
     let path = "\(directory)/\(record.id).sock"
     do {
       let server = try AdminServer(path: path) { [view] in view.answer($0) }
@@ -216,7 +218,7 @@ package final class Supervisor: @unchecked Sendable {
       } catch {
         // Without its store an edge of an unsaved distribution still does its work.
         guard case .unsaved(let distribution, _) = source else { throw error }
-        trouble(error)
+        noteReadTrouble(error)
         apply([distribution], invalid: [])
       }
     } else {
@@ -241,9 +243,10 @@ package final class Supervisor: @unchecked Sendable {
       if watches.isEmpty { try watch(store) }
       if rung.configuration { try readConfiguration() }
       if rung.purges { try applyPurges(store) }
-      settle()
+      if readTrouble != nil { options.report("the store is readable again") }
+      readTrouble = nil
     } catch {
-      trouble(error)
+      noteReadTrouble(error)
     }
     publish()
   }
@@ -324,7 +327,7 @@ package final class Supervisor: @unchecked Sendable {
     return edge.purge(record)
   }
 
-  /// Tells the store, the admin socket and so everyone what is in force.
+  /// Tells the admin socket and the store, and so every command, what is in force.
   private func publish() {
     view.update { $0.record = record }
     guard let store, !isDraining else { return }
@@ -334,22 +337,26 @@ package final class Supervisor: @unchecked Sendable {
       } else {
         registration = try EdgeRegistry(store).register(record)
       }
+      if publishTrouble != nil { options.report("this edge is known to the commands again") }
+      publishTrouble = nil
     } catch {
-      trouble(error)
+      let text = error.message
+      if publishTrouble != text {
+        options.report("\(text); commands cannot see what this edge has in force")
+      }
+      publishTrouble = text
+      retry()
     }
   }
 
-  private func trouble(_ error: any Error) {
+  private func noteReadTrouble(_ error: any Error) {
     let text = (error as? StoreError)?.message ?? "the store failed"
-    if storeTrouble != text { options.report("\(text); what was read before stays in use") }
-    storeTrouble = text
-    retryAt = SystemCall.monotonicMilliseconds() + Self.storeRetry
+    if readTrouble != text { options.report("\(text); what was read before stays in use") }
+    readTrouble = text
+    retry()
   }
 
-  private func settle() {
-    if storeTrouble != nil { options.report("the store is readable again") }
-    storeTrouble = nil
-  }
+  private func retry() { retryAt = SystemCall.monotonicMilliseconds() + Self.storeRetry }
 }
 
 /// What other threads want of the supervisor, until it looks.

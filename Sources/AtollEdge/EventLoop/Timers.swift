@@ -119,10 +119,10 @@ struct Timers: ~Copyable {
       swept = max(swept, current)
       return
     }
-    var steps = 0
-    while swept < current && steps < Self.wheelSize {
+    // After a long time without a sweep one turn of the wheel comes past every place.
+    swept = max(swept, current &- Int64(Self.wheelSize))
+    while swept < current {
       swept &+= 1
-      steps &+= 1
       var slot = heads[Int(swept % Int64(Self.wheelSize))]
       while slot >= 0 {
         let next = links[Int(slot)].next
@@ -137,6 +137,5 @@ struct Timers: ~Copyable {
         slot = next
       }
     }
-    swept = max(swept, current)
   }
 }

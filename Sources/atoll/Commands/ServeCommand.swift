@@ -174,7 +174,7 @@ enum ServeCommand: Command {
   private static func failure(_ error: EdgeError) -> CommandError {
     switch error {
     case .badListenAddress, .memoryTooSmall: .usage(error.message, hint: error.hint)
-    case .addressInUse, .addressNotPermitted, .cannotListen, .accessLog, .system:
+    case .addressInUse, .addressNotPermitted, .cannotListen, .memoryRefused, .accessLog, .system:
       .failed(error.message, hint: error.hint)
     }
   }

@@ -90,7 +90,7 @@ struct Cause: Equatable {
   {
     let stated = reading.reason.flatMap(Reason.init(text:))
     // That nothing was stored is no reason while the headers tell why.
-    if let stated, stated != .notStored, stated != .none {
+    if let stated, stated != .absent, stated != .none {
       return Cause(stated, response, request)
     }
     if let guess = guess(response, request: request) { return Cause(guess, response, request) }
@@ -133,7 +133,7 @@ struct Cause: Equatable {
     let control = response.combined("Cache-Control") ?? ""
     let lifetime = "let the origin send Cache-Control: max-age=3600 or the like"
     switch reason {
-    case .none, .notStored: self.init("nothing was stored by the request before")
+    case .none, .absent: self.init("nothing was stored by the request before")
     case .expired:
       self.init("the stored copy's lifetime is over", "let the origin send a longer max-age")
     case .varyMismatch:
@@ -147,7 +147,7 @@ struct Cause: Equatable {
     case .behaviorDontCache:
       self.init(
         "the distribution's behavior for this path is dont-cache",
-        "cache it with atoll update <name> --cache-path '\(Self.path(request.url.target))'")
+        Self.remedy(path: Self.path(request.url.target)))
     case .requestAuthorization, .responseAuthorization:
       self.init(
         "the request carries Authorization, and the response may not be shared",
@@ -220,12 +220,23 @@ struct Cause: Equatable {
     case .originClosed: self.init("the origin closed the connection", "look at the origin")
     case .originTls: self.init("there is no secure connection to the origin", "look at the origin")
     case .overloaded: self.init("the edge is overloaded", "ask again later")
+    case .loop:
+      self.init(
+        "the origin leads back to the edge itself",
+        "give the distribution the origin's own address")
     case .draining: self.init("the edge is shutting down", "ask again")
     }
   }
 }
 
 extension Cause {
+  /// "/" as an override means everything below, which is the default behavior's part.
+  private static func remedy(path: String) -> String {
+    path == "/"
+      ? "cache by default with atoll update <name> --default-behavior cache"
+      : "cache it with atoll update <name> --cache-path '\(path)'"
+  }
+
   /// Without the query, which no override looks at.
   private static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 }

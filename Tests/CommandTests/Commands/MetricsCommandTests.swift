@@ -25,7 +25,7 @@ import Testing
     let one = edge.atoll("metrics", "shop")
     #expect(one.stdout.contains("since start"))
     #expect(one.stdout.contains("\nhit "))
-    #expect(one.stdout.contains("\nnot-stored "))
+    #expect(one.stdout.contains("\nabsent "))
 
     let report = try #require(
       MetricsReport(json: Array(edge.atoll("metrics", "shop", "--json").stdout.utf8)))

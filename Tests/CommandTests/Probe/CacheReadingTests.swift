@@ -53,7 +53,7 @@ func made(_ fields: [String], status: Int = 200) -> ProbeResponse {
       (Verdict(.revalidated, .expired), 60, 304, 200, .revalidated),
       (Verdict(.revalidated, .expired), 60, 304, 304, .revalidated),
       (Verdict(.revalidated, .requestNoCache), 60, 304, 200, .revalidated),
-      (Verdict(.miss, .notStored), 60, 200, 200, .miss),
+      (Verdict(.miss, .absent), 60, 200, 200, .miss),
       (Verdict(.miss, .expired), 60, 200, 200, .miss),
       (Verdict(.miss, .varyMismatch), 60, 200, 200, .miss),
       (Verdict(.miss, .responseNoStore), nil, 200, 200, .miss),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Synchronization
 
 @testable import atoll
 
@@ -9,6 +10,7 @@ final class RunningEdge: Sendable {
   /// The first address it printed, `127.0.0.1:40123` or `unix:/path`.
   let address: String
   let home: ScratchDirectory
+  private let hasEnded = Atomic(false)
 
   init(_ arguments: [String], home: ScratchDirectory = ScratchDirectory()) throws {
     self.home = home
@@ -30,7 +32,12 @@ final class RunningEdge: Sendable {
     address = found ?? ""
   }
 
-  deinit { kill(process.pid, SIGKILL) }
+  deinit {
+    // The number of a process that was waited for may be another's by now.
+    if hasEnded.load(ordering: .relaxed) { return }
+    kill(process.pid, SIGKILL)
+    _ = process.wait()
+  }
 
   var url: String { "http://\(address)" }
 
@@ -53,7 +60,9 @@ final class RunningEdge: Sendable {
   /// Ends it as an administrator does.
   func end() -> Finished {
     kill(process.pid, SIGTERM)
-    return process.wait()
+    let finished = process.wait()
+    hasEnded.store(true, ordering: .relaxed)
+    return finished
   }
 }
 
