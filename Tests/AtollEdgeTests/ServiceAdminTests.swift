@@ -20,7 +20,7 @@ struct ServiceAdminTests {
   }
 
   private func connect(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { Glibc.connect(descriptor, $0, $1) } == 0)
     return descriptor
@@ -119,7 +119,7 @@ struct ServiceAdminTests {
   @Test func `a socket left over by a killed edge is replaced`() throws {
     let directory = ServiceDirectory()
     let path = directory.file("edge.sock")
-    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { bind(dead, $0, $1) } == 0)
     close(dead)
