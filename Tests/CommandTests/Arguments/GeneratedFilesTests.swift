@@ -38,6 +38,28 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
   }
 }
 
+@Suite struct ExampleTests {
+  @Test func `a long command becomes lines that a shell reads as one`() {
+    let example = Example("atoll create docs --preset static --cache-path '/img/* default=7d'", "")
+    #expect(
+      example.lines(width: 36) == [
+        "atoll create docs --preset static \\", "    --cache-path '/img/* default=7d'",
+      ])
+    #expect(example.lines(width: 79) == [example.command])
+  }
+
+  /// What is filled fits by itself; 11 columns are the margin.
+  @Test(arguments: ManPage.all())
+  func `unfilled lines of a page fit 80 columns`(name: String, text: String) {
+    var isFilled = true
+    for line in text.split(separator: "\n") {
+      if line == ".nf" || line == ".fi" { isFilled = line == ".fi" }
+      let plain = line.replacing("\\(aq", with: "'").replacing("\\-", with: "-")
+      #expect(isFilled || plain.count <= 69, "\(name): \(plain)")
+    }
+  }
+}
+
 /// bash's completions, driven as bash drives them.
 @Suite struct BashCompletionTests {
   private static let root = #filePath.split(separator: "/", omittingEmptySubsequences: false)
