@@ -147,11 +147,20 @@ struct ServiceAdminTests {
       gate.withLock { while !opened.value { gate.wait() } }
       return .json([])
     }) { path, _ throws in
-      #expect(throws: AdminError(path: path, reason: "the edge does not answer")) {
+      #expect(throws: AdminError(path: path, reason: "no answer in time")) {
         try AdminClient(path: path, timeout: 100).get("/")
       }
       gate.withLock { opened.value = true }
       gate.broadcast()
+    }
+  }
+
+  @Test func `an edge's refusal to count is the error's reason`() throws {
+    try withServer(answering: { _ in .failure(404, "no distribution named \"x\"") }) {
+      path, _ throws in
+      #expect(throws: AdminError(path: path, reason: "no distribution named \"x\"")) {
+        try AdminClient(path: path).count(id: "x", .all)
+      }
     }
   }
 

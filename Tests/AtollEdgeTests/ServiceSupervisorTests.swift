@@ -473,6 +473,7 @@ struct ServiceSupervisorTests {
     let edge = try SupervisedEdge { $0.defaultDistribution = "site" }
     #expect(serviceWait { edge.record != nil })
     #expect(edge.record?.problems == ["the default distribution \"site\" does not exist"])
+    #expect(edge.waitForLine("the default distribution \"site\" does not exist"))
     try edge.put(try serviceDistribution("other", id: "dother00000000", revision: 0))
     #expect(try edge.get("/").status == 421)
     try edge.put(try site(origin))
