@@ -58,7 +58,7 @@ package enum ListenAddress: Sendable, Equatable {
       return
     }
     let digits = text.hasPrefix(":") ? String(text.dropFirst()) : text
-    if let port = UInt16(digits), digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+    if let port = UInt16(digits), digits.utf8.allSatisfy(isDigit) {
       self = .tcp(host: nil, port: port)
       return
     }

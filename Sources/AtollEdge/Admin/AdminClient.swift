@@ -37,7 +37,7 @@ package struct AdminClient: Sendable {
       case .tag(let tag): "tag=\(Self.encode(tag))"
       }
     let answer = try get("/count?id=\(Self.encode(id))&\(query)")
-    guard case .integer(let count)? = (try? JSONReader.read(answer))?["count"]?.value
+    guard let count = (try? JSONReader.read(answer))?["count"]?.integer
     else { throw AdminError(path: path, reason: "the edge gave an unreadable answer") }
     return Int(count)
   }
@@ -93,16 +93,6 @@ package struct AdminClient: Sendable {
 
   /// Percent-encodes what a query cannot carry (RFC 3986 §3.4).
   private static func encode(_ text: String) -> String {
-    let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/*".utf8)
-    let digits = Array("0123456789ABCDEF".utf8)
-    var bytes: [UInt8] = []
-    for byte in text.utf8 {
-      if plain.contains(byte) {
-        bytes.append(byte)
-      } else {
-        bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    percentEncoded(text) { isAlphanumeric($0) || "-._~/*".utf8.contains($0) }
   }
 }

@@ -58,7 +58,7 @@ struct ChangeReport {
     case .created:
       console.confirm("created \"\(name)\"")
       if let distribution {
-        let domains = DistributionView.domains(distribution).joined(separator: ", ")
+        let domains = distribution.ownDomains.joined(separator: ", ")
         console.confirm("  origin   \(distribution.origin.url)")
         console.confirm("  domains  \(domains)")
       }

@@ -102,7 +102,7 @@ enum ServeCommand: Command {
     let unsaved = try unsavedDistribution(parsed)
     let store = workspace.catalog.store
     // Without a place for its socket an edge has no metrics, but serves.
-    options.runDirectory = try? (store as? DirectoryStore)?.makeRunDirectory()
+    options.runDirectory = try? store.makeRunDirectory()
 
     let supervisor: Supervisor
     do {

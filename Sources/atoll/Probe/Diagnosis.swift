@@ -103,27 +103,24 @@ struct Cause: Equatable {
 
   /// What RFC 9111 §3 says about a response from its headers alone.
   private static func guess(_ response: ProbeResponse, request: ProbeRequest) -> Reason? {
-    let control = CacheControl(response.combined("Cache-Control"))
+    let control = response.directives("Cache-Control")
     if !["GET", "HEAD"].contains(request.method) { return .method }
     if response.status == 206 { return .responsePartial }
-    if control.has("no-store") { return .responseNoStore }
-    if control.has("private") { return .responsePrivate }
-    if control.has("no-cache") { return .responseNoCache }
+    if control.flags.contains(.noStore) { return .responseNoStore }
+    if control.flags.contains(.private) { return .responsePrivate }
+    if control.flags.contains(.noCache) { return .responseNoCache }
     if (response.combined("Vary") ?? "").split(separator: ",").contains(where: { $0.trimmed == "*" }
     ) {
       return .varyStar
     }
     let sent = Set(request.headers.filter { !$0.value.isEmpty }.map { $0.name.lowercased() })
-    let mayShare =
-      control.has("public") || control.has("s-maxage") || control.has("must-revalidate")
-    if sent.contains("authorization"), !mayShare { return .requestAuthorization }
+    if sent.contains("authorization"), !control.allowsAuthorization { return .requestAuthorization }
     if sent.contains("range") { return .requestRange }
     if sent.contains("cache-control") || sent.contains("pragma") { return .requestNoCache }
     let lifetime = Lifetime.remaining(response, age: 0, now: 0)
     if let lifetime { return lifetime <= 0 ? .zeroLifetime : nil }
     if !response.values("Set-Cookie").isEmpty { return .responseSetCookie }
-    // RFC 9110 §15.1: the statuses that a cache may keep without being told for how long.
-    if ![200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501].contains(response.status) {
+    if !isHeuristicallyCacheable(UInt16(clamping: response.status)) {
       return .responseStatus
     }
     return response.values("Last-Modified").isEmpty ? .responseNoLifetime : nil

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
+import TestSupport
 import Testing
 
 /// Bounds on what an edge holds, measured on the binary: no test's own memory counts.

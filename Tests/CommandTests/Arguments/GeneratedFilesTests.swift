@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -25,7 +26,7 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
   }
 
   @Test func `no page is left of a command that is gone`() {
-    let pages = ScratchDirectory.names(in: "\(Self.root)/man")
+    let pages = TemporaryDirectory.names(in: "\(Self.root)/man") ?? []
     #expect(Set(pages) == Set(ManPage.all().map(\.name)))
   }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import TestSupport
 import Testing
 
 @testable import atoll
 
 /// A store of its own for each test.
 struct Home: Sendable {
-  let directory = ScratchDirectory()
+  let directory = TemporaryDirectory()
 
   var environment: [String: String] { ["ATOLL_HOME": directory.path + "/store"] }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -52,7 +53,7 @@ import Testing
   }
 
   @Test func `a store that cannot be read is a failure`() {
-    let scratch = ScratchDirectory()
+    let scratch = TemporaryDirectory()
     let file = scratch.write("file", "")
     let result = runAtoll(["list", "--home", file])
     #expect(result.exitCode == 1)

@@ -111,67 +111,7 @@ final class RunningAtoll: Sendable {
   }
 }
 
-/// A directory that is gone when the test is over: a store, or a place for files.
-final class ScratchDirectory: Sendable {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/atoll-test-XXXXXX".utf8CString)
-    precondition(mkdtemp(&template) != nil, "cannot make a directory in /tmp")
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    Self.remove(path)
-  }
-
-  @discardableResult
-  func write(_ name: String, _ text: String) -> String {
-    let file = "\(path)/\(name)"
-    let stream = fopen(file, "w")!
-    fputs(text, stream)
-    fclose(stream)
-    return file
-  }
-
-  func read(_ name: String) -> String? {
-    readText("\(path)/\(name)")
-  }
-
-  /// What is in a directory, without `.` and `..`; empty for anything else.
-  static func names(in path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names
-  }
-
-  private static func remove(_ path: String) {
-    for name in names(in: path) { remove("\(path)/\(name)") }
-    if rmdir(path) != 0 { unlink(path) }
-  }
-}
-
 /// nil where it is not installed.
 func findProgram(_ name: String) -> String? {
   ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
-}
-
-func readText(_ path: String) -> String? {
-  guard let stream = fopen(path, "r") else { return nil }
-  defer { fclose(stream) }
-  var bytes: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 65_536)
-  while true {
-    let count = fread(&buffer, 1, buffer.count, stream)
-    if count == 0 { break }
-    bytes += buffer.prefix(count)
-  }
-  return String(decoding: bytes, as: UTF8.self)
 }

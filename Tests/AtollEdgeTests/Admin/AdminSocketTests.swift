@@ -4,14 +4,15 @@ import AtollEdge
 import CSystem
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
-struct ServiceAdminTests {
+struct AdminSocketTests {
   private func withServer(
     answering handler: @escaping AdminServer.Handler,
-    _ body: (String, ServiceDirectory) throws -> Void
+    _ body: (String, TemporaryDirectory) throws -> Void
   ) throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("edge.sock")
     let server = try AdminServer(path: path, handler: handler)
     server.start()
@@ -107,7 +108,7 @@ struct ServiceAdminTests {
 
   @Test func `a path longer than the kernel takes works`() throws {
     let name = String(repeating: "n", count: 100)
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let deep = directory.file(name)
     mkdir(deep, 0o700)
     let server = try AdminServer(path: "\(deep)/edge.sock") { _ in .json([0x31]) }
@@ -117,7 +118,7 @@ struct ServiceAdminTests {
   }
 
   @Test func `a socket left over by a killed edge is replaced`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("edge.sock")
     let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
