@@ -239,8 +239,8 @@ package final class Edge: @unchecked Sendable {
   /// Stops accepting, lets exchanges finish for at most `timeout` seconds. True when all did.
   package func drain(timeout: Int) -> Bool {
     onEveryLoop { loop in
-      loop.forEachChannel { channel in (channel as? Listener)?.closeChannel() }
       loop.services.isDraining = true
+      loop.forEachChannel { channel in (channel as? Listener)?.drain() }
       loop.services.closeIdleViewers()
     }
     removeUnixPaths()

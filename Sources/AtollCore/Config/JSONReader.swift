@@ -42,6 +42,8 @@ package struct JSONReader {
   }
 
   private mutating func document() throws(JSONError) -> JSONNode {
+    // Some editors put a byte order mark first, which a reader may ignore (RFC 8259 §8.1).
+    if count >= 3, base[0] == 0xEF, base[1] == 0xBB, base[2] == 0xBF { at = 3 }
     skipSpace()
     if at == count { throw error(at, "the text is empty", "write a JSON object") }
     let node = try value(depth: 0)

@@ -36,8 +36,8 @@ package struct AdminClient: Sendable {
       case .prefix(let prefix): "prefix=\(Self.encode(prefix))"
       case .tag(let tag): "tag=\(Self.encode(tag))"
       }
-    guard let root = try? JSONReader.read(try get("/count?id=\(Self.encode(id))&\(query)")),
-      let count = root["count"]?.integer
+    let answer = try get("/count?id=\(Self.encode(id))&\(query)")
+    guard let count = (try? JSONReader.read(answer))?["count"]?.integer
     else { throw AdminError(path: path, reason: "the edge gave an unreadable answer") }
     return Int(count)
   }
@@ -52,7 +52,7 @@ package struct AdminClient: Sendable {
       let bytes = Array(request)
       switch SystemCall.send(descriptor, bytes, bytes.count) {
       case .moved(let count): request = request.dropFirst(count)
-      case .wouldBlock: throw AdminError(path: path, reason: "the edge does not answer")
+      case .wouldBlock: throw AdminError(path: path, reason: "no answer in time")
       case .failed(let error):
         throw AdminError(path: path, reason: SystemCall.errorText(error))
       }
@@ -61,12 +61,12 @@ package struct AdminClient: Sendable {
     var chunk = [UInt8](repeating: 0, count: 65_536)
     reading: while true {
       if SystemCall.monotonicMilliseconds() >= deadline || answer.count > Self.answerLimit {
-        throw AdminError(path: path, reason: "the edge does not answer")
+        throw AdminError(path: path, reason: "no answer in time")
       }
       switch SystemCall.receive(descriptor, &chunk, chunk.count) {
       case .moved(0): break reading
       case .moved(let count): answer += chunk[..<count]
-      case .wouldBlock: throw AdminError(path: path, reason: "the edge does not answer")
+      case .wouldBlock: throw AdminError(path: path, reason: "no answer in time")
       case .failed(let error):
         throw AdminError(path: path, reason: SystemCall.errorText(error))
       }

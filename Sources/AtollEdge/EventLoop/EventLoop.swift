@@ -80,10 +80,14 @@ final class EventLoop: @unchecked Sendable {
     return registration
   }
 
-  /// 0 silences a channel that cannot be served now.
-  func changeEvents(_ channel: Channel, _ events: UInt32) {
+  /// No events until `listen`. Not by EPOLL_CTL_MOD, which the kernel refuses for EPOLLEXCLUSIVE.
+  func silence(_ channel: Channel) {
+    _ = csystem_epoll_control(epoll, EPOLL_CTL_DEL, channel.descriptor, 0, 0)
+  }
+
+  func listen(to channel: Channel, events: UInt32) {
     _ = csystem_epoll_control(
-      epoll, EPOLL_CTL_MOD, channel.descriptor, events, channel.registration.token)
+      epoll, EPOLL_CTL_ADD, channel.descriptor, events, channel.registration.token)
   }
 
   private func occupy(_ channel: Channel) -> Registration {

@@ -179,11 +179,14 @@ final class Exchange {
       status: entry.status, bodyLength: entry.bodyLength)
     if case .full = selection {
       let tail = beginTail(entry)
-      tail.append("Content-Length: ")
-      tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
-      tail.append("\r\n")
-      endTail(tail)
       status = entry.status
+      // RFC 9110 §8.6: none with 204.
+      if status != 204 {
+        tail.append("Content-Length: ")
+        tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
+        tail.append("\r\n")
+      }
+      endTail(tail)
       send(
         entry.head, tail, entry, position: 0,
         count: method == .head ? 0 : entry.bodyLength)
@@ -309,11 +312,12 @@ final class Exchange {
     case .lead(let fetch):
       lead(fetch, head, base, policy, behavior)
     case .join(let fetch):
+      // Before joining: from then on the fetch's loop reads it.
+      fetchPosition = 0
       if fetch.behavior !== behavior || !fetch.join(self, loop: services.loop) {
         return fetchAlone(head, base, policy, behavior, key: key.bytes)
       }
       verdict = Verdict(.coalesced)
-      fetchPosition = 0
       self.fetch = fetch
       fetchProgressed(fetch)
     case .alone:
@@ -489,13 +493,14 @@ final class Exchange {
     case .aborted, .failed:
       fail(view.failure)
     case .released:
-      fetchReleased(view.failure)
+      released(by: fetch, view.failure)
     }
   }
 
-  /// The response may not be shared: this exchange asks for its own.
-  func fetchReleased(_ reason: Reason) {
-    guard step == .waiting, let fetch else { return }
+  /// The response may not be shared: this exchange asks for its own. It may have found that out by
+  /// itself before a loop brought the news, and wait for its own by now.
+  func released(by fetch: Fetch, _ reason: Reason) {
+    guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
     mustNotShare = true
@@ -505,7 +510,7 @@ final class Exchange {
 
   private func respond(from fetch: Fetch) {
     if case .coalesced = verdict.outcome, let obstacle = obstacleToSharing(fetch) {
-      return fetchReleased(obstacle)
+      return released(by: fetch, obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidateTarget() }
@@ -625,11 +630,13 @@ final class Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if !entry.vary.isEmpty && !isSelected(by: entry.vary) { return fetchReleased(.varyMismatch) }
+    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+      return released(by: fetch, .varyMismatch)
+    }
     if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
       !entry.freshness.flags.contains(.sharedWithAuthorization)
     {
-      return fetchReleased(.requestAuthorization)
+      return released(by: fetch, .requestAuthorization)
     }
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale

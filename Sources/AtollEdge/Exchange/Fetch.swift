@@ -310,9 +310,9 @@ final class Fetch: @unchecked Sendable {
     }
     for (loop, readers) in others {
       if loop === owner {
-        for exchange in readers.exchanges { exchange.fetchReleased(refusal) }
+        for exchange in readers.exchanges { exchange.released(by: self, refusal) }
       } else {
-        loop.post { for exchange in readers.exchanges { exchange.fetchReleased(refusal) } }
+        loop.post { for exchange in readers.exchanges { exchange.released(by: self, refusal) } }
       }
     }
   }

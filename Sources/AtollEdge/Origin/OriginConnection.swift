@@ -163,13 +163,16 @@ final class OriginConnection: Channel {
     var total = 0
     for index in 0..<count { total += vectors[index].iov_len }
     var sent = 0
-    switch SystemCall.send(descriptor, vectors, count) {
-    case .moved(let moved): sent = moved
-    case .wouldBlock: isWritable = false
-    case .failed:
-      isWritable = false
-      request?.bodyRefused()
-      return
+    // What is kept goes first, even if the kernel would take more by now.
+    if output.count == 0 {
+      switch SystemCall.send(descriptor, vectors, count) {
+      case .moved(let moved): sent = moved
+      case .wouldBlock: break
+      case .failed:
+        isWritable = false
+        request?.bodyRefused()
+        return
+      }
     }
     if sent == total { return }
     isWritable = false
@@ -434,7 +437,8 @@ final class OriginConnection: Channel {
 
   /// The response is whole. Back to the pool before the readers hear of it: they may ask again.
   private func finish() {
-    let isClean = keepsAlive && output.count == 0 && (request?.isBodySent ?? false)
+    let isClean =
+      keepsAlive && !peerEnded && output.count == 0 && (request?.isBodySent ?? false)
     let request = detach()
     input = nil
     if isClean { becomeIdle() } else { close() }

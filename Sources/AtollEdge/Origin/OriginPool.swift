@@ -11,6 +11,8 @@ final class OriginPool {
   private var keepAliveTimeout = 5
   private var idle: [OriginConnection] = []
   private var openCount = 0
+  /// Requests that look up the origin's name; each has the place of a connection.
+  private var openingCount = 0
   private var waiting: [OriginRequest] = []
 
   init(loop: EventLoop, host: String, port: UInt16) {
@@ -32,7 +34,7 @@ final class OriginPool {
         }
       }
     }
-    if openCount >= Limits.originConnections {
+    if openCount + openingCount >= Limits.originConnections {
       if idle.isEmpty {
         if waiting.count >= Limits.waitingForOrigin { return request.refusedByPool() }
         waiting.append(request)
@@ -40,7 +42,18 @@ final class OriginPool {
       }
       idle.removeFirst().close()
     }
+    open(request)
+  }
+
+  private func open(_ request: OriginRequest) {
+    openingCount += 1
     request.openConnection()
+  }
+
+  /// The request connects now, or wants no connection any more.
+  func endOpening() {
+    openingCount -= 1
+    startWaiting()
   }
 
   func cancelWaiting(_ request: OriginRequest) { waiting.removeAll { $0 === request } }
@@ -74,8 +87,16 @@ final class OriginPool {
   func closed(_ connection: OriginConnection) {
     openCount -= 1
     if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
-    if openCount < Limits.originConnections, let next = takeWaiting() {
-      loop.afterwards { next.openConnection() }
+    startWaiting()
+  }
+
+  /// Fills the places that are free when all who are on their way now have taken theirs.
+  private func startWaiting() {
+    if waiting.isEmpty { return }
+    loop.afterwards { [self] in
+      while openCount + openingCount < Limits.originConnections, let next = takeWaiting() {
+        open(next)
+      }
     }
   }
 

@@ -83,8 +83,11 @@ final class OriginRequest {
   }
 
   func openConnection() {
-    guard !isEnded else { return }
-    if !addresses.isEmpty { return connectNext() }
+    if isEnded { return pool.endOpening() }
+    if !addresses.isEmpty {
+      pool.endOpening()
+      return connectNext()
+    }
     let loop = self.loop
     let me = Unmanaged.passRetained(self)
     let token = UInt(bitPattern: me.toOpaque())
@@ -99,6 +102,7 @@ final class OriginRequest {
   }
 
   private func resolved(_ result: Result<[SocketAddress], ResolveError>) {
+    pool.endOpening()
     guard !isEnded else { return }
     switch result {
     case .success(let found) where !found.isEmpty:

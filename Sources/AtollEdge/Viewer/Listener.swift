@@ -15,10 +15,21 @@ final class Listener: Channel {
     self.isUnix = isUnix
     super.init(loop: services.loop, descriptor: descriptor)
     // Level-triggered: what a batch leaves is told again. A Unix socket is shared by all loops.
-    register(events: Events.input | (isUnix ? Events.exclusive : 0))
+    register(events: events)
   }
 
-  override func ready(_ events: UInt32) {
+  private var events: UInt32 { Events.input | (isUnix ? Events.exclusive : 0) }
+
+  override func ready(_ events: UInt32) { _ = acceptBatch() }
+
+  /// Takes in who has connected already, then ends.
+  func drain() {
+    while acceptBatch() {}
+    closeChannel()
+  }
+
+  /// False when nobody waits any more, or nobody can be taken in now.
+  private func acceptBatch() -> Bool {
     for _ in 0..<Self.batch {
       let result = SocketAddress.filled { address, length in
         csystem_accept4(
@@ -28,7 +39,7 @@ final class Listener: Channel {
         let error = csystem_errno()
         if error == EINTR || error == ECONNABORTED { continue }
         if error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS { pause() }
-        return
+        return false
       }
       if !isUnix { SystemCall.disableDelay(accepted) }
       guard services.edge.connectionOpened() else {
@@ -41,16 +52,17 @@ final class Listener: Channel {
       // Most viewers have sent their request by now.
       connection.ready(Events.input)
     }
+    return true
   }
 
   /// Out of descriptors: those who wait in the backlog are served when some are free again.
   private func pause() {
-    loop.changeEvents(self, 0)
+    loop.silence(self)
     setDeadline(after: 100)
   }
 
   override func deadlineReached() {
-    loop.changeEvents(self, Events.input)
+    loop.listen(to: self, events: events)
   }
 
   /// Too many connections: says so rather than letting the viewer wait.

@@ -39,7 +39,8 @@ final class Upload {
       }
       if !forward(piece, to: request) { return }
     }
-    if isEnded { viewer.awaitOrigin() }
+    // Ended, or the origin takes no more for now: either way its clock counts, not the viewer's.
+    if !isBroken { viewer.awaitOrigin() }
   }
 
   private func forward(

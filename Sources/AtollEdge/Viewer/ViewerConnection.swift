@@ -120,6 +120,10 @@ final class ViewerConnection: Channel {
 
   /// Ends the connection when no request is under way, soon after otherwise.
   func drain() {
+    guard phase == .reading && !hasPartialHead && inputEnd == inputStart else { return }
+    // A request that has arrived is answered, though no event has told of it yet.
+    isReadable = true
+    receive()
     if phase == .reading && !hasPartialHead && inputEnd == inputStart { close() }
   }
 
@@ -129,10 +133,13 @@ final class ViewerConnection: Channel {
 
   private func receive() {
     while phase == .reading && isReadable {
-      if inputEnd > inputStart {
+      if inputEnd == inputStart {
+        receiveFresh()
+      } else if hasPartialHead {
         receiveMore()
       } else {
-        receiveFresh()
+        // Requests that came behind one that took its time.
+        processInput()
       }
     }
   }
@@ -379,6 +386,8 @@ final class ViewerConnection: Channel {
   func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
     pendingBuffer().append(bytes)
     flush()
+    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
+    if !hasUnreadBody { awaitOrigin() }
   }
 
   /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from

@@ -65,6 +65,8 @@ struct ChangeReport {
     case .updated:
       console.confirm("updated \"\(name)\"")
       for line in changes { console.confirm("  \(line)") }
+    case .unchanged where distribution == nil:
+      console.confirm("there is no distribution named \"\(name)\"")
     case .unchanged: console.confirm("\"\(name)\" is unchanged")
     case .deleted: console.confirm("deleted \"\(name)\"")
     }

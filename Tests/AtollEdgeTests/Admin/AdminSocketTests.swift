@@ -21,7 +21,7 @@ struct AdminSocketTests {
   }
 
   private func connect(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { Glibc.connect(descriptor, $0, $1) } == 0)
     return descriptor
@@ -120,7 +120,7 @@ struct AdminSocketTests {
   @Test func `a socket left over by a killed edge is replaced`() throws {
     let directory = TemporaryDirectory()
     let path = directory.file("edge.sock")
-    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { bind(dead, $0, $1) } == 0)
     close(dead)
@@ -148,11 +148,20 @@ struct AdminSocketTests {
       gate.withLock { while !opened.value { gate.wait() } }
       return .json([])
     }) { path, _ throws in
-      #expect(throws: AdminError(path: path, reason: "the edge does not answer")) {
+      #expect(throws: AdminError(path: path, reason: "no answer in time")) {
         try AdminClient(path: path, timeout: 100).get("/")
       }
       gate.withLock { opened.value = true }
       gate.broadcast()
+    }
+  }
+
+  @Test func `an edge's refusal to count is the error's reason`() throws {
+    try withServer(answering: { _ in .failure(404, "no distribution named \"x\"") }) {
+      path, _ throws in
+      #expect(throws: AdminError(path: path, reason: "no distribution named \"x\"")) {
+        try AdminClient(path: path).count(id: "x", .all)
+      }
     }
   }
 

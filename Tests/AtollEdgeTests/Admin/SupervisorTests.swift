@@ -369,6 +369,7 @@ struct SupervisorTests {
     let edge = try SupervisedEdge { $0.defaultDistribution = "site" }
     #expect(eventually { edge.record != nil })
     #expect(edge.record?.problems == ["the default distribution \"site\" does not exist"])
+    #expect(edge.waitForLine("the default distribution \"site\" does not exist"))
     try edge.put(try makeDistribution("other", id: "dother00000000", revision: 0))
     #expect(try edge.get("/").status == 421)
     try edge.put(try site(origin))

@@ -179,10 +179,54 @@ struct LifecycleTests {
 
   private func connected(_ family: Int32, _ address: UnsafeRawPointer, _ length: Int) throws -> Wire
   {
-    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let result = connect(
       descriptor, address.assumingMemoryBound(to: sockaddr.self), socklen_t(length))
     guard result == 0 else { throw WireError.system(errno) }
     return Wire(descriptor: descriptor)
+  }
+
+  @Test func `a drain answers what has arrived before it`() throws {
+    let refusing = try RefusingOrigin()
+    let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
+    let isHeld = Event()
+    let release = Event()
+    let edge = try EdgeUnderTest(
+      [
+        try EdgeUnderTest.distribution("site", originPort: origin.port),
+        try EdgeUnderTest.distribution("down", originPort: refusing.port),
+      ],
+      options: {
+        $0.report = { _ in
+          isHeld.fire()
+          release.wait()
+        }
+      })
+    let request = "GET / HTTP/1.1\r\nHost: site.atoll.localhost\r\n\r\n"
+    let open = try edge.viewer()
+    try open.send(request)
+    #expect(try open.readResponse().status == 200)
+    let other = try edge.viewer()
+    try other.send("GET / HTTP/1.1\r\nHost: down.atoll.localhost\r\n\r\n")
+    #expect(isHeld.wait())
+    // The drain is the first thing that the loop hears of, the requests come after it.
+    let drained = Event()
+    let thread = TestThread { if edge.edge.drain(timeout: 10) { drained.fire() } }
+    usleep(100_000)
+    try open.send(request)
+    let fresh = try (0..<100).map { _ in try edge.viewer() }
+    for viewer in fresh { try viewer.send(request) }
+    usleep(100_000)
+    release.fire()
+    for viewer in [open] + fresh {
+      let response = try viewer.readResponse()
+      #expect(response.status == 200)
+      #expect(response["connection"] == "close")
+      viewer.close()
+    }
+    _ = try other.readResponse()
+    other.close()
+    #expect(thread.join())
+    #expect(drained.count == 1)
   }
 }

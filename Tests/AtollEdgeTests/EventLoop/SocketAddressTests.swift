@@ -42,7 +42,7 @@ struct SocketAddressTests {
   }
 
   @Test func `the kernel's answer comes back as written`() throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     defer { close(listener) }
     let any = try #require(SocketAddress(host: "127.0.0.1", port: 0))
     #expect(any.withUnsafeAddress { bind(listener, $0, $1) } == 0)

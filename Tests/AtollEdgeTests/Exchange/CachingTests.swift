@@ -48,11 +48,11 @@ struct CachingTests {
     Case(fields: ["Cache-Control: private, max-age=60"], stored: false),
     Case(fields: ["Cache-Control: no-cache, max-age=60"], stored: false),
     Case(fields: ["Cache-Control: max-age=60", "Cache-Control: no-store"], stored: false),
-    Case(fields: ["Expires: " + date(60)], stored: true),
-    Case(fields: ["Expires: " + date(-60)], stored: false),
+    Case(fields: ["Expires: " + date(86_400)], stored: true),
+    Case(fields: ["Expires: " + date(-86_400)], stored: false),
     Case(fields: ["Expires: 0"], stored: false),
-    Case(fields: ["Cache-Control: max-age=0", "Expires: " + date(60)], stored: false),
-    Case(fields: ["Cache-Control: max-age=60", "Expires: " + date(-60)], stored: true),
+    Case(fields: ["Cache-Control: max-age=0", "Expires: " + date(86_400)], stored: false),
+    Case(fields: ["Cache-Control: max-age=60", "Expires: " + date(-86_400)], stored: true),
     Case(fields: ["Cache-Control: max-age=60", "Age: 30"], stored: true),
     Case(fields: ["Cache-Control: max-age=60", "Age: 61"], stored: false),
     Case(fields: ["Last-Modified: " + date(-100_000)], stored: true),
@@ -313,5 +313,19 @@ struct CachingTests {
     _ = try edge.get("/")
     for _ in 1...32 { #expect(try edge.get("/").isHit) }
     #expect(origin.requestCount == 1)
+  }
+
+  @Test func `204 has no Content-Length, stored or not`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.sendHead("204 No Content", "Cache-Control: max-age=60")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    for isHit in [false, true] {
+      let response = try viewer.get("/")
+      #expect(response.status == 204)
+      #expect(response.isHit == isHit)
+      #expect(response["content-length"] == nil)
+    }
   }
 }

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import AtollEdge
+import Glibc
 import Testing
 
 /// Connections to origins: kept, reused, and tried again only where that is harmless.
@@ -38,6 +41,20 @@ struct PoolTests {
     let edge = try EdgeUnderTest(origin)
     #expect(try edge.get("/a").text == "1")
     #expect(try edge.get("/b").text == "2")
+  }
+
+  @Test(arguments: [1, 2])
+  func `a connection that the origin closes without a word is no trouble`(threads: Int) throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: no-store", body: "\($0.request.connection)")
+      $0.close()
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.threads = threads })
+    let viewer = try edge.viewer()
+    // The end of the connection comes with the response, just after it, or with the next request.
+    for number in 1...300 {
+      #expect(try (number % 2 == 0 ? viewer : edge.viewer()).get("/").text == "\(number)")
+    }
   }
 
   @Test func `an HTTP 1.0 origin gets a connection per request`() throws {
@@ -144,5 +161,61 @@ struct PoolTests {
     }
     #expect(origin.requests.map(\.method) == ["HEAD", "HEAD"])
     #expect(origin.connectionCount == 1)
+  }
+
+  @Test func `more requests than connections wait, and none is forgotten`() throws {
+    raiseDescriptorLimit()
+    let go = Event()
+    let origin = try ScriptedOrigin {
+      go.wait(within: 30)
+      try $0.respond("200 OK", "Connection: close", body: "ok")
+      $0.close()
+    }
+    // Later lookups give an address that no socket can connect to.
+    let isUp = Shared(true)
+    let resolver = Resolver(
+      pool: WorkerPool(threads: 1),
+      source: .init(
+        addresses: { _ in
+          .success([SocketAddress(host: isUp.value ? "127.0.0.1" : "255.255.255.255", port: 0)!])
+        },
+        lifetime: { _, _ in 1 }))
+    let edge = try EdgeUnderTest(
+      origin,
+      {
+        $0.origin.host = "origin.test"
+        $0.origin.responseTimeout = 60
+      },
+      options: {
+        $0.resolver = resolver
+        $0.maxConnections = 4000
+      })
+    let viewers = try (0..<(Limits.originConnections * 2 + 100)).map { _ in try edge.viewer() }
+    for (index, viewer) in viewers.enumerated() {
+      try viewer.send(ScriptedViewer.head("GET", "/\(index)"))
+    }
+    #expect(origin.waitFor(requests: Limits.originConnections, within: 30))
+    usleep(1_200_000)
+    #expect(origin.connectionCount == Limits.originConnections)
+    isUp.withLock { $0 = false }
+    // The next lookup is a new one: what was found is older than its second.
+    #expect(Self.hasChanged(resolver))
+    go.fire()
+    var statuses: [Int: Int] = [:]
+    for viewer in viewers { statuses[try viewer.readResponse().status, default: 0] += 1 }
+    #expect(statuses == [200: Limits.originConnections, 502: Limits.originConnections + 100])
+  }
+
+  private static func hasChanged(_ resolver: Resolver) -> Bool {
+    for _ in 0..<300 {
+      let changed = Event()
+      resolver.resolve(host: "origin.test", port: 80) { answer in
+        if case .success(let found) = answer, found.first?.host == "255.255.255.255" {
+          changed.fire()
+        }
+      }
+      if changed.wait(within: 0.05) { return true }
+    }
+    return false
   }
 }

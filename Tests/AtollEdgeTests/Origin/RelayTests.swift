@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 /// Responses on their way from origins to viewers, whole or not.
@@ -229,5 +230,17 @@ struct RelayTests {
     _ = try viewer.readResponseHead()
     viewer.reset()
     #expect(gone.wait())
+  }
+
+  @Test func `an interim response leaves the origin its time`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.send("HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n")
+      usleep(1_500_000)
+      try $0.respond(body: "late")
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.bodyTimeout = 1 })
+    let response = try edge.get("/")
+    #expect(response.interim == [103])
+    #expect(response.text == "late")
   }
 }

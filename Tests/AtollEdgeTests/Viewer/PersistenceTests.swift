@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 /// Connections towards viewers: RFC 9112 §9.
@@ -169,5 +170,45 @@ struct PersistenceTests {
     let viewer = try edge.viewer()
     #expect(try viewer.get("/1", "If-None-Match: \"x\"").status == Int(status.prefix(3)))
     #expect(try viewer.get("/2", "If-None-Match: \"x\"").status == Int(status.prefix(3)))
+  }
+
+  @Test func `an end that is told together with the first answer does not cost the second request`()
+    throws
+  {
+    let answered = Event()
+    let origin = try ScriptedOrigin { exchange in
+      if exchange.request.target == "/first" { answered.wait() }
+      try exchange.respond("200 OK", "Cache-Control: no-store", body: exchange.request.target)
+    }
+    let refusing = try RefusingOrigin()
+    let isHeld = Event()
+    let release = Event()
+    let edge = try EdgeUnderTest(
+      [
+        try EdgeUnderTest.distribution("site", originPort: origin.port),
+        try EdgeUnderTest.distribution("down", originPort: refusing.port),
+      ],
+      options: {
+        // The edge's log is written on the loop: while a line is held up, events gather.
+        $0.report = { _ in
+          isHeld.fire()
+          release.wait()
+        }
+      })
+    let viewer = try edge.viewer()
+    let host = "Host: site.atoll.localhost\r\n\r\n"
+    try viewer.send("GET /first HTTP/1.1\r\n\(host)GET /second HTTP/1.1\r\n\(host)")
+    #expect(origin.waitFor(requests: 1))
+    let other = try edge.viewer()
+    try other.send("GET / HTTP/1.1\r\nHost: down.atoll.localhost\r\n\r\n")
+    #expect(isHeld.wait())
+    answered.fire()
+    usleep(100_000)
+    viewer.halfClose()
+    usleep(100_000)
+    release.fire()
+    #expect(try viewer.readResponse().text == "/first")
+    #expect(try viewer.readResponse().text == "/second")
+    #expect(viewer.isClosed())
   }
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 import Testing
 
 /// Bodies from viewers to origins.
@@ -133,5 +134,24 @@ struct UploadTests {
     while sent < limit, let some = try? wire.sendSome(block) { sent += some }
     wire.patience = 10
     return sent
+  }
+
+  @Test func `a steady upload to a slow origin may take longer than the body timeout`() throws {
+    let origin = try ScriptedOrigin { exchange in
+      for _ in 1...12 {
+        _ = try exchange.wire.discard(65_536)
+        usleep(200_000)
+      }
+      _ = try exchange.wire.discard((32 << 20) - 12 * 65_536)
+      try exchange.respond(body: "all of it")
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.bodyTimeout = 1 })
+    let viewer = try edge.viewer()
+    try viewer.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \(32 << 20)\r\n\r\n")
+    // The edge has waited for the first byte before the rest comes as fast as it is taken.
+    origin.waitFor(requests: 1)
+    usleep(50_000)
+    try viewer.send([UInt8](repeating: 120, count: 32 << 20))
+    #expect(try viewer.readResponse(to: "POST").text == "all of it")
   }
 }

@@ -94,6 +94,21 @@ func member(_ key: String, of document: String) -> String? {
     #expect(home.document("shop") == before)
   }
 
+  @Test func `a name that differs from another only in case is refused`() {
+    let home = Home()
+    home.atoll("create", "Shop", "--origin", "http://localhost:3000")
+    let result = home.atoll("create", "shop", "--origin", "http://localhost:3001", "--if-missing")
+    #expect(result.exitCode == 2)
+    #expect(
+      result.stderr == """
+        atoll: error: the name "shop" differs from "Shop" only in case, which host names don't \
+        tell apart
+        atoll: hint: choose another name, or change "Shop" with atoll update Shop
+
+        """)
+    #expect(home.atoll("list", "-q").stdout == "Shop\n")
+  }
+
   @Test func `every setting is an option`() {
     let home = Home()
     let result = home.atoll(

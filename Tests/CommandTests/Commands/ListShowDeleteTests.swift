@@ -147,6 +147,9 @@ import Testing
     let tolerant = home.atoll("delete", "shop", "--if-exists", "--json")
     #expect(tolerant.exitCode == 0)
     #expect(tolerant.stdout.contains("\"result\": \"unchanged\""))
+    let told = home.atoll("delete", "shop", "--if-exists")
+    #expect(told.exitCode == 0)
+    #expect(told.stdout == "there is no distribution named \"shop\"\n")
   }
 
   @Test func `a name can be used again`() {

@@ -38,6 +38,20 @@ import Testing
     #expect(prometheus.contains("distribution=\"shop\",methods=\"cacheable\",outcome=\"hit\"} 3\n"))
   }
 
+  @Test func `no bytes are claimed for outcomes that methods without a count of them had`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
+    defer { origin.stop() }
+    let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)", "--name", "shop"])
+    _ = edge.atoll("test", "-X", "POST", edge.url + "/a")
+    try wait(for: "two requests to be counted") {
+      edge.atoll("metrics", "shop", "--json").stdout.contains("\"requests\": 2")
+    }
+    let rows = edge.atoll("metrics", "shop").stdout.split(separator: "\n")
+      .map { $0.split(separator: " ") }
+    #expect(rows.contains(["outcome", "requests", "down"]))
+    #expect(rows.contains(["pass", "2", "-"]))
+  }
+
   @Test func `several edges are added up`() throws {
     let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
     defer { origin.stop() }

@@ -169,4 +169,50 @@ import Testing
     let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)"], home: home)
     #expect(edge.verdict("/") == "200 miss, stored")
   }
+
+  @Test(.enabled(if: findProgram("prlimit") != nil))
+  func `out of descriptors a Unix socket waits without spinning`() throws {
+    let home = TemporaryDirectory()
+    let path = home.path + "/edge.sock"
+    let edge = try RunningEdge(
+      ["http://127.0.0.1:1", "--http", "unix:\(path)", "--max-connections", "5000"], home: home)
+    try #require(system("prlimit --pid \(edge.process.pid) --nofile=48:48") == 0)
+    var viewers: [Int32] = []
+    defer { for viewer in viewers { close(viewer) } }
+    for _ in 0..<80 { viewers.append(try connectUnix(path)) }
+    usleep(300_000)
+    let before = processorTicks(edge.process.pid)
+    usleep(1_000_000)
+    // A loop that spins takes all of the second.
+    #expect(processorTicks(edge.process.pid) - before < sysconf(Int32(_SC_CLK_TCK)) / 2)
+    // Who waits is taken in when others leave.
+    for viewer in viewers.dropLast() { close(viewer) }
+    viewers = [viewers.last!]
+    let request = Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+    #expect(write(viewers[0], request, request.count) == request.count)
+    var byte: UInt8 = 0
+    #expect(recv(viewers[0], &byte, 1, 0) == 1)
+  }
+
+  private func connectUnix(_ path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    let result = withUnsafePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+    try #require(result == 0)
+    return descriptor
+  }
+
+  /// What a process has used so far, in clock ticks.
+  private func processorTicks(_ process: pid_t) -> Int {
+    // The name in parentheses is the only field that may hold spaces.
+    let text = readText("/proc/\(process)/stat") ?? ""
+    let fields = text[(text.lastIndex(of: ")") ?? text.startIndex)...].split(separator: " ")
+    return fields.count > 13 ? (Int(fields[12]) ?? 0) + (Int(fields[13]) ?? 0) : 0
+  }
 }
