@@ -19,6 +19,8 @@ import Glibc
 final class ViewerConnection: Channel {
   private enum Phase { case reading, exchanging, lingering, closed }
   private enum BodySource { case none, entry, fetch }
+  /// One finds requests, the next that there are no more, or the end of the viewer.
+  private static let receivesPerTurn = 3
 
   let services: LoopServices
   let address: SocketAddress
@@ -132,7 +134,10 @@ final class ViewerConnection: Channel {
   // MARK: Reading heads
 
   private func receive() {
+    var count = 0
     while phase == .reading && isReadable {
+      if count == Self.receivesPerTurn { return yield() }
+      count &+= 1
       if inputEnd == inputStart {
         receiveFresh()
       } else if hasPartialHead {
@@ -142,6 +147,13 @@ final class ViewerConnection: Channel {
         processInput()
       }
     }
+  }
+
+  /// Others have their turn: a viewer that sends as fast as it is read must not hold up the loop.
+  /// No event will tell of what is unread.
+  @inline(never)
+  private func yield() {
+    loop.afterwards { [self] in continueReading() }
   }
 
   /// Nothing kept: into the loop's scratch memory.
