@@ -80,7 +80,10 @@ enum ListeningSocket {
   /// - Parameter shares: whether other sockets of this process listen on the same address.
   static func open(_ address: SocketAddress, shares: Bool) throws(EdgeError) -> Int32 {
     let text = address.description
-    if let path = address.unixPath { removeStale(path, address) }
+    if let path = address.unixPath {
+      if isOccupied(path) { throw .cannotListen(text, reason: "a file that is no socket is there") }
+      removeStale(path, address)
+    }
     let descriptor = socket(
       address.family,
       Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -104,6 +107,11 @@ enum ListeningSocket {
       }
     }
     return descriptor
+  }
+
+  private static func isOccupied(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFSOCK
   }
 
   /// A socket file that nobody listens on is left over from a process that was killed.

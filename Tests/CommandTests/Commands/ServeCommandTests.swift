@@ -118,13 +118,15 @@ import Testing
     (["http://127.0.0.1", "--min-ttl", "2d", "--max-ttl", "1d"], "TTL"),
     (["http://127.0.0.1", "b"], "unexpected argument \"b\""),
     (["--access-log", "/nowhere/at/all"], "/nowhere/at/all"),
+    (["--http", "unix:/etc/passwd"], "a file that is no socket is there"),
     (["--memory", "900T"], "the kernel refuses the memory for a cache of 943718400M"),
   ])
   func `what cannot be served ends at once`(words: [String], message: String) {
     let home = TemporaryDirectory()
     let result = runAtoll(
       ["serve", "--http", "127.0.0.1:0"] + words, env: ["ATOLL_HOME": home.path])
-    let isWorldsFault = words[0] == "--access-log" || words.last == "900T"
+    let isWorldsFault =
+      words[0] == "--access-log" || words.last == "900T" || words.last == "unix:/etc/passwd"
     #expect(result.exitCode == (isWorldsFault ? 1 : 2))
     #expect(result.stdout.isEmpty)
     #expect(result.stderr.hasPrefix("atoll: error: "))
