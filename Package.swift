@@ -21,13 +21,19 @@ let package = Package(
       name: "AtollEdge", dependencies: ["AtollCore", "CSystem"], swiftSettings: strict + quick),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
-    .testTarget(
-      name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem"], swiftSettings: strict),
-    .testTarget(
-      name: "AtollEdgeTests", dependencies: ["AtollEdge", "AtollCore", "CSystem"],
+    // What the tests of several targets need.
+    .target(
+      name: "TestSupport", dependencies: ["CSystem"], path: "Tests/TestSupport",
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem"], swiftSettings: strict),
+      name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "AtollEdgeTests", dependencies: ["AtollEdge", "AtollCore", "CSystem", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "TestSupport"],
+      swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -6,7 +6,7 @@ _atoll_values() {
     file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
     distribution)
-      mapfile -t COMPREPLY < <(compgen -W "$(atoll __complete distributions 2>/dev/null)" -- "$2") ;;
+      mapfile -t COMPREPLY < <(compgen -W "$(atoll "${home[@]}" __complete distributions 2>/dev/null)" -- "$2") ;;
     words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
   esac
 }
@@ -15,7 +15,7 @@ _atoll() {
   local commands='create update apply list show delete serve purge test metrics help'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
-  local arguments='' position=0 words=()
+  local arguments='' position=0 words=() home=()
   COMPREPLY=()
 
   # The shell splits --option=value at the equals sign.
@@ -27,6 +27,10 @@ _atoll() {
 
   for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
     [[ $word == '=' ]] || words+=("$word")
+  done
+
+  for ((index = 0; index + 1 < ${#words[@]}; index++)); do
+    [[ ${words[index]} == --home ]] && home=(--home "${words[index + 1]/#\~/$HOME}")
   done
 
   for ((index = 0; index < ${#words[@]}; index++)); do

@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
 
 function __atoll_distributions
-  atoll __complete distributions 2>/dev/null
+  set -l words (commandline -opc)
+  set -l home
+  for index in (seq (count $words))
+    switch $words[$index]
+      case --home
+        set home --home $words[(math $index + 1)]
+      case '--home=*'
+        set home $words[$index]
+    end
+  end
+  atoll $home __complete distributions 2>/dev/null
 end
 
 # Whether the argument being written is its command's $argv[1]-th; options aside.
 function __atoll_position
   set -l words (commandline -opc)
   set -l count 0
+  set -l isValue 0
   for word in $words[2..-1]
-    string match -q -- '-*' $word; or set count (math $count + 1)
+    if test $isValue -eq 1
+      set isValue 0
+    else if contains -- $word --access-log --allowed-methods --cache-path --color --connect-timeout --connect-to --count --default-behavior --default-distribution --default-ttl --dont-cache-path --drain-timeout --expect --expect-header --expect-status --expect-ttl --file --forward-cookies --forward-headers --forward-query-strings --header --home --http --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --origin --origin-connect-attempts --origin-connect-timeout --origin-keep-alive-timeout --origin-protocol --origin-response-timeout --plan --preset --remove-path --remove-tag --resolve --stale-if-error --tag --threads --timeout -H -X
+      set isValue 1
+    else if not string match -q -- '-*' $word
+      set count (math $count + 1)
+    end
   end
   test $count -eq $argv[1]
 end

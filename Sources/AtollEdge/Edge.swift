@@ -14,6 +14,8 @@ package final class Edge: @unchecked Sendable {
   let registry = FetchRegistry()
   let resolver: Resolver
   let seed = HashSeed.random()
+  /// Names this edge in CDN-Loop: edges may stand behind each other, but none behind itself.
+  let loopID = "atoll-\(String(UInt64.random(in: .min ... .max), radix: 36))"
   package let accessLog: AccessLog?
   /// Bound addresses, ports resolved: "127.0.0.1:8080", "[::]:8080", "unix:/path".
   package private(set) var addresses: [String] = []
@@ -37,6 +39,7 @@ package final class Edge: @unchecked Sendable {
     if options.memory < Self.smallestMemory {
       throw .memoryTooSmall(minimum: Self.smallestMemory)
     }
+    if !CacheStore.canLayOut(bytes: options.memory) { throw .memoryRefused(options.memory) }
     csystem_tune_malloc()
     csystem_ignore_sigpipe()
     budget = MemoryBudget(limit: options.memory)

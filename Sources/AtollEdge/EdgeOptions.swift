@@ -58,7 +58,7 @@ package enum ListenAddress: Sendable, Equatable {
       return
     }
     let digits = text.hasPrefix(":") ? String(text.dropFirst()) : text
-    if let port = UInt16(digits), digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) {
+    if let port = UInt16(digits), digits.utf8.allSatisfy(isDigit) {
       self = .tcp(host: nil, port: port)
       return
     }
@@ -76,6 +76,7 @@ package enum EdgeError: Error, Equatable, Sendable {
   case addressNotPermitted(String)
   case cannotListen(String, reason: String)
   case memoryTooSmall(minimum: Int)
+  case memoryRefused(Int)
   case accessLog(path: String, reason: String)
   case system(String, Int32)
 
@@ -86,6 +87,7 @@ package enum EdgeError: Error, Equatable, Sendable {
     case .addressNotPermitted(let text): "not permitted to listen on \(text)"
     case .cannotListen(let text, let reason): "cannot listen on \(text): \(reason)"
     case .memoryTooSmall(let minimum): "memory must be at least \(minimum >> 20)M"
+    case .memoryRefused(let bytes): "the kernel refuses the memory for a cache of \(bytes >> 20)M"
     case .accessLog(let path, let reason): "cannot write the access log \"\(path)\": \(reason)"
     case .system(let call, let error): "\(call) failed: \(SystemCall.errorText(error))"
     }
@@ -98,6 +100,7 @@ package enum EdgeError: Error, Equatable, Sendable {
     case .addressNotPermitted: "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
     case .cannotListen: "check the address given with --http"
     case .memoryTooSmall: "give more with --memory"
+    case .memoryRefused: "give less with --memory, or raise the process's limit (ulimit -v)"
     case .accessLog: "choose another file with --access-log"
     case .system: "check the limits of this process"
     }

@@ -15,8 +15,6 @@ int csystem_accept4(int listener, struct sockaddr *address, socklen_t *length, i
   return accept4(listener, address, length, flags);
 }
 
-int csystem_pipe2(int ends[2], int flags) { return pipe2(ends, flags); }
-
 int csystem_cpu_count(void) {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -25,24 +23,7 @@ int csystem_cpu_count(void) {
   return count > 0 ? (int)count : 1;
 }
 
-int csystem_set_affinity(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  return sched_setaffinity(0, sizeof set, &set);
-}
-
 int csystem_memfd(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
-
-size_t csystem_heap_bytes(void) {
-  struct mallinfo2 info = mallinfo2();
-  return info.arena + info.hblkhd;
-}
-
-size_t csystem_heap_in_use(void) {
-  struct mallinfo2 info = mallinfo2();
-  return info.uordblks + info.hblkhd;
-}
 
 void csystem_tune_malloc(void) {
   mallopt(M_ARENA_MAX, 1);
@@ -50,17 +31,9 @@ void csystem_tune_malloc(void) {
   mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
-size_t csystem_usable_size(const void *allocation) {
-  return malloc_usable_size((void *)allocation);
-}
-
-void csystem_trim(void) { malloc_trim(0); }
-
 void csystem_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int csystem_errno(void) { return errno; }
-void csystem_set_errno(int value) { errno = value; }
-
 const char *csystem_error_text(int error) {
   extern const char *strerrordesc_np(int);
   const char *text = strerrordesc_np(error);

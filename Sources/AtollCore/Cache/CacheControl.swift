@@ -31,7 +31,8 @@ struct Directive {
   }
 }
 
-func deltaSeconds(_ digits: UnsafeBufferPointer<UInt8>) -> Int32? {
+/// delta-seconds (RFC 9111 §1.2.2); a number too large to hold is the largest one.
+package func deltaSeconds(_ digits: UnsafeBufferPointer<UInt8>) -> Int32? {
   if digits.isEmpty { return nil }
   var result: Int64 = 0
   for byte in digits {
@@ -88,29 +89,32 @@ struct Directives {
 
 /// The response directives of all Cache-Control lines taken together (RFC 9111 §5.2.2); of repeated
 /// ones the most restrictive counts.
-struct ResponseDirectives {
-  var flags: Flags = []
+package struct ResponseDirectives {
+  package var flags: Flags = []
   /// Each -1 without the directive. An invalid lifetime counts as 0: stale (RFC 9111 §4.2.1).
-  var maxAge: Int32 = -1
-  var sharedMaxAge: Int32 = -1
-  var staleWhileRevalidate: Int32 = -1
-  var staleIfError: Int32 = -1
+  package var maxAge: Int32 = -1
+  package var sharedMaxAge: Int32 = -1
+  package var staleWhileRevalidate: Int32 = -1
+  package var staleIfError: Int32 = -1
 
-  struct Flags: OptionSet {
-    let rawValue: UInt16
+  package struct Flags: OptionSet, Sendable {
+    package let rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    static let noStore = Flags(rawValue: 1)
+    package static let noStore = Flags(rawValue: 1)
     /// Also when limited to some fields, as §5.2.2.4 and §5.2.2.7 allow.
-    static let noCache = Flags(rawValue: 2)
-    static let `private` = Flags(rawValue: 4)
-    static let `public` = Flags(rawValue: 8)
-    static let mustRevalidate = Flags(rawValue: 16)
-    static let proxyRevalidate = Flags(rawValue: 32)
-    static let mustUnderstand = Flags(rawValue: 64)
-    static let immutable = Flags(rawValue: 128)
+    package static let noCache = Flags(rawValue: 2)
+    package static let `private` = Flags(rawValue: 4)
+    package static let `public` = Flags(rawValue: 8)
+    package static let mustRevalidate = Flags(rawValue: 16)
+    package static let proxyRevalidate = Flags(rawValue: 32)
+    package static let mustUnderstand = Flags(rawValue: 64)
+    package static let immutable = Flags(rawValue: 128)
   }
 
-  mutating func add(line: UnsafeBufferPointer<UInt8>) {
+  package init() {}
+
+  package mutating func add(line: UnsafeBufferPointer<UInt8>) {
     var directives = Directives(line)
     while let directive = directives.next() { add(directive) }
   }
@@ -142,12 +146,7 @@ struct ResponseDirectives {
   }
 
   /// Whether a response to a request with credentials may be shared (RFC 9111 §3.5).
-  var allowsAuthorization: Bool {
+  package var allowsAuthorization: Bool {
     sharedMaxAge >= 0 || !flags.isDisjoint(with: [.public, .mustRevalidate])
-  }
-
-  /// Whether the origin forbids to serve the response stale (RFC 9111 §4.2.4).
-  var forbidsStale: Bool {
-    sharedMaxAge >= 0 || !flags.isDisjoint(with: [.mustRevalidate, .proxyRevalidate, .noCache])
   }
 }

@@ -26,6 +26,16 @@ package final class CacheStore: @unchecked Sendable {
   /// Buckets that a purge looks at between two chances for others to enter the gate.
   private static let purgeBatch = 256
 
+  /// Whether the kernel gives this process the address space that a store of this many bytes lays
+  /// itself out in, several times as much as it will ever fill.
+  package static func canLayOut(bytes limit: Int) -> Bool {
+    let (wanted, overflows) = limit.multipliedReportingOverflow(by: 6)
+    if overflows { return false }
+    guard let probe = probePages(wanted) else { return false }
+    unmapPages(probe, wanted)
+    return true
+  }
+
   package init(budget: MemoryBudget, seed: HashSeed, shards: Int = 64) {
     self.budget = budget
     objectLimit = budget.limit / Limits.objectShare
@@ -261,6 +271,23 @@ package final class CacheStore: @unchecked Sendable {
     gate.lock()
     if entry.isLinked { state.pointee.unlink(entry) }
     gate.unlock()
+  }
+
+  /// Takes out every variant of a key (RFC 9111 §4.4); how many there were.
+  package func invalidate(hash: KeyHash, key: UnsafeBufferPointer<UInt8>) -> Int {
+    let state = state
+    gate.lock()
+    defer { gate.unlock() }
+    var count = 0
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = state.pointee.memory.addresses.entry(at)
+      at = entry.chain
+      if !entry.has(hash, key) { continue }
+      state.pointee.unlink(entry)
+      count += 1
+    }
+    return count
   }
 
   @inline(never)

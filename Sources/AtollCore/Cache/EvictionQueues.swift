@@ -52,7 +52,6 @@ struct EvictionQueues {
 
   var count: Int { small.count + main.count }
   var bytes: Int { small.bytes + main.bytes }
-  var mainCount: Int { main.count }
 
   mutating func insert(_ entry: Entry, intoMain: Bool) {
     clock &+= 1

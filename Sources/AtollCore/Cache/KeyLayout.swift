@@ -15,7 +15,6 @@
 /// Every part is preceded by its length, so no two requests that differ in a part share a key. The
 /// shape keeps an entry stored before a change of settings from answering for other headers.
 enum KeyLayout {
-  static let slotLength = 2
   static let methodOffset = 5
   static let urlLengthOffset = 6
   static let urlOffset = 8

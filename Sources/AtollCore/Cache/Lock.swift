@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A mutex in memory of its own, or inside memory that someone else owns.
+/// A mutex inside memory that someone else owns.
 struct Lock: @unchecked Sendable {
   /// Two cache lines: processors fetch lines in pairs.
   static let stride = 128
@@ -28,15 +28,3 @@ struct Lock: @unchecked Sendable {
   @inline(__always)
   func unlock() { pthread_mutex_unlock(mutex) }
 }
-
-/// Zeroed memory straight from the kernel, which supplies a page when it is first touched.
-func mapPages(_ bytes: Int) -> UnsafeMutableRawPointer {
-  let memory = mmap(
-    nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
-  guard let memory, memory != MAP_FAILED else {
-    fatalError("the kernel refuses \(bytes) bytes of address space")
-  }
-  return memory
-}
-
-func unmapPages(_ memory: UnsafeMutableRawPointer, _ bytes: Int) { munmap(memory, bytes) }

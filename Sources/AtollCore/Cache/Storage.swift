@@ -158,7 +158,7 @@ private func refusalOfStatus(_ status: UInt16, _ directives: ResponseDirectives)
 }
 
 /// RFC 9110 §15.1, without 206.
-private func isHeuristicallyCacheable(_ status: UInt16) -> Bool {
+package func isHeuristicallyCacheable(_ status: UInt16) -> Bool {
   switch status {
   case 200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501: true
   default: false

@@ -37,7 +37,7 @@ package enum Outcome: UInt8, Sendable, CaseIterable {
 package enum Reason: UInt8, Sendable, CaseIterable {
   case none
   // Why nothing usable was stored.
-  case notStored, expired, varyMismatch, purged
+  case absent, expired, varyMismatch, purged
   // Why the request kept away from the cache.
   case method, behaviorDontCache, requestAuthorization, requestNoStore, requestNoCache
   case requestMaxAge, requestRange, requestBody, upgrade
@@ -53,13 +53,13 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   // Errors of the origin.
   case originDns, originConnect, originTimeout, originBadResponse, originClosed, originTls
   // Errors of the edge.
-  case overloaded, draining
+  case overloaded, draining, loop
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
     switch self {
     case .none: ""
-    case .notStored: "not-stored"
+    case .absent: "absent"
     case .expired: "expired"
     case .varyMismatch: "vary-mismatch"
     case .purged: "purged"
@@ -106,6 +106,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .originTls: "origin-tls"
     case .overloaded: "overloaded"
     case .draining: "draining"
+    case .loop: "loop"
     }
   }
 }

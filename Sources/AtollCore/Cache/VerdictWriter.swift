@@ -113,7 +113,7 @@ private func forwardReason(_ verdict: Verdict) -> StaticString? {
   case .pass: return verdict.reason == .method ? "method" : "bypass"
   case .miss, .coalesced, .revalidated:
     switch verdict.reason {
-    case .notStored: return "uri-miss"
+    case .absent: return "uri-miss"
     case .varyMismatch: return "vary-miss"
     case .expired: return "stale"
     case .requestNoCache, .requestMaxAge, .requestAuthorization: return "request"

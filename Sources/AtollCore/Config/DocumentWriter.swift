@@ -3,19 +3,23 @@
 /// Writes JSON with the keys in the order of the calls, one member a line: the same value gives
 /// the same bytes, and a changed one changes few lines.
 package struct DocumentWriter {
-  package private(set) var bytes: [UInt8] = []
+  private let buffer = ByteBuffer(capacity: 1_024)
   private var depth = 0
   private var isFirst = true
 
-  package init() {}
+  private init() {}
 
   /// A whole document: one object, with a newline at its end.
   package static func document(_ body: (inout DocumentWriter) -> Void) -> [UInt8] {
+    value { $0.object(body) }
+  }
+
+  /// One value of any kind, with a newline at its end.
+  package static func value(_ write: (inout DocumentWriter) -> Void) -> [UInt8] {
     var writer = DocumentWriter()
-    writer.bytes.reserveCapacity(1_024)
-    writer.object(body)
-    writer.bytes.append(0x0a)
-    return writer.bytes
+    write(&writer)
+    writer.buffer.append(UInt8(ascii: "\n"))
+    return Array(writer.buffer.bytes)
   }
 
   package mutating func object(_ body: (inout DocumentWriter) -> Void) {
@@ -35,8 +39,7 @@ package struct DocumentWriter {
   package mutating func member(_ key: String, _ write: (inout DocumentWriter) -> Void) {
     separate()
     string(key)
-    bytes.append(UInt8(ascii: ":"))
-    bytes.append(0x20)
+    buffer.append(": " as StaticString)
     write(&self)
   }
 
@@ -61,65 +64,61 @@ package struct DocumentWriter {
   }
 
   package mutating func integer(_ value: some FixedWidthInteger) {
-    bytes += Array(String(value).utf8)
+    if value < 0 { buffer.append(UInt8(ascii: "-")) }
+    buffer.appendDecimal(UInt64(value.magnitude))
   }
 
-  /// Rounded to thousandths; null without a value.
-  package mutating func number(_ value: Double?) {
-    guard let value, value.isFinite, value.magnitude < 1e15 else { return null() }
-    let thousandths = Int64((value * 1000).rounded())
-    if thousandths < 0 { bytes.append(UInt8(ascii: "-")) }
-    integer(thousandths.magnitude / 1000)
-    let fraction = thousandths.magnitude % 1000
-    if fraction == 0 { return }
-    bytes.append(UInt8(ascii: "."))
-    bytes += Array(String(1000 + fraction).utf8.dropFirst())
-    while bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+  /// Rounded to so many digits after the point; null without a value.
+  package mutating func number(_ value: Double?, digits: Int = 3) {
+    var unit = 1.0
+    for _ in 0..<digits { unit *= 10 }
+    guard let value, (value * unit).magnitude < 1e18 else { return null() }
+    let units = Int64((value * unit).rounded())
+    if units < 0 { buffer.append(UInt8(ascii: "-")) }
+    buffer.appendDecimal(units.magnitude / UInt64(unit))
+    appendFraction(units.magnitude % UInt64(unit), digits: digits, to: buffer)
   }
 
-  package mutating func bool(_ value: Bool) { bytes += Array((value ? "true" : "false").utf8) }
+  package mutating func bool(_ value: Bool) {
+    buffer.append(value ? "true" as StaticString : "false")
+  }
 
-  package mutating func null() { bytes += Array("null".utf8) }
+  package mutating func null() { buffer.append("null" as StaticString) }
 
   package mutating func string(_ text: String) {
-    bytes.append(UInt8(ascii: "\""))
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-        bytes.append(UInt8(ascii: "\\"))
-        bytes.append(byte)
-      case 0x0a: bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
-      case 0x09: bytes += [UInt8(ascii: "\\"), UInt8(ascii: "t")]
-      case 0x0d: bytes += [UInt8(ascii: "\\"), UInt8(ascii: "r")]
-      case 0..<0x20, 0x7f:
-        let digits = Array("0123456789abcdef".utf8)
-        bytes += Array("\\u00".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      default: bytes.append(byte)
-      }
+    var text = text
+    text.withUTF8 { appendJSONString($0, to: buffer) }
+  }
+
+  /// A document that is ready: indented to its place, otherwise as it is.
+  package mutating func encoded(_ document: [UInt8]) {
+    let lines = document.split(separator: UInt8(ascii: "\n"))
+    for (index, line) in lines.enumerated() {
+      if index > 0 { newLine() }
+      line.withUnsafeBufferPointer { buffer.append($0) }
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 
   private mutating func nest(_ open: UInt8, _ close: UInt8, _ body: (inout DocumentWriter) -> Void)
   {
-    bytes.append(open)
+    buffer.append(open)
     depth += 1
     isFirst = true
     body(&self)
     depth -= 1
     if !isFirst { newLine() }
     isFirst = false
-    bytes.append(close)
+    buffer.append(close)
   }
 
   private mutating func separate() {
-    if !isFirst { bytes.append(UInt8(ascii: ",")) }
+    if !isFirst { buffer.append(UInt8(ascii: ",")) }
     isFirst = false
     newLine()
   }
 
   private mutating func newLine() {
-    bytes.append(0x0a)
-    for _ in 0..<depth * 2 { bytes.append(0x20) }
+    buffer.append(UInt8(ascii: "\n"))
+    for _ in 0..<depth * 2 { buffer.append(UInt8(ascii: " ")) }
   }
 }

@@ -159,7 +159,7 @@ func describe(_ node: JSONNode) -> String {
 }
 
 /// "a, b or c".
-func listed(_ words: [String], _ conjunction: String) -> String {
+package func listed(_ words: [String], _ conjunction: String) -> String {
   guard words.count > 1 else { return words.first ?? "" }
   return words.dropLast().joined(separator: ", ") + " \(conjunction) \(words.last!)"
 }

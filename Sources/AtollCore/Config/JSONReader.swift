@@ -1,39 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// A value of a JSON text, with the place where it stands.
-package struct JSONNode: Equatable, Sendable {
-  package var value: JSONValue
-  /// Bytes before it.
-  package var offset: Int
-}
-
-package enum JSONValue: Equatable, Sendable {
-  case null
-  case bool(Bool)
-  /// A number written without fraction or exponent that fits.
-  case integer(Int64)
-  case number(Double)
-  case string(String)
-  case array([JSONNode])
-  /// In the order written; keys are unique.
-  case object([JSONMember])
-}
-
-package struct JSONMember: Equatable, Sendable {
-  package var key: String
-  package var keyOffset: Int
-  package var node: JSONNode
-}
-
-extension JSONNode {
-  /// An object's member, or nil.
-  package subscript(key: String) -> JSONNode? {
-    guard case .object(let members) = value else { return nil }
-    return members.first { $0.key == key }?.node
-  }
-}
-
 package struct JSONError: Error, Equatable, Sendable {
   /// From 1.
   package var line: Int
@@ -75,6 +42,8 @@ package struct JSONReader {
   }
 
   private mutating func document() throws(JSONError) -> JSONNode {
+    // Some editors put a byte order mark first, which a reader may ignore (RFC 8259 §8.1).
+    if count >= 3, base[0] == 0xEF, base[1] == 0xBB, base[2] == 0xBF { at = 3 }
     skipSpace()
     if at == count { throw error(at, "the text is empty", "write a JSON object") }
     let node = try value(depth: 0)

@@ -139,7 +139,9 @@ private func isPlainAuthority(_ text: String) -> Bool {
   guard let authority = parts.first, !authority.isEmpty else { return false }
   let host = authority.prefix { $0 != ":" }
   let port = authority[host.endIndex...].dropFirst()
+  // `unix:/path` and `http:/host` end in their colon: no port was meant.
   return hostFlaw(host.lowercased()) == nil && port.utf8.allSatisfy(isDigit)
+    && authority.last != ":"
 }
 
 func isIPv4(_ text: String) -> Bool {

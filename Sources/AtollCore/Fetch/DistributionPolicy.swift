@@ -24,7 +24,7 @@ package final class DistributionPolicy: @unchecked Sendable {
     self.distribution = distribution
     self.slot = slot
     origin = distribution.origin
-    hostNames = [distribution.id, distribution.name].map { "\($0).atoll.localhost".lowercased() }
+    hostNames = distribution.ownDomains.map { $0.lowercased() }
     originHost = FixedBytes(Self.authority(of: distribution.origin))
     originPath = FixedBytes(distribution.origin.path)
     let settings = distribution.settings

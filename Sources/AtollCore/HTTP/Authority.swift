@@ -74,10 +74,6 @@ enum Authority {
     CharacterSet(low: 0x2bff_7fd2_0000_0000, high: 0x47ff_fffe_87ff_fffe)
   }
 
-  private static func isHex(_ byte: UInt8) -> Bool {
-    byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 6
-  }
-
   /// IPv6address of RFC 3986 §3.2.2: eight groups, "::" once, the last two perhaps as IPv4.
   private static func isIPv6(_ start: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     var groups = 0

@@ -102,7 +102,7 @@ package enum HTTPDate {
   // MARK: Parts
 
   private static var dayNames: StaticString { "SunMonTueWedThuFriSat" }
-  private static var monthNames: StaticString { "JanFebMarAprMayJunJulAugSepOctNovDec" }
+  static var monthNames: StaticString { "JanFebMarAprMayJunJulAugSepOctNovDec" }
 
   private static func isDayName(_ at: UnsafePointer<UInt8>) -> Bool {
     index(of: at, in: dayNames, count: 7) != nil

@@ -24,6 +24,7 @@ package func reasonPhrase(_ status: UInt16) -> StaticString {
   case 503: "Service Unavailable"
   case 504: "Gateway Timeout"
   case 505: "HTTP Version Not Supported"
+  case 508: "Loop Detected"
   default: "Status"
   }
 }

@@ -252,7 +252,7 @@ extension RequestHead {
   }
 
   @inline(never)
-  private static func method(_ start: UnsafePointer<UInt8>, _ length: Int) -> Method {
+  package static func method(_ start: UnsafePointer<UInt8>, _ length: Int) -> Method {
     // Methods are case-sensitive (RFC 9110 §9.1).
     func equals(_ text: StaticString) -> Bool { memcmp(start, text.utf8Start, length) == 0 }
     switch length {

@@ -39,33 +39,26 @@ package struct AccessLineWriter: ~Copyable {
   private mutating func setStamp(_ seconds: Int64) {
     second = seconds
     stamp.removeAll()
-    let time = CalendarDate(seconds: seconds)
     switch format {
     case .json:
-      stamp.appendDecimal(UInt64(clamping: time.year))
-      stamp.append(UInt8(ascii: "-"))
-      appendTwoDigits(time.month, to: stamp)
-      stamp.append(UInt8(ascii: "-"))
-      appendTwoDigits(time.day, to: stamp)
-      stamp.append(UInt8(ascii: "T"))
+      RFC3339.write(seconds, to: stamp.reserveTail(20))
+      // The fraction goes before the "Z".
+      stamp.advance(by: 19)
     case .combined:
+      let time = CalendarDate(seconds: seconds)
       appendTwoDigits(time.day, to: stamp)
       stamp.append(UInt8(ascii: "/"))
-      stamp.append(Self.months[time.month - 1])
+      stamp.append(HTTPDate.monthNames.utf8Start + 3 * (time.month - 1), 3)
       stamp.append(UInt8(ascii: "/"))
       stamp.appendDecimal(UInt64(clamping: time.year))
       stamp.append(UInt8(ascii: ":"))
+      appendTwoDigits(time.hour, to: stamp)
+      stamp.append(UInt8(ascii: ":"))
+      appendTwoDigits(time.minute, to: stamp)
+      stamp.append(UInt8(ascii: ":"))
+      appendTwoDigits(time.second, to: stamp)
     }
-    appendTwoDigits(time.hour, to: stamp)
-    stamp.append(UInt8(ascii: ":"))
-    appendTwoDigits(time.minute, to: stamp)
-    stamp.append(UInt8(ascii: ":"))
-    appendTwoDigits(time.second, to: stamp)
   }
-
-  private static let months: [StaticString] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-  ]
 
   // MARK: JSON
 

@@ -217,19 +217,3 @@ extension TrafficCounts {
     }
   }
 }
-
-extension JSONNode {
-  fileprivate var text: String? {
-    if case .string(let text) = value { text } else { nil }
-  }
-
-  fileprivate var unsigned: UInt64? {
-    if case .integer(let number) = value { UInt64(exactly: number) } else { nil }
-  }
-
-  fileprivate var time: Int64? { text.flatMap(RFC3339.parse) }
-
-  fileprivate var elements: [JSONNode]? {
-    if case .array(let nodes) = value { nodes } else { nil }
-  }
-}

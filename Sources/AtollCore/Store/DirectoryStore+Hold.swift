@@ -90,11 +90,11 @@ private final class DirectoryHold: StoreHold {
     guard let file = try StoreFile.open(lockPath, O_RDWR | O_CREAT) else {
       throw .system(ENOENT, "create", lockPath)
     }
-    let deadline = StoreError.milliseconds() + 2_000
+    let deadline = ContinuousClock.now + .seconds(2)
     while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno != EWOULDBLOCK && errno != EINTR { throw .system(errno, "lock", lockPath) }
       // Somebody may just be looking whether it is locked.
-      if StoreError.milliseconds() >= deadline { throw .held(key) }
+      if ContinuousClock.now >= deadline { throw .held(key) }
       usleep(500)
     }
     state.lock = consume file

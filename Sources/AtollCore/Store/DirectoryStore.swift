@@ -48,7 +48,6 @@ package final class DirectoryStore: Store {
     self.interruption = interruption
   }
 
-  /// For the edge's admin socket; made by whoever binds the socket.
   package func makeRunDirectory() throws(StoreError) -> String {
     let path = "\(home)/run"
     try StoreFile.makeDirectory(path)
@@ -243,14 +242,14 @@ package final class DirectoryStore: Store {
   /// The lock is let go when the file closes: at the end, or by the kernel when the process dies.
   func lockStore() throws(StoreError) -> StoreFile {
     try StoreFile.makeDirectory(home)
-    let deadline = StoreError.milliseconds() + patience * 1_000
+    let deadline = ContinuousClock.now + .seconds(patience)
     while true {
       guard let file = try StoreFile.open(counterPath, O_RDWR | O_CREAT) else {
         throw .system(ENOENT, "create", counterPath)
       }
       while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
         if errno != EWOULDBLOCK && errno != EINTR { throw .system(errno, "lock", counterPath) }
-        if StoreError.milliseconds() >= deadline { throw .busy(place: home, seconds: patience) }
+        if ContinuousClock.now >= deadline { throw .busy(place: home, seconds: patience) }
         // At random, so that waiting processes don't march in step.
         usleep(UInt32.random(in: 300...3_000))
       }
@@ -300,18 +299,13 @@ package final class DirectoryStore: Store {
     /// In place and in one call: of so few bytes in one sector either all arrive or none, and a
     /// full disk has had the room for them since the file was made.
     func write(_ file: borrowing StoreFile, durably: Bool) throws(StoreError) {
-      let bytes = Array("\(Self.digits(begun)) \(Self.digits(done))\n".utf8)
+      let bytes = Array("\(twentyDigits(begun)) \(twentyDigits(done))\n".utf8)
       let count = bytes.withUnsafeBytes { buffer in
         retry { pwrite(file.descriptor, buffer.baseAddress!, buffer.count, 0) }
       }
       if count < 0 { throw .system(errno, "write", file.place) }
       if count < bytes.count { throw .full(place: file.place) }
       if durably { try file.synchronize() }
-    }
-
-    private static func digits(_ number: UInt64) -> String {
-      let text = String(number)
-      return String(repeating: "0", count: 20 - text.utf8.count) + text
     }
 
     private static func number(_ digits: ArraySlice<UInt8>) -> UInt64? {

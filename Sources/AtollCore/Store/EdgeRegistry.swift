@@ -19,8 +19,6 @@ package struct EdgeRecord: Equatable, Sendable {
   /// What keeps the edge from what the store says, for people.
   package var problems: [String]
 
-  package var appliedPurge: UInt64 { purge }
-
   /// Kept of `purges`.
   package static let purgesKept = 256
 
@@ -168,18 +166,16 @@ package struct EdgeRegistry: Sendable {
   static func decode(_ node: JSONNode, id: String) -> EdgeRecord? {
     guard let pid = node["pid"]?.integer, let started = node["started"]?.time else { return nil }
     var record = EdgeRecord(id: id, pid: Int32(truncatingIfNeeded: pid), started: started)
-    record.addresses = node["addresses"]?.strings ?? []
-    if case .string(let path)? = node["adminSocket"]?.value { record.adminSocket = path }
+    record.addresses = (node["addresses"]?.elements ?? []).compactMap(\.text)
+    record.adminSocket = node["adminSocket"]?.text ?? ""
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))
-    record.problems = node["problems"]?.strings ?? []
-    if case .array(let purges)? = node["purges"]?.value {
-      record.purges = purges.compactMap { purge in
-        guard let number = purge["number"]?.integer, let count = purge["count"]?.integer,
-          let at = purge["at"]?.time
-        else { return nil }
-        return AppliedPurge(number: UInt64(max(0, number)), count: Int(count), at: at)
-      }
+    record.problems = (node["problems"]?.elements ?? []).compactMap(\.text)
+    record.purges = (node["purges"]?.elements ?? []).compactMap { purge in
+      guard let number = purge["number"]?.integer, let count = purge["count"]?.integer,
+        let at = purge["at"]?.time
+      else { return nil }
+      return AppliedPurge(number: UInt64(max(0, number)), count: Int(count), at: at)
     }
     return record
   }
@@ -196,26 +192,6 @@ package final class EdgeRegistration: Sendable {
   }
 
   package func release() { hold.release() }
-}
-
-extension JSONNode {
-  fileprivate var integer: Int64? {
-    if case .integer(let number) = value { return number }
-    return nil
-  }
-
-  fileprivate var time: Int64? {
-    if case .string(let text) = value { return RFC3339.parse(text) }
-    return nil
-  }
-
-  fileprivate var strings: [String]? {
-    guard case .array(let nodes) = value else { return nil }
-    return nodes.compactMap { node in
-      if case .string(let text) = node.value { return text }
-      return nil
-    }
-  }
 }
 
 /// Wakes one waiting thread from another.

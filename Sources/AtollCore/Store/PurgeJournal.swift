@@ -84,7 +84,7 @@ package struct PurgeJournal: Sendable {
     guard firsts.count > 1, let newest = try batch(Self.key(firsts.last!))?.last?.number else {
       return
     }
-    let applied = try EdgeRegistry(store).edges().map(\.appliedPurge).min() ?? .max
+    let applied = try EdgeRegistry(store).edges().map(\.purge).min() ?? .max
     for (index, first) in firsts.dropLast().prefix(Self.trimLimit).enumerated() {
       // The numbers are dense, so a batch ends where the next begins.
       let last = firsts[index + 1] - 1
@@ -101,10 +101,7 @@ package struct PurgeJournal: Sendable {
 
   // MARK: Keys and values
 
-  private static func key(_ number: UInt64) -> String {
-    let digits = String(number)
-    return prefix + String(repeating: "0", count: 20 - digits.utf8.count) + digits
-  }
+  private static func key(_ number: UInt64) -> String { prefix + twentyDigits(number) }
 
   private static func number(of key: String) -> UInt64? {
     let digits = key.dropFirst(prefix.utf8.count)
@@ -154,20 +151,18 @@ package struct PurgeJournal: Sendable {
   }
 
   private static func record(_ node: JSONNode) -> PurgeRecord? {
-    guard case .integer(let number)? = node["number"]?.value, number > 0,
-      case .string(let distribution)? = node["distribution"]?.value,
-      case .string(let id)? = node["id"]?.value,
-      case .string(let at)? = node["at"]?.value, let seconds = RFC3339.parse(at),
-      case .bool(let soft)? = node["soft"]?.value
+    guard let number = node["number"]?.integer, number > 0,
+      let distribution = node["distribution"]?.text, let id = node["id"]?.text,
+      let seconds = node["at"]?.time, let soft = node["soft"]?.bool
     else { return nil }
     let selector: PurgeSelector
-    if case .string(let path)? = node["path"]?.value {
+    if let path = node["path"]?.text {
       selector = .path(path)
-    } else if case .string(let prefix)? = node["prefix"]?.value {
+    } else if let prefix = node["prefix"]?.text {
       selector = .prefix(prefix)
-    } else if case .string(let tag)? = node["tag"]?.value {
+    } else if let tag = node["tag"]?.text {
       selector = .tag(tag)
-    } else if case .bool(true)? = node["all"]?.value {
+    } else if node["all"]?.bool == true {
       selector = .all
     } else {
       return nil

@@ -40,6 +40,10 @@ package protocol Store: Sendable {
   /// Writes a key that others see only while this process lives, or until it is released. It takes
   /// no part in the revisions.
   func hold(_ key: String, _ value: [UInt8]) throws(StoreError) -> any StoreHold
+
+  /// A directory of this machine for the sockets of the edges that run on the store, made when it
+  /// is missing.
+  func makeRunDirectory() throws(StoreError) -> String
 }
 
 package struct StoredValue: Equatable, Sendable {

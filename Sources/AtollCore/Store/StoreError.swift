@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSystem
 import Glibc
 
 /// Why the store refused or failed; in words for people through `message` and `hint`.
@@ -23,13 +22,8 @@ package enum StoreError: Error, Equatable, Sendable {
     switch error {
     case ENOSPC, EDQUOT: .full(place: place)
     case EACCES, EPERM, EROFS: .denied(action: action, place: place)
-    default: .failed(action: action, place: place, why: reason(error))
+    default: .failed(action: action, place: place, why: errorText(error))
     }
-  }
-
-  private static func reason(_ error: Int32) -> String {
-    let text = String(cString: csystem_error_text(error))
-    return text.prefix(1).lowercased() + text.dropFirst()
   }
 
   package var message: String {

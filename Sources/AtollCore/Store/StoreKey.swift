@@ -50,3 +50,9 @@ struct StoreKey: Equatable {
     }
   }
 }
+
+/// A number of fixed width, so that the order of texts is that of the numbers.
+func twentyDigits(_ number: UInt64) -> String {
+  let digits = String(number)
+  return String(repeating: "0", count: 20 - digits.utf8.count) + digits
+}

@@ -36,8 +36,8 @@ package struct AdminClient: Sendable {
       case .prefix(let prefix): "prefix=\(Self.encode(prefix))"
       case .tag(let tag): "tag=\(Self.encode(tag))"
       }
-    guard let root = try? JSONReader.read(try get("/count?id=\(Self.encode(id))&\(query)")),
-      case .integer(let count)? = root["count"]?.value
+    let answer = try get("/count?id=\(Self.encode(id))&\(query)")
+    guard let count = (try? JSONReader.read(answer))?["count"]?.integer
     else { throw AdminError(path: path, reason: "the edge gave an unreadable answer") }
     return Int(count)
   }
@@ -52,7 +52,7 @@ package struct AdminClient: Sendable {
       let bytes = Array(request)
       switch SystemCall.send(descriptor, bytes, bytes.count) {
       case .moved(let count): request = request.dropFirst(count)
-      case .wouldBlock: throw AdminError(path: path, reason: "the edge does not answer")
+      case .wouldBlock: throw AdminError(path: path, reason: "no answer in time")
       case .failed(let error):
         throw AdminError(path: path, reason: SystemCall.errorText(error))
       }
@@ -61,12 +61,12 @@ package struct AdminClient: Sendable {
     var chunk = [UInt8](repeating: 0, count: 65_536)
     reading: while true {
       if SystemCall.monotonicMilliseconds() >= deadline || answer.count > Self.answerLimit {
-        throw AdminError(path: path, reason: "the edge does not answer")
+        throw AdminError(path: path, reason: "no answer in time")
       }
       switch SystemCall.receive(descriptor, &chunk, chunk.count) {
       case .moved(0): break reading
       case .moved(let count): answer += chunk[..<count]
-      case .wouldBlock: throw AdminError(path: path, reason: "the edge does not answer")
+      case .wouldBlock: throw AdminError(path: path, reason: "no answer in time")
       case .failed(let error):
         throw AdminError(path: path, reason: SystemCall.errorText(error))
       }
@@ -93,16 +93,6 @@ package struct AdminClient: Sendable {
 
   /// Percent-encodes what a query cannot carry (RFC 3986 §3.4).
   private static func encode(_ text: String) -> String {
-    let plain = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/*".utf8)
-    let digits = Array("0123456789ABCDEF".utf8)
-    var bytes: [UInt8] = []
-    for byte in text.utf8 {
-      if plain.contains(byte) {
-        bytes.append(byte)
-      } else {
-        bytes += [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    percentEncoded(text) { isAlphanumeric($0) || "-._~/*".utf8.contains($0) }
   }
 }

@@ -279,7 +279,9 @@ package final class Supervisor: @unchecked Sendable {
     if let name = options.defaultDistribution,
       !deployment.policies.contains(where: { $0.distribution.name == name })
     {
-      problems.append("the default distribution \"\(name)\" does not exist")
+      let problem = "the default distribution \"\(name)\" does not exist"
+      if !record.problems.contains(problem) { options.report(problem) }
+      problems.append(problem)
     }
     record.problems = problems
     guard change.isNew else { return }

@@ -24,11 +24,6 @@ class Channel {
     registration = loop.register(self, events: events)
   }
 
-  /// Registers without a descriptor, for `setDeadline` alone.
-  final func registerTimer() {
-    registration = loop.registerTimer(self)
-  }
-
   /// Milliseconds from now; a later call replaces an earlier one. Cheap: the timer wheel is only
   /// touched when the new deadline is before the one it knows.
   @inline(__always)

@@ -90,8 +90,6 @@ final class EventLoop: @unchecked Sendable {
       epoll, EPOLL_CTL_ADD, channel.descriptor, events, channel.registration.token)
   }
 
-  func registerTimer(_ channel: Channel) -> Registration { occupy(channel) }
-
   private func occupy(_ channel: Channel) -> Registration {
     if freeSlots.isEmpty { growSlots() }
     let slot = freeSlots.removeLast()

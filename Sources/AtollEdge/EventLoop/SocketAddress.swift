@@ -65,7 +65,7 @@ package struct SocketAddress: Sendable {
     }
     guard let colon = text.lastIndex(of: ":") else { return nil }
     let digits = text[text.index(after: colon)...]
-    guard !digits.isEmpty, digits.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+    guard !digits.isEmpty, digits.utf8.allSatisfy(isDigit),
       let port = UInt16(digits)
     else { return nil }
     var host = text[..<colon]
@@ -227,22 +227,6 @@ package struct SocketAddress: Sendable {
     let buffer = ByteBuffer(capacity: 64)
     appendHost(to: buffer)
     return String(decoding: buffer.bytes, as: UTF8.self)
-  }
-
-  /// Whether only this machine can send from or to it.
-  package var isLoopback: Bool {
-    withUnsafeBytes(of: storage) { bytes in
-      switch family {
-      case AF_UNIX: true
-      case AF_INET: bytes[Self.ipv4Offset] == 127
-      case AF_INET6:
-        isMappedIPv4
-          ? bytes[Self.ipv6Offset + 12] == 127
-          : bytes[Self.ipv6Offset..<Self.ipv6Offset + 15].allSatisfy { $0 == 0 }
-            && bytes[Self.ipv6Offset + 15] == 1
-      default: false
-      }
-    }
   }
 }
 

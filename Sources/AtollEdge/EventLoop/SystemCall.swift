@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import CSystem
 import Glibc
 
@@ -86,30 +87,29 @@ enum SystemCall {
   }
 
   static func monotonicMilliseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    let time = read(CLOCK_MONOTONIC)
     return Int64(time.tv_sec) &* 1000 &+ Int64(time.tv_nsec) / 1_000_000
   }
 
-  static func monotonicMicroseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
-  }
+  static func monotonicMicroseconds() -> Int64 { microseconds(read(CLOCK_MONOTONIC)) }
 
   /// Microseconds since 1970.
-  static func wallMicroseconds() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
-  }
+  static func wallMicroseconds() -> Int64 { microseconds(read(CLOCK_REALTIME)) }
 
   /// Seconds since 1970.
   static func wallSeconds() -> Int64 { wallMicroseconds() / 1_000_000 }
 
-  /// In the case of a message's middle: "no such file or directory".
-  static func errorText(_ error: Int32) -> String {
-    let text = String(cString: csystem_error_text(error))
-    return text.prefix(1).lowercased() + text.dropFirst()
+  @inline(__always)
+  private static func read(_ clock: clockid_t) -> timespec {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return time
   }
+
+  @inline(__always)
+  private static func microseconds(_ time: timespec) -> Int64 {
+    Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
+  }
+
+  static func errorText(_ error: Int32) -> String { AtollCore.errorText(error) }
 }

@@ -63,6 +63,7 @@ struct ErrorPage {
     case .onlyIfCached: return "Nothing usable is stored, and only-if-cached forbids to ask."
     case .requestTimeout: return "The request did not arrive in time."
     case .requestTooLarge, .badRequest: return "The request could not be read."
+    case .loop: return "The origin\(site) leads back to this edge."
     case .overloaded: return "The edge is at its limit."
     default: return "The request could not be answered."
     }

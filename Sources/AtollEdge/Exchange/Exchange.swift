@@ -40,6 +40,8 @@ final class Exchange {
   private(set) var fetch: Fetch?
   /// How far this reader of the fetch is; guarded by the fetch's lock.
   var fetchPosition = 0
+  /// Where this reader stands among those of its loop; guarded by the fetch's lock.
+  var readerIndex = -1
   private(set) var verdict = Verdict(.pass)
   private(set) var status: UInt16 = 0
   var bytesDown = 0
@@ -50,7 +52,7 @@ final class Exchange {
   private(set) var firstByteAt: Int64 = 0
   private(set) var age: Int64 = -1
   private(set) var originStatus: UInt16 = 0
-  private var missReason = Reason.notStored
+  private var missReason = Reason.absent
   private var mustNotShare = false
 
   private static let conditionFields =
@@ -141,7 +143,7 @@ final class Exchange {
     }
     guard let entry = found.entry else {
       missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .notStored
+        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -290,6 +292,7 @@ final class Exchange {
     else { return }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    if isLooping(head, base) { return answer(head, base, status: 508, reason: .loop) }
     if caching.bypass == .none { caching.bypass = caching.passOnMiss }
     if caching.bypass != .none {
       return fetchAlone(
@@ -320,6 +323,23 @@ final class Exchange {
     case .alone:
       fetchAlone(head, base, policy, behavior, key: key.bytes)
     }
+  }
+
+  /// Whether this edge has sent this request itself: its origin leads back to it (RFC 8586).
+  private func isLooping(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> Bool {
+    let name: StaticString = "cdn-loop"
+    let lowercased = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
+    var line = head.fields.firstIndex(ofName: lowercased, in: base)
+    while let index = line {
+      var members = ListMembers(head.fields.value(at: index, in: base))
+      while let member = members.next() {
+        // Parameters may follow the identifier.
+        let id = member.prefix { $0 != 0x3b && $0 != 0x20 && $0 != 0x09 }
+        if id.elementsEqual(services.edge.loopID.utf8) { return true }
+      }
+      line = head.fields.nextIndex(ofName: lowercased, in: base, after: index)
+    }
+    return false
   }
 
   private func makeFetch(
@@ -414,6 +434,10 @@ final class Exchange {
     }
     appendOriginRequest(
       head, base, distribution: policy, behavior: behavior, context: context, to: written)
+    written.truncate(to: written.count - 2)
+    written.append("CDN-Loop: ")
+    written.append(services.edge.loopID)
+    written.append("\r\n\r\n")
     let out = ByteBuffer(capacity: written.count)
     if asGet {
       out.append("GET")
@@ -480,7 +504,7 @@ final class Exchange {
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
     mustNotShare = true
-    missReason = reason == .none ? .notStored : reason
+    missReason = reason == .none ? .absent : reason
     proceed()
   }
 
@@ -489,6 +513,7 @@ final class Exchange {
       return released(by: fetch, obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
+    if invalidates(method, status: fetch.status) { invalidateTarget() }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -560,6 +585,22 @@ final class Exchange {
     leaveFetch()
     send(out.bytes, tail, nil, position: 0, count: 0)
     return true
+  }
+
+  /// What is stored for the target of a successful unsafe request has probably changed
+  /// (RFC 9111 §4.4).
+  private func invalidateTarget() {
+    guard let policy, let behavior, behavior.caches,
+      let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    services.registry.overtake(hash)
+    _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.

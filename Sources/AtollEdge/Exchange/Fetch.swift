@@ -22,7 +22,36 @@ final class Fetch: @unchecked Sendable {
   private struct Group {
     let loop: EventLoop
     var isScheduled = false
-    var readers: [Exchange]
+    /// Each knows its index here, so that thousands may leave without a search.
+    private(set) var readers: [Exchange] = []
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    mutating func append(_ exchange: Exchange) {
+      exchange.readerIndex = readers.count
+      readers.append(exchange)
+    }
+
+    mutating func remove(_ exchange: Exchange) {
+      let index = exchange.readerIndex
+      guard index >= 0, index < readers.count, readers[index] === exchange else { return }
+      let last = readers.removeLast()
+      if last !== exchange {
+        readers[index] = last
+        last.readerIndex = index
+      }
+      exchange.readerIndex = -1
+    }
+
+    /// Keeps one reader at most; the others.
+    mutating func removeAll(but kept: Exchange?) -> [Exchange] {
+      let leaving = readers.filter { $0 !== kept }
+      let staying = readers.filter { $0 === kept }
+      readers = []
+      for exchange in leaving { exchange.readerIndex = -1 }
+      for exchange in staying { append(exchange) }
+      return leaving
+    }
   }
 
   /// Exchanges on their way back to the loop that they belong to.
@@ -52,6 +81,8 @@ final class Fetch: @unchecked Sendable {
   private var failure = Reason.none
   private var groups: [Group] = []
   private var available = 0
+  /// An unsafe request has changed what this fetch brings.
+  private var isOvertaken = false
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
@@ -127,9 +158,11 @@ final class Fetch: @unchecked Sendable {
       if isPrimary { primary = exchange }
       if let index = groups.firstIndex(where: { $0.loop === loop }) {
         if groups[index].readers.count >= Limits.waitersPerFill { return false }
-        groups[index].readers.append(exchange)
+        groups[index].append(exchange)
       } else {
-        groups.append(Group(loop: loop, readers: [exchange]))
+        var group = Group(loop: loop)
+        group.append(exchange)
+        groups.append(group)
       }
       return true
     }
@@ -138,7 +171,7 @@ final class Fetch: @unchecked Sendable {
   func leave(_ exchange: Exchange, loop: EventLoop) {
     let isDeserted = lock.locked {
       if let index = groups.firstIndex(where: { $0.loop === loop }) {
-        groups[index].readers.removeAll { $0 === exchange }
+        groups[index].remove(exchange)
       }
       if primary === exchange { primary = nil }
       let empty = groups.allSatisfy { $0.readers.isEmpty }
@@ -205,6 +238,8 @@ final class Fetch: @unchecked Sendable {
     }
   }
 
+  func overtake() { lock.locked { isOvertaken = true } }
+
   /// Tells every reader that something has changed. Owner loop.
   func wakeReaders() {
     var here: [Exchange] = []
@@ -264,22 +299,20 @@ final class Fetch: @unchecked Sendable {
       self.refusal = refusal
       self.length = length
       phase = .streaming
-      var others: [Group] = []
+      var others: [(loop: EventLoop, readers: ReleasedReaders)] = []
       for index in groups.indices {
-        let leaving = groups[index].readers.filter { $0 !== primary }
-        groups[index].readers.removeAll { $0 !== primary }
-        if !leaving.isEmpty { others.append(Group(loop: groups[index].loop, readers: leaving)) }
+        let leaving = groups[index].removeAll(but: primary)
+        if !leaving.isEmpty {
+          others.append((groups[index].loop, ReleasedReaders(exchanges: leaving)))
+        }
       }
       return others
     }
-    for group in others {
-      if group.loop === owner {
-        for exchange in group.readers { exchange.released(by: self, refusal) }
+    for (loop, readers) in others {
+      if loop === owner {
+        for exchange in readers.exchanges { exchange.released(by: self, refusal) }
       } else {
-        let readers = ReleasedReaders(exchanges: group.readers)
-        group.loop.post {
-          for exchange in readers.exchanges { exchange.released(by: self, refusal) }
-        }
+        loop.post { for exchange in readers.exchanges { exchange.released(by: self, refusal) } }
       }
     }
   }
@@ -342,7 +375,7 @@ final class Fetch: @unchecked Sendable {
   /// - Parameter varyMatches: whether a vary section fits this fetch's request.
   func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if let entry, let freshness {
+    if let entry, let freshness, !lock.locked({ isOvertaken }) {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta

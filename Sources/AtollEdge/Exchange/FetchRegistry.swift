@@ -100,6 +100,13 @@ final class FetchRegistry: @unchecked Sendable {
     shard.lock.locked { _ = shard.unstorable.removeValue(forKey: hash) }
   }
 
+  /// What is being fetched under this key was asked for before an unsafe request changed it: nobody
+  /// joins it any more, and it is not stored.
+  func overtake(_ hash: KeyHash) {
+    let shard = shard(hash)
+    shard.lock.locked { shard.fetches.removeValue(forKey: hash)?.overtake() }
+  }
+
   /// Viewers that come from now on do not join the fetches that match: a purge has overtaken them.
   func detach(where matches: (Fetch) -> Bool) {
     for shard in shards {

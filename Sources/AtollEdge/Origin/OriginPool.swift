@@ -103,6 +103,4 @@ final class OriginPool {
   private func takeWaiting() -> OriginRequest? {
     waiting.isEmpty ? nil : waiting.removeFirst()
   }
-
-  func closeIdle() { for connection in idle { connection.close() } }
 }

@@ -139,11 +139,12 @@ package final class Resolver: Sendable {
   }
 
   /// RFC 6761 §6.3: such names mean this machine, without asking anyone.
-  private static func isLocal(_ host: String) -> Bool {
+  /// RFC 6761 §6.3: the loopback's, whatever a name server would say.
+  package static func isLocal(_ host: String) -> Bool {
     host == "localhost" || host.hasSuffix(".localhost")
   }
 
-  private static let loopback = [
+  package static let loopback = [
     SocketAddress(host: "127.0.0.1", port: 0)!, SocketAddress(host: "::1", port: 0)!,
   ]
 }
@@ -196,29 +197,34 @@ extension Resolver.Name {
 extension Resolver.Source {
   /// The system's resolver: /etc/hosts, DNS and whatever nsswitch.conf names.
   package static let system = Resolver.Source(
-    addresses: { host in
-      var hints = addrinfo()
-      hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-      var list: UnsafeMutablePointer<addrinfo>?
-      let code = getaddrinfo(host, nil, &hints, &list)
-      guard code == 0 else { return .failure(error(ofCode: code)) }
-      defer { freeaddrinfo(list) }
-      var found: [SocketAddress] = []
-      var next = list
-      while let entry = next {
-        if let address = entry.pointee.ai_addr {
-          let address = SocketAddress(address, length: entry.pointee.ai_addrlen)
-          if !found.contains(address) { found.append(address) }
-        }
-        next = entry.pointee.ai_next
-      }
-      return found.isEmpty ? .failure(.noAddress) : .success(found)
-    },
+    addresses: { host in lookUp(host) },
     lifetime: { host, addresses in
       let hasIPv4 = addresses.contains { $0.family == AF_INET }
       let seconds = csystem_record_ttl(host, hasIPv4 ? 0 : 1)
       return seconds < 0 ? nil : seconds
     })
+
+  /// Blocks, without a deadline.
+  /// - Parameter flags: for getaddrinfo, such as `AI_ADDRCONFIG`.
+  package static func lookUp(_ host: String, flags: Int32 = 0) -> Resolver.Answer {
+    var hints = addrinfo()
+    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    hints.ai_flags = flags
+    var list: UnsafeMutablePointer<addrinfo>?
+    let code = getaddrinfo(host, nil, &hints, &list)
+    guard code == 0 else { return .failure(error(ofCode: code)) }
+    defer { freeaddrinfo(list) }
+    var found: [SocketAddress] = []
+    var next = list
+    while let entry = next {
+      if let address = entry.pointee.ai_addr {
+        let address = SocketAddress(address, length: entry.pointee.ai_addrlen)
+        if !found.contains(address) { found.append(address) }
+      }
+      next = entry.pointee.ai_next
+    }
+    return found.isEmpty ? .failure(.noAddress) : .success(found)
+  }
 
   private static func error(ofCode code: Int32) -> ResolveError {
     // glibc's EAI_NODATA and EAI_ADDRFAMILY need _GNU_SOURCE, which the importer does not have.

@@ -15,23 +15,14 @@
 
 // Wrappers: each needs _GNU_SOURCE, which must not reach Swift's importer.
 int csystem_accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
-int csystem_pipe2(int ends[2], int flags);
 int csystem_cpu_count(void);
-int csystem_set_affinity(int cpu);
 /// Unlinked temporary file in memory; -1 and errno on failure.
 int csystem_memfd(const char *name);
-/// Bytes that malloc holds from the kernel (heaps and mappings), in use or not.
-size_t csystem_heap_bytes(void);
-/// Bytes of those that are in use.
-size_t csystem_heap_in_use(void);
 /// One arena, a fixed mmap threshold: what keeps the heap near what is in use.
 void csystem_tune_malloc(void);
-size_t csystem_usable_size(const void *allocation);
-void csystem_trim(void);
 /// Sets an errno-free name for the calling thread (at most 15 bytes).
 void csystem_name_thread(const char *name);
 int csystem_errno(void);
-void csystem_set_errno(int value);
 /// A strerror that needs no lock; static text for every errno Linux has.
 const char *csystem_error_text(int error);
 /// Ignores SIGPIPE for the process.

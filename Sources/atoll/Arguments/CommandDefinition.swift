@@ -72,6 +72,34 @@ struct Example: Sendable {
     self.command = command
     self.purpose = purpose
   }
+
+  /// The command in lines of at most `width` columns that a shell reads as one. Quoted words stay
+  /// whole, and options beside their values.
+  func lines(width: Int) -> [String] {
+    var words = [""]
+    var isQuoted = false
+    for character in command {
+      if character == "'" { isQuoted.toggle() }
+      let isValue = words[words.count - 1].hasPrefix("-") && !words[words.count - 1].contains(" ")
+      if character == " ", !isQuoted, !isValue {
+        words.append("")
+      } else {
+        words[words.count - 1].append(character)
+      }
+    }
+    var lines = [words[0]]
+    for (index, word) in words.enumerated().dropFirst() {
+      // Every line but the last ends in a backslash.
+      let room = index == words.count - 1 ? width : width - 2
+      if lines[lines.count - 1].count + 1 + word.count > room {
+        lines[lines.count - 1] += " \\"
+        lines.append("    " + word)
+      } else {
+        lines[lines.count - 1] += " " + word
+      }
+    }
+    return lines
+  }
 }
 
 struct Term: Sendable {

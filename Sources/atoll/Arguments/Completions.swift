@@ -9,7 +9,10 @@ enum Completions {
   }
 
   static let license = "# SPDX-License-Identifier: Apache-2.0\n"
-  static let distributions = "atoll __complete distributions 2>/dev/null"
+  /// `home` stands for the option --home of the line, when it has one.
+  static func distributions(home: String) -> String {
+    "atoll \(home) __complete distributions 2>/dev/null"
+  }
 
   static var commands: [CommandDefinition] {
     Atoll.commands.map { $0.definition }.filter { !$0.isHidden }
@@ -27,7 +30,7 @@ enum Completions {
             file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
             directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
             distribution)
-              mapfile -t COMPREPLY < <(compgen -W "$(\(distributions))" -- "$2") ;;
+              mapfile -t COMPREPLY < <(compgen -W "$(\(distributions(home: #""${home[@]}""#)))" -- "$2") ;;
             words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
           esac
         }
@@ -36,7 +39,7 @@ enum Completions {
           local commands='\(commands.map(\.name).joined(separator: " "))'
           local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
           local command='' word index options='' valued='' values=''
-          local arguments='' position=0 words=()
+          local arguments='' position=0 words=() home=()
           COMPREPLY=()
 
           # The shell splits --option=value at the equals sign.
@@ -48,6 +51,10 @@ enum Completions {
 
           for word in "${COMP_WORDS[@]:1:COMP_CWORD - 1}"; do
             [[ $word == '=' ]] || words+=("$word")
+          done
+
+          for ((index = 0; index + 1 < ${#words[@]}; index++)); do
+            [[ ${words[index]} == --home ]] && home=(--home "${words[index + 1]/#\\~/$HOME}")
           done
 
           for ((index = 0; index < ${#words[@]}; index++)); do
@@ -159,8 +166,10 @@ enum Completions {
     text += """
 
       _atoll_distributions() {
-        local -a names
-        names=(${(f)"$(\(distributions))"})
+        local -a names home
+        local given=${opt_args[--home]:-$_atoll_home}
+        [[ -n $given ]] && home=(--home ${~${(Q)given}})
+        names=(${(f)"$(\(distributions(home: "$home")))"})
         _describe -t distributions distribution names
       }
 
@@ -175,10 +184,11 @@ enum Completions {
       _atoll() {
         local context state state_descr line
         typeset -A opt_args
-        _arguments -C \\
+        _arguments -A '-*' -C \\
       \(zshOptions(CommonOptions.everywhere + [Overview.version.definition], indent: "    ")) \\
           '1: :_atoll_commands' \\
           '*:: :->arguments' && return
+        local _atoll_home=${opt_args[--home]}
 
         case $line[1] in
 
@@ -256,15 +266,32 @@ enum Completions {
       license + """
 
         function __atoll_distributions
-          \(distributions)
+          set -l words (commandline -opc)
+          set -l home
+          for index in (seq (count $words))
+            switch $words[$index]
+              case --home
+                set home --home $words[(math $index + 1)]
+              case '--home=*'
+                set home $words[$index]
+            end
+          end
+          \(distributions(home: "$home"))
         end
 
         # Whether the argument being written is its command's $argv[1]-th; options aside.
         function __atoll_position
           set -l words (commandline -opc)
           set -l count 0
+          set -l isValue 0
           for word in $words[2..-1]
-            string match -q -- '-*' $word; or set count (math $count + 1)
+            if test $isValue -eq 1
+              set isValue 0
+            else if contains -- $word \(fishValued)
+              set isValue 1
+            else if not string match -q -- '-*' $word
+              set count (math $count + 1)
+            end
           end
           test $count -eq $argv[1]
         end
@@ -291,6 +318,13 @@ enum Completions {
       }
     }
     return text
+  }
+
+  /// Every option whose value may be the next word.
+  private static var fishValued: String {
+    let valued = (CommonOptions.everywhere + commands.flatMap(\.allOptions)).filter { !$0.isFlag }
+    let spellings = valued.flatMap { [$0.spelling] + ($0.letter.map { ["-\($0)"] } ?? []) }
+    return Set(spellings).sorted().joined(separator: " ")
   }
 
   private static func fishOption(_ option: OptionDefinition, when condition: String) -> String {

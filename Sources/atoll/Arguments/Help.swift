@@ -100,7 +100,8 @@ enum Help {
   }
 
   private static func example(_ example: Example) -> String {
-    wrap(example.command, indent: 2, hanging: 6) + wrap(example.purpose, indent: 6)
+    example.lines(width: width - 2).map { "  \($0)\n" }.joined()
+      + wrap(example.purpose, indent: 6)
   }
 
   private static func section(_ section: Section) -> String {

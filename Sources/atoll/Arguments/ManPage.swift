@@ -114,7 +114,8 @@ private struct Roff {
   mutating func example(_ example: Example) {
     source += ".PP\n"
     text(example.purpose.capitalizedFirst + ":")
-    code([example.command])
+    // A terminal of 80 columns, less the margins.
+    code(example.lines(width: 66))
   }
 
   mutating func options(_ options: [OptionDefinition]) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// An option of a command with the type of its value: parser, help, man pages and completions read
 /// its `definition`, commands ask `ParsedArguments` for its value.
@@ -187,7 +188,7 @@ extension Option where Value: RawRepresentable & CaseIterable, Value.RawValue ==
       throw ValueError(
         "is not one of its values",
         hint: Suggestion.closest(to: text, in: words).map { "did you mean \($0)?" }
-          ?? "it is \(Suggestion.alternatives(words))")
+          ?? "it is \(listed(words, "or"))")
     }
   }
 }

@@ -10,10 +10,4 @@ enum Suggestion {
     if word.count - dashes >= 3, completions.count == 1 { return completions[0] }
     return nearestName(to: word, among: candidates)
   }
-
-  /// `a, b or c`.
-  static func alternatives(_ words: [String]) -> String {
-    guard let last = words.last, words.count > 1 else { return words.first ?? "" }
-    return words.dropLast().joined(separator: ", ") + " or " + last
-  }
 }

@@ -65,16 +65,21 @@ enum ApplyCommand: Command {
         problems += error.problems.map { .init(message: $0.message, hint: $0.hint) }
       }
     }
-    var sources: [String: String] = [:]
+    var seen: [String: (name: String, source: String)] = [:]
     for draft in drafts {
       guard let name = draft.name else { continue }
-      if let other = sources[name] {
+      if let other = seen[name.lowercased()] {
         problems.append(
-          .init(
-            message: "\"\(name)\" is described in \(other) and again in \(draft.source)",
-            hint: "keep one of the descriptions"))
+          other.name == name
+            ? .init(
+              message: "\"\(name)\" is described in \(other.source) and again in \(draft.source)",
+              hint: "keep one of the descriptions")
+            : .init(
+              message: "\(draft.source): the name \"\(name)\" differs from \"\(other.name)\" in "
+                + "\(other.source) only in case, which host names don't tell apart",
+              hint: "choose another name"))
       }
-      sources[name] = draft.source
+      seen[name.lowercased()] = (name, draft.source)
     }
     guard problems.isEmpty else { throw CommandError(problems, code: .usage) }
     return drafts
@@ -105,6 +110,7 @@ enum ApplyCommand: Command {
     let wanted = try draft.make(existing: current, now: Clock.now())
     let changes = differences(from: current, to: wanted)
     try Workspace.check(wanted)
+    if revision == 0 { try workspace.checkNew(wanted.name) }
     return ApplyResult(
       distribution: changes.isEmpty ? current ?? wanted : wanted, revision: revision,
       change: revision == 0 ? .created : changes.isEmpty ? .unchanged : .updated,

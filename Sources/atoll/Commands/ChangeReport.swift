@@ -58,13 +58,15 @@ struct ChangeReport {
     case .created:
       console.confirm("created \"\(name)\"")
       if let distribution {
-        let domains = DistributionView.domains(distribution).joined(separator: ", ")
+        let domains = distribution.ownDomains.joined(separator: ", ")
         console.confirm("  origin   \(distribution.origin.url)")
         console.confirm("  domains  \(domains)")
       }
     case .updated:
       console.confirm("updated \"\(name)\"")
       for line in changes { console.confirm("  \(line)") }
+    case .unchanged where distribution == nil:
+      console.confirm("there is no distribution named \"\(name)\"")
     case .unchanged: console.confirm("\"\(name)\" is unchanged")
     case .deleted: console.confirm("deleted \"\(name)\"")
     }

@@ -51,6 +51,7 @@ enum CreateCommand: Command {
     var distribution = try make(name, parsed)
     try DistributionEdit(parsed: parsed).apply(to: &distribution)
     try Workspace.check(distribution)
+    try workspace.checkNew(name)
     let changes = differences(from: nil, to: distribution)
     guard let stored = try workspace.put(distribution, ifRevision: 0) else {
       // Somebody else's create of the same name counts as there already.

@@ -3,11 +3,6 @@ import AtollCore
 
 /// A distribution in words, for people.
 enum DistributionView {
-  /// Names that viewers reach it by without a domain of their own.
-  static func domains(_ distribution: Distribution) -> [String] {
-    [distribution.name, distribution.id].map { "\($0).atoll.localhost" }
-  }
-
   static func details(of distribution: Distribution) -> Details {
     let settings = distribution.settings
     let origin = distribution.origin
@@ -15,7 +10,7 @@ enum DistributionView {
     details.add("Name", distribution.name)
     details.add("Id", distribution.id)
     details.add("State", state(distribution))
-    details.add("Domains", lines: domains(distribution))
+    details.add("Domains", lines: distribution.ownDomains)
     details.add("Origin", origin.url)
     details.add(
       "  connect",

@@ -82,8 +82,8 @@ enum MetricsCommand: Command {
         reports.append(try AdminClient(path: edge.adminSocket).metrics())
       } catch {
         throw CommandError.failed(
-          "edge \"\(edge.id)\" did not answer: \(error.reason)",
-          hint: "is it of the same version, and yours to ask?")
+          "edge \"\(edge.id)\" gave no metrics: \(error.reason)",
+          hint: "is it alive, of the same version, and yours to ask?")
       }
     }
     return reports

@@ -40,13 +40,14 @@ struct MetricsView {
 
     let counts = history.sinceStart.counts
     guard counts.requests > 0 else { return }
-    var outcomes = Table([.left("outcome"), .right("requests"), .right("sent")])
+    var outcomes = Table([.left("outcome"), .right("requests"), .right("down")])
     for outcome in Outcome.allCases {
       let requests = counts.requests(outcome) &+ counts.otherRequests(outcome)
       if requests == 0 { continue }
       outcomes.add([
         outcome.text.description, Self.number(requests),
-        Quantity.size(Int(clamping: counts.bytes(outcome))),
+        // As above, bytes of GET, HEAD and OPTIONS alone.
+        counts.requests(outcome) == 0 ? "-" : Quantity.size(Int(clamping: counts.bytes(outcome))),
       ])
     }
     console.print()

@@ -170,7 +170,7 @@ enum PurgeCommand: Command {
         } catch {
           throw CommandError.failed(
             "edge \"\(edge.id)\" did not say what it holds: \(error.reason)",
-            hint: "is the edge of the same version, and yours to ask?")
+            hint: "is the edge alive, of the same version, and yours to ask?")
         }
       }
       let total = edges.compactMap(\.entries).reduce(0, +)

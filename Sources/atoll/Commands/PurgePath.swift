@@ -103,7 +103,7 @@ enum PurgePath {
     guard let (host, _) = HostPort.split(rest[..<end]), !host.isEmpty else {
       throw .usage("\"\(text)\" is no URL", hint: "write the path alone: \(wanted)")
     }
-    let own = ["\(target.name).atoll.localhost", "\(target.id).atoll.localhost"]
+    let own = Distribution.ownDomains(name: target.name, id: target.id)
     let isOwn = own.contains { $0.lowercased() == host.lowercased() }
     // An edge with one distribution answers for it under any address of the machine.
     guard isOwn || host.lowercased() == "localhost" || SocketAddress(host: host, port: 0) != nil

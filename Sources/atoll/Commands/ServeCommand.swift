@@ -102,7 +102,7 @@ enum ServeCommand: Command {
     let unsaved = try unsavedDistribution(parsed)
     let store = workspace.catalog.store
     // Without a place for its socket an edge has no metrics, but serves.
-    options.runDirectory = try? (store as? DirectoryStore)?.makeRunDirectory()
+    options.runDirectory = try? store.makeRunDirectory()
 
     let supervisor: Supervisor
     do {
@@ -174,7 +174,7 @@ enum ServeCommand: Command {
   private static func failure(_ error: EdgeError) -> CommandError {
     switch error {
     case .badListenAddress, .memoryTooSmall: .usage(error.message, hint: error.hint)
-    case .addressInUse, .addressNotPermitted, .cannotListen, .accessLog, .system:
+    case .addressInUse, .addressNotPermitted, .cannotListen, .memoryRefused, .accessLog, .system:
       .failed(error.message, hint: error.hint)
     }
   }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
-import Glibc
 
 /// `atoll test`: is it cached, for how long, and why not.
 enum TestCommand: Command {
@@ -96,7 +95,7 @@ enum TestCommand: Command {
     var reports: [TestReport] = []
     for request in requests {
       let report = TestReport.make(
-        request, count: parsed[count] ?? 2, expectations: expected, now: Int64(time(nil)))
+        request, count: parsed[count] ?? 2, expectations: expected, now: Clock.now())
       if !isJSON {
         if reports.count > 0 { console.print() }
         report.print(to: console)

@@ -35,6 +35,16 @@ struct Workspace {
       hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll list")
   }
 
+  /// A new name that another differs from only in case would share that one's host names.
+  func checkNew(_ name: String) throws {
+    let same = try catalog.names().first { $0 != name && $0.lowercased() == name.lowercased() }
+    if let same {
+      throw CommandError.usage(
+        "the name \"\(name)\" differs from \"\(same)\" only in case, which host names don't tell apart",
+        hint: "choose another name, or change \"\(same)\" with atoll update \(same)")
+    }
+  }
+
   /// What was stored, with its new revision; nil when another command was faster.
   func put(_ distribution: Distribution, ifRevision revision: UInt64) throws -> Distribution? {
     var stored = distribution

@@ -21,7 +21,7 @@ struct CacheReading: Equatable {
 
   /// - Parameter now: seconds since 1970, for a response without Date.
   init(_ response: ProbeResponse, now: Int64) {
-    age = response.values("Age").first.flatMap { CacheControl("max-age=\($0)").seconds("max-age") }
+    age = response.age
     members = response.combined("Cache-Status").flatMap(CacheStatusField.parse) ?? []
     for read in Self.order(response, members) where verdict == .unknown { read(&self, response) }
     if ttl == nil, verdict != .pass, verdict != .error {
@@ -133,7 +133,7 @@ struct CacheReading: Equatable {
 
   /// Traffic Server's code in Via: `[cMsSf ]`, where the letter after `c` is the look-up's result.
   private static func trafficServer(_ reading: inout CacheReading, _ response: ProbeResponse) {
-    guard let via = lastVia(response), let bracket = via.range(of: "["),
+    guard let via = lastVia(response), let bracket = via.range(ofText: "["),
       let c = via[bracket.upperBound...].firstIndex(of: "c")
     else { return }
     switch via[via.index(after: c)...].first {
@@ -175,14 +175,13 @@ struct CacheReading: Equatable {
 enum Lifetime {
   /// Seconds left, or nil when the headers give none.
   static func remaining(_ response: ProbeResponse, age: Int, now: Int64) -> Int? {
-    let control = CacheControl(response.combined("Cache-Control"))
+    let control = response.directives("Cache-Control")
     // RFC 9213: what is meant for caches like these goes before Cache-Control.
-    let targeted = CacheControl(response.combined("CDN-Cache-Control"))
-    if let seconds = targeted.seconds("max-age") { return seconds - age }
-    if control.has("no-store") || control.has("private") || control.has("no-cache") { return nil }
-    if let seconds = control.seconds("s-maxage") ?? control.seconds("max-age") {
-      return seconds - age
-    }
+    let targeted = response.directives("CDN-Cache-Control")
+    if targeted.maxAge >= 0 { return Int(targeted.maxAge) - age }
+    if !control.flags.isDisjoint(with: [.noStore, .private, .noCache]) { return nil }
+    let lifetime = control.sharedMaxAge >= 0 ? control.sharedMaxAge : control.maxAge
+    if lifetime >= 0 { return Int(lifetime) - age }
     guard let expires = response.values("Expires").first else { return nil }
     let date = response.values("Date").first.flatMap { parse($0, now: now) } ?? now
     // RFC 9111 §5.3: an unreadable date, "0" above all, is in the past.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// One cache's part of a Cache-Status field (RFC 9211 §2).
 struct CacheStatusMember: Equatable {
@@ -180,6 +181,4 @@ struct StructuredFieldScanner {
   }
 
   private func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7a }
-
-  private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 }

@@ -3,14 +3,6 @@
 /// What a cache did with a request: the edge's outcomes, and not knowing.
 enum CacheVerdict: String, CaseIterable, Sendable {
   case hit, stale, revalidated, miss, coalesced, pass, error, unknown
-
-  /// Something stored was used.
-  var usedStored: Bool {
-    switch self {
-    case .hit, .stale, .revalidated: true
-    case .miss, .coalesced, .pass, .error, .unknown: false
-    }
-  }
 }
 
 /// The words by which caches of many makers tell what they did.

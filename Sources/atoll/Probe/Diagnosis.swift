@@ -90,7 +90,7 @@ struct Cause: Equatable {
   {
     let stated = reading.reason.flatMap(Reason.init(text:))
     // That nothing was stored is no reason while the headers tell why.
-    if let stated, stated != .notStored, stated != .none {
+    if let stated, stated != .absent, stated != .none {
       return Cause(stated, response, request)
     }
     if let guess = guess(response, request: request) { return Cause(guess, response, request) }
@@ -103,27 +103,24 @@ struct Cause: Equatable {
 
   /// What RFC 9111 §3 says about a response from its headers alone.
   private static func guess(_ response: ProbeResponse, request: ProbeRequest) -> Reason? {
-    let control = CacheControl(response.combined("Cache-Control"))
+    let control = response.directives("Cache-Control")
     if !["GET", "HEAD"].contains(request.method) { return .method }
     if response.status == 206 { return .responsePartial }
-    if control.has("no-store") { return .responseNoStore }
-    if control.has("private") { return .responsePrivate }
-    if control.has("no-cache") { return .responseNoCache }
+    if control.flags.contains(.noStore) { return .responseNoStore }
+    if control.flags.contains(.private) { return .responsePrivate }
+    if control.flags.contains(.noCache) { return .responseNoCache }
     if (response.combined("Vary") ?? "").split(separator: ",").contains(where: { $0.trimmed == "*" }
     ) {
       return .varyStar
     }
     let sent = Set(request.headers.filter { !$0.value.isEmpty }.map { $0.name.lowercased() })
-    let mayShare =
-      control.has("public") || control.has("s-maxage") || control.has("must-revalidate")
-    if sent.contains("authorization"), !mayShare { return .requestAuthorization }
+    if sent.contains("authorization"), !control.allowsAuthorization { return .requestAuthorization }
     if sent.contains("range") { return .requestRange }
     if sent.contains("cache-control") || sent.contains("pragma") { return .requestNoCache }
     let lifetime = Lifetime.remaining(response, age: 0, now: 0)
     if let lifetime { return lifetime <= 0 ? .zeroLifetime : nil }
     if !response.values("Set-Cookie").isEmpty { return .responseSetCookie }
-    // RFC 9110 §15.1: the statuses that a cache may keep without being told for how long.
-    if ![200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501].contains(response.status) {
+    if !isHeuristicallyCacheable(UInt16(clamping: response.status)) {
       return .responseStatus
     }
     return response.values("Last-Modified").isEmpty ? .responseNoLifetime : nil
@@ -133,7 +130,7 @@ struct Cause: Equatable {
     let control = response.combined("Cache-Control") ?? ""
     let lifetime = "let the origin send Cache-Control: max-age=3600 or the like"
     switch reason {
-    case .none, .notStored: self.init("nothing was stored by the request before")
+    case .none, .absent: self.init("nothing was stored by the request before")
     case .expired:
       self.init("the stored copy's lifetime is over", "let the origin send a longer max-age")
     case .varyMismatch:
@@ -147,7 +144,7 @@ struct Cause: Equatable {
     case .behaviorDontCache:
       self.init(
         "the distribution's behavior for this path is dont-cache",
-        "cache it with atoll update <name> --cache-path '\(Self.path(request.url.target))'")
+        Self.remedy(path: Self.path(request.url.target)))
     case .requestAuthorization, .responseAuthorization:
       self.init(
         "the request carries Authorization, and the response may not be shared",
@@ -220,12 +217,23 @@ struct Cause: Equatable {
     case .originClosed: self.init("the origin closed the connection", "look at the origin")
     case .originTls: self.init("there is no secure connection to the origin", "look at the origin")
     case .overloaded: self.init("the edge is overloaded", "ask again later")
+    case .loop:
+      self.init(
+        "the origin leads back to the edge itself",
+        "give the distribution the origin's own address")
     case .draining: self.init("the edge is shutting down", "ask again")
     }
   }
 }
 
 extension Cause {
+  /// "/" as an override means everything below, which is the default behavior's part.
+  private static func remedy(path: String) -> String {
+    path == "/"
+      ? "cache by default with atoll update <name> --default-behavior cache"
+      : "cache it with atoll update <name> --cache-path '\(path)'"
+  }
+
   /// Without the query, which no override looks at.
   private static func path(_ target: String) -> String { String(target.prefix { $0 != "?" }) }
 }

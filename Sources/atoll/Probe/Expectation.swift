@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// What `atoll test` was told to find in the last response.
 enum Expectation: Equatable, Sendable {

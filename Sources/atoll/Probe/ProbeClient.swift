@@ -20,7 +20,7 @@ struct ProbeClient {
   }
 
   private mutating func run() throws(ProbeError) -> ProbeResponse {
-    let start = Monotonic.now()
+    let start = ContinuousClock.now
     let deadline = Deadline(seconds: request.timeout, from: start)
     let connectDeadline = Deadline(seconds: request.connectTimeout, from: start).earlier(deadline)
     let (place, addresses) = request.route.place(for: request.url)
@@ -37,11 +37,11 @@ struct ProbeClient {
         places = try NameLookup.places(host: host, port: number, by: connectDeadline)
       }
     }
-    let found = Monotonic.now()
+    let found = ContinuousClock.now
     let socket = try ProbeSocket.connect(to: places, by: connectDeadline)
-    let connected = Monotonic.now()
-    response.phases.dns = Monotonic.seconds(from: start, to: found)
-    response.phases.connect = Monotonic.seconds(from: found, to: connected)
+    let connected = ContinuousClock.now
+    response.phases.dns = Self.seconds(from: start, to: found)
+    response.phases.connect = Self.seconds(from: found, to: connected)
     response.peer = socket.peer
     try socket.send(request.head(userAgent: userAgent), by: deadline)
     try receive(from: socket, connected: connected, by: deadline)
@@ -49,14 +49,16 @@ struct ProbeClient {
   }
 
   private mutating func receive(
-    from socket: borrowing ProbeSocket, connected: UInt64, by deadline: Deadline
+    from socket: borrowing ProbeSocket, connected: ContinuousClock.Instant, by deadline: Deadline
   ) throws(ProbeError) {
     let head = ResponseHead()
-    let method = Self.method(request.method)
+    let method = Array(request.method.utf8).withUnsafeBufferPointer { name in
+      name.baseAddress.map { RequestHead.method($0, name.count) } ?? .other
+    }
     var buffer = [UInt8](repeating: 0, count: max(65_536, Limits.responseHead + 1))
     var filled = 0
     var interim = 0
-    var firstByte: UInt64?
+    var firstByte: ContinuousClock.Instant?
     reading: while true {
       let parse = filled == 0 ? .incomplete : Self.parse(head, buffer, filled, method)
       switch parse {
@@ -73,7 +75,7 @@ struct ProbeClient {
         }
         // The wait lasts until the final response begins.
         Self.drop(length, from: &buffer, &filled)
-        firstByte = filled > 0 ? Monotonic.now() : nil
+        firstByte = filled > 0 ? ContinuousClock.now : nil
         continue
       case .failure(let error):
         throw .unreachable(
@@ -83,7 +85,7 @@ struct ProbeClient {
       }
       switch try socket.receive(into: &buffer, from: filled, by: deadline) {
       case .bytes(let count):
-        if firstByte == nil { firstByte = Monotonic.now() }
+        if firstByte == nil { firstByte = ContinuousClock.now }
         filled += count
       case .timeout:
         throw .unreachable(
@@ -96,11 +98,11 @@ struct ProbeClient {
             : "\(socket.peer) closed the connection in the middle of its answer")
       }
     }
-    let waited = firstByte ?? Monotonic.now()
-    response.phases.wait = Monotonic.seconds(from: connected, to: waited)
+    let waited = firstByte ?? ContinuousClock.now
+    response.phases.wait = Self.seconds(from: connected, to: waited)
     try receiveBody(
       head.framing, from: socket, buffer: &buffer, filled: filled, by: deadline)
-    response.phases.transfer = Monotonic.seconds(from: waited, to: Monotonic.now())
+    response.phases.transfer = Self.seconds(from: waited, to: ContinuousClock.now)
     response.bodyHash = hash.value
   }
 
@@ -197,18 +199,10 @@ struct ProbeClient {
     }
   }
 
-  private static func method(_ name: String) -> Method {
-    switch name {
-    case "GET": .get
-    case "HEAD": .head
-    case "OPTIONS": .options
-    case "POST": .post
-    case "PUT": .put
-    case "PATCH": .patch
-    case "DELETE": .delete
-    case "TRACE": .trace
-    default: .other
-    }
+  private static func seconds(
+    from start: ContinuousClock.Instant, to end: ContinuousClock.Instant
+  ) -> Double {
+    start.duration(to: end) / .seconds(1)
   }
 
   private static func seconds(_ value: Double) -> String {

@@ -60,16 +60,6 @@ struct ProbeRequest: Equatable {
   }
 }
 
-/// A tchar of RFC 9110 §5.6.2.
-func isTokenByte(_ byte: UInt8) -> Bool {
-  switch byte {
-  case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-    UInt8(ascii: "A")...UInt8(ascii: "Z"):
-    true
-  default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
-  }
-}
-
 extension StringProtocol {
   /// Without spaces and tabs at either end.
   var trimmed: SubSequence {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// What a probe brought back; the body was counted and hashed, not kept.
 struct ProbeResponse: Equatable {
@@ -38,6 +39,24 @@ struct ProbeResponse: Equatable {
   func combined(_ name: String) -> String? {
     let values = values(name)
     return values.isEmpty ? nil : values.joined(separator: ", ")
+  }
+
+  /// What all lines of Cache-Control, or of a field like it, say together.
+  func directives(_ name: String) -> ResponseDirectives {
+    var directives = ResponseDirectives()
+    for value in values(name) {
+      Array(value.utf8).withUnsafeBufferPointer { directives.add(line: $0) }
+    }
+    return directives
+  }
+
+  /// Age in seconds, when it is valid (RFC 9111 §5.1).
+  var age: Int? {
+    guard let value = values("Age").first else { return nil }
+    return Array(value.utf8).withUnsafeBufferPointer { bytes in
+      var members = ListMembers(bytes)
+      return members.next().flatMap(deltaSeconds).map(Int.init)
+    }
   }
 }
 

@@ -50,10 +50,9 @@ struct ProbeRoute: Equatable {
     init(parsing text: String) throws(ValueError) {
       if text.hasPrefix("unix:") {
         let path = String(text.dropFirst("unix:".count))
-        // sockaddr_un holds 108 bytes with the closing zero.
-        guard !path.isEmpty, path.utf8.count < 108 else {
+        guard !path.isEmpty, path.utf8.count <= SocketAddress.longestUnixPath else {
           throw ValueError(
-            "is no path for a socket: those have 1 to 107 bytes",
+            "is no path for a socket: those have 1 to \(SocketAddress.longestUnixPath) bytes",
             hint: "such as unix:/run/atoll.sock")
         }
         unixPath = path

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import AtollEdge
 import CSystem
 import Glibc
@@ -77,7 +78,7 @@ struct ProbeSocket: ~Copyable {
         }
       // The answer may be on its way before the request was read: let reading tell.
       case EPIPE, ECONNRESET: return
-      default: throw .unreachable("sending to \(peer) failed: \(Self.words(reason))")
+      default: throw .unreachable("sending to \(peer) failed: \(errorText(reason))")
       }
     }
   }
@@ -107,7 +108,7 @@ struct ProbeSocket: ~Copyable {
       case EAGAIN:
         if !Self.wait(descriptor, for: POLLIN, until: deadline) { return .timeout }
       case ECONNRESET, EPIPE: return .reset
-      default: throw .unreachable("reading from \(peer) failed: \(Self.words(reason))")
+      default: throw .unreachable("reading from \(peer) failed: \(errorText(reason))")
       }
     }
   }
@@ -131,11 +132,7 @@ struct ProbeSocket: ~Copyable {
     case EACCES, EPERM: .unreachable("no permission to connect to \(peer)")
     case ENETUNREACH, EHOSTUNREACH: .unreachable("no route to \(peer)")
     case ETIMEDOUT: .unreachable("\(peer) did not answer")
-    default: .unreachable("connecting to \(peer) failed: \(words(reason))")
+    default: .unreachable("connecting to \(peer) failed: \(errorText(reason))")
     }
-  }
-
-  private static func words(_ reason: Int32) -> String {
-    String(cString: csystem_error_text(reason)).lowercased()
   }
 }

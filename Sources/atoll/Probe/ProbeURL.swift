@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// What to ask for: an http URL taken apart.
 struct ProbeURL: Equatable {
@@ -16,7 +17,7 @@ struct ProbeURL: Equatable {
   /// Reads a URL as curl does: the scheme may be left out, a fragment is dropped.
   init(parsing source: String) throws(ProbeError) {
     var rest = Substring(source)
-    if let separator = rest.range(of: "://") {
+    if let separator = rest.range(ofText: "://") {
       let scheme = rest[..<separator.lowerBound].lowercased()
       switch scheme {
       case "http": break
@@ -58,16 +59,7 @@ enum RequestTarget {
   /// Percent-encodes what may not stand in a request line (RFC 9112 §3.2) and leaves the rest,
   /// percent signs included, as it is: what the user wrote is what is meant.
   static func encode(_ text: Substring) -> String {
-    let digits = Array("0123456789ABCDEF".utf8)
-    var bytes: [UInt8] = []
-    for byte in text.utf8 {
-      if byte > 0x20 && byte < 0x7f {
-        bytes.append(byte)
-      } else {
-        bytes += [0x25, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
+    percentEncoded(text) { $0 > 0x20 && $0 < 0x7f }
   }
 }
 
@@ -94,21 +86,9 @@ enum HostPort {
     }
     guard isPlain else { return nil }
     guard let port, !port.isEmpty else { return (String(host), nil) }
-    guard port.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let number = UInt16(port),
+    guard port.utf8.allSatisfy(isDigit), let number = UInt16(port),
       number > 0
     else { return nil }
     return (String(host), number)
-  }
-}
-
-extension Substring {
-  /// The first occurrence of `text`.
-  func range(of text: String) -> Range<Index>? {
-    var start = startIndex
-    while start < endIndex {
-      if self[start...].hasPrefix(text) { return start..<index(start, offsetBy: text.count) }
-      start = index(after: start)
-    }
-    return nil
   }
 }

@@ -112,11 +112,11 @@ struct TestReport {
       .init(
         key: "phases",
         value: .object([
-          .init(key: "dns", value: .number(Self.microseconds(phases.dns))),
-          .init(key: "connect", value: .number(Self.microseconds(phases.connect))),
-          .init(key: "wait", value: .number(Self.microseconds(phases.wait))),
-          .init(key: "transfer", value: .number(Self.microseconds(phases.transfer))),
-          .init(key: "total", value: .number(Self.microseconds(phases.total))),
+          .init(key: "dns", value: .number(phases.dns)),
+          .init(key: "connect", value: .number(phases.connect)),
+          .init(key: "wait", value: .number(phases.wait)),
+          .init(key: "transfer", value: .number(phases.transfer)),
+          .init(key: "total", value: .number(phases.total)),
         ])),
       .init(
         key: "headers",
@@ -130,14 +130,10 @@ struct TestReport {
     ])
   }
 
-  /// Digits that the clock cannot vouch for are left out.
-  private static func microseconds(_ seconds: Double) -> Double {
-    (seconds * 1e6).rounded() / 1e6
-  }
-
   private static func hexadecimal(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
+    let digits = ByteBuffer(capacity: 16)
+    digits.appendHex(value)
+    return String(decoding: digits.bytes, as: UTF8.self)
   }
 }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import CSystem
 import Glibc
 
@@ -33,9 +34,6 @@ final class Console: Sendable {
 
   /// Someone can be asked.
   var isInteractive: Bool { isatty(0) == 1 && isatty(Stream.error.rawValue) == 1 }
-
-  /// stdout is a terminal, which a `--watch` may redraw.
-  var writesToTerminal: Bool { isatty(Stream.output.rawValue) == 1 }
 
   /// Columns of the terminal behind stdout, 80 without one.
   var width: Int {
@@ -105,20 +103,8 @@ final class Console: Sendable {
   /// Messages quote what others wrote: control characters in it must not drive the terminal, nor
   /// a line break make a second message.
   static func printable(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    var result = ""
-    for scalar in text.unicodeScalars {
-      if isControl(scalar) {
-        result += "\\u{\(String(scalar.value, radix: 16))}"
-      } else {
-        result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value)
+    guard text.unicodeScalars.contains(where: \.isControl) else { return text }
+    return text.unicodeScalars.map { $0.isControl ? $0.escaped : String($0) }.joined()
   }
 
   private func send(_ text: String, to stream: Stream) {

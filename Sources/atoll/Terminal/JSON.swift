@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// A JSON document whose keys keep their order.
 enum JSON: Sendable, Equatable {
   case null
   case bool(Bool)
   case integer(Int)
+  /// To six digits after the point; null when it is not finite.
   case number(Double)
   case string(String)
   case array([JSON])
@@ -29,82 +31,25 @@ enum JSON: Sendable, Equatable {
   static func strings(_ texts: [String]) -> JSON { .array(texts.map(JSON.string)) }
 
   /// Indented by two spaces, with a newline at the end.
-  var document: String {
-    var text = ""
-    write(into: &text, indent: 0)
-    return text + "\n"
-  }
+  var document: [UInt8] { DocumentWriter.value { write(to: &$0) } }
 
-  /// One line, with a newline at the end: for streams of documents.
-  var line: String {
-    var text = ""
-    write(into: &text, indent: nil)
-    return text + "\n"
-  }
-
-  private func write(into text: inout String, indent: Int?) {
+  private func write(to writer: inout DocumentWriter) {
     switch self {
-    case .null: text += "null"
-    case .bool(let value): text += value ? "true" : "false"
-    case .integer(let value): text += String(value)
-    case .number(let value): text += JSON.number(value)
-    case .string(let value): JSON.quote(value, into: &text)
+    case .null: writer.null()
+    case .bool(let value): writer.bool(value)
+    case .integer(let value): writer.integer(value)
+    case .number(let value): writer.number(value, digits: 6)
+    case .string(let value): writer.string(value)
     case .array(let elements):
-      JSON.list(elements, "[", "]", into: &text, indent: indent) { element, text, indent in
-        element.write(into: &text, indent: indent)
+      writer.array { writer in
+        for element in elements { writer.element { element.write(to: &$0) } }
       }
     case .object(let members):
-      JSON.list(members, "{", "}", into: &text, indent: indent) { member, text, indent in
-        JSON.quote(member.key, into: &text)
-        text += indent == nil ? ":" : ": "
-        member.value.write(into: &text, indent: indent)
+      writer.object { writer in
+        for member in members { writer.member(member.key) { member.value.write(to: &$0) } }
       }
-    case .encoded(let bytes):
-      let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-      if let indent {
-        text += lines.joined(separator: "\n" + String(repeating: " ", count: indent))
-      } else {
-        text += lines.map { $0.drop { $0 == " " } }.joined()
-      }
+    case .encoded(let document): writer.encoded(document)
     }
-  }
-
-  private static func list<Element>(
-    _ elements: [Element], _ open: String, _ close: String, into text: inout String, indent: Int?,
-    _ write: (Element, inout String, Int?) -> Void
-  ) {
-    text += open
-    for (index, element) in elements.enumerated() {
-      if index > 0 { text += "," }
-      if let indent { text += "\n" + String(repeating: " ", count: indent + 2) }
-      write(element, &text, indent.map { $0 + 2 })
-    }
-    if let indent, !elements.isEmpty { text += "\n" + String(repeating: " ", count: indent) }
-    text += close
-  }
-
-  /// JSON has no infinity and no NaN; whole numbers are written without a fraction.
-  private static func number(_ value: Double) -> String {
-    guard value.isFinite else { return "null" }
-    return Int(exactly: value).map { String($0) } ?? "\(value)"
-  }
-
-  private static func quote(_ value: String, into text: inout String) {
-    text += "\""
-    for scalar in value.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case "\u{0}"..."\u{1F}", "\u{7F}":
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
   }
 }
 

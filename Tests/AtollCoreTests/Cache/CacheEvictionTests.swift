@@ -58,7 +58,7 @@ import Testing
   ) {
     let cache = CacheFixture(limit: 4 << 20)
     var lru = LRU(capacity: cache.budget.cacheLimit - cache.budget.used)
-    var random = TestRandom(state: 42)
+    var random = SeededGenerator(state: 42)
     let trace = Trace(objects: 20_000, skew: skew, random: &random)
     var hits = (requests: 0, bytes: 0)
     var lruHits = (requests: 0, bytes: 0)
@@ -101,7 +101,7 @@ private struct Trace {
   private var cumulative: [Double] = []
   private let sizes: [Int]
 
-  init(objects: Int, skew: Double, random: inout TestRandom) {
+  init(objects: Int, skew: Double, random: inout SeededGenerator) {
     var sum = 0.0
     for rank in 1...objects {
       sum += 1 / pow(Double(rank), skew)
@@ -112,7 +112,7 @@ private struct Trace {
     }
   }
 
-  func next(_ random: inout TestRandom) -> Int {
+  func next(_ random: inout SeededGenerator) -> Int {
     let point = Double.random(in: 0..<cumulative[cumulative.count - 1], using: &random)
     var low = 0
     var high = cumulative.count - 1

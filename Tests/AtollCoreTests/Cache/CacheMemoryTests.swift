@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import TestSupport
 import Testing
 
 @testable import AtollCore
@@ -7,7 +8,7 @@ import Testing
 @Suite struct `Cache memory` {
   @Test func `use never passes the limit, whatever sizes come`() {
     let cache = CacheFixture(limit: 4 << 20)
-    var random = TestRandom(state: 1)
+    var random = SeededGenerator(state: 1)
     var stored = 0
     for number in 0..<20_000 {
       let length = 1 << Int.random(in: 0...18, using: &random)

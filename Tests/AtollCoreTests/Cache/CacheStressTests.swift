@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import AtollCore
@@ -9,8 +10,8 @@ import Testing
   @Test func `lookups, inserts, evictions and purges at once keep every body whole`() {
     let cache = CacheFixture(limit: 4 << 20)
     let shared = Shared()
-    onThreads(4) { thread in
-      var random = TestRandom(state: UInt64(thread))
+    runThreads(4) { thread in
+      var random = SeededGenerator(state: UInt64(thread))
       var held: [Entry] = []
       for round in 0..<6_000 {
         let object = Int.random(in: 0..<Int.random(in: 1...3000, using: &random), using: &random)
@@ -80,7 +81,7 @@ import Testing
   @Test func `after a purge has returned, no thread finds what it named`() {
     let cache = CacheFixture(limit: 4 << 20)
     let shared = Shared()
-    onThreads(4) { thread in
+    runThreads(4) { thread in
       for round in 0..<400 {
         if thread == 0 {
           let number = shared.purgeNumber.load(ordering: .relaxed) + 1

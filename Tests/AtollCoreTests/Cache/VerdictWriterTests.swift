@@ -32,7 +32,7 @@ struct VerdictWriterTests {
   @Test(
     arguments: [
       (
-        Outcome.miss, Reason.notStored, UInt16(200), true, "fwd=uri-miss; fwd-status=200; stored",
+        Outcome.miss, Reason.absent, UInt16(200), true, "fwd=uri-miss; fwd-status=200; stored",
         "Miss"
       ),
       (.miss, .varyMismatch, 200, true, "fwd=vary-miss; fwd-status=200; stored", "Miss"),
@@ -40,7 +40,7 @@ struct VerdictWriterTests {
       (.miss, .purged, 200, true, "fwd=miss; fwd-status=200; stored", "Miss"),
       (.miss, .requestNoCache, 200, true, "fwd=request; fwd-status=200; stored", "Miss"),
       (.miss, .responseNoStore, 200, false, "fwd=miss; fwd-status=200", "Miss"),
-      (.coalesced, .notStored, 200, true, "fwd=uri-miss; fwd-status=200; collapsed; stored", "Hit"),
+      (.coalesced, .absent, 200, true, "fwd=uri-miss; fwd-status=200; collapsed; stored", "Hit"),
       (.revalidated, .expired, 304, true, "fwd=stale; fwd-status=304; stored", "RefreshHit"),
       (
         .revalidated, .requestMaxAge, 304, true, "fwd=request; fwd-status=304; stored", "RefreshHit"

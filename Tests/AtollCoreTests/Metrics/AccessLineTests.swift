@@ -28,7 +28,7 @@ private func line(
   record.host = UnsafeBufferPointer(memory[3])
   record.referer = UnsafeBufferPointer(memory[4])
   record.userAgent = UnsafeBufferPointer(memory[5])
-  record.verdict = Verdict(.miss, .notStored)
+  record.verdict = Verdict(.miss, .absent)
   record.status = 200
   record.bodyBytes = 512
   record.bytesDown = 700
@@ -84,7 +84,7 @@ struct AccessLineTests {
     let text = String(decoding: line(.combined), as: UTF8.self)
     #expect(
       text == "192.0.2.7 - - [01/Mar/2026:12:00:00 +0000] \"GET /a?b=c HTTP/1.1\" 200 512 \"-\" "
-        + "\"curl/8.0\" miss:not-stored 00000000000000010000000000000abc\n")
+        + "\"curl/8.0\" miss:absent 00000000000000010000000000000abc\n")
   }
 
   @Test func `a combined line of an unreadable request has no request line`() {
@@ -108,7 +108,7 @@ struct AccessLineTests {
     #expect(read.duration == 1.5)
     #expect(read.firstByte == 0.00025)
     #expect(read.cache == "miss")
-    #expect(read.reason == "not-stored")
+    #expect(read.reason == "absent")
     #expect(read.age == nil)
     #expect(read.originStatus == 200)
     #expect(read.referer == nil)

@@ -20,7 +20,7 @@ struct MetricsReportTests {
     var ring = MinuteRing(startedAt: Self.start)
     account(.hit, times: 5)
     ring.advance(to: Self.start + 600, CounterSnapshot([loop]))
-    account(.miss, .notStored, times: 1)
+    account(.miss, .absent, times: 1)
     account(.pass, .method, method: .post, status: 503, times: 2)
     account(.error, .unknownHost, slot: LoopCounters.unclaimed, status: 421, times: 1)
     var gauges = EdgeGauges()
@@ -110,7 +110,7 @@ struct MetricsReportTests {
       "atoll_requests_total{edge=\"e1\",distribution=\"shop\",methods=\"cacheable\",outcome=\"hit\"} 5",
       "atoll_requests_total{edge=\"e2\",distribution=\"shop\",methods=\"other\",outcome=\"pass\"} 4",
       "atoll_responses_total{edge=\"e1\",distribution=\"\",class=\"4xx\"} 1",
-      "atoll_reasons_total{edge=\"e1\",distribution=\"shop\",reason=\"not-stored\"} 1",
+      "atoll_reasons_total{edge=\"e1\",distribution=\"shop\",reason=\"absent\"} 1",
       "atoll_sent_bytes_total{edge=\"e1\",distribution=\"shop\",outcome=\"hit\"} 500",
       "atoll_received_bytes_total{edge=\"e1\",distribution=\"shop\"} 20",
       "atoll_received_bytes_total{edge=\"e1\",distribution=\"idle\"} 0",

@@ -41,13 +41,13 @@ struct TrafficCountsTests {
   @Test func `the hit ratio leaves out uploads and the edge's own errors`() {
     let loop = LoopCounters()
     account(loop, .hit, down: 300, times: 3)
-    account(loop, .miss, down: 100, reason: .notStored)
+    account(loop, .miss, down: 100, reason: .absent)
     account(loop, .pass, method: .post, times: 10)
     account(loop, .error, status: 400, times: 10)
     let counts = CounterSnapshot([loop])[0]
     #expect(counts.hitRatio == 75)
     #expect(counts.byteHitRatio == 90)
-    #expect(counts.count(.notStored) == 1)
+    #expect(counts.count(.absent) == 1)
   }
 
   @Test(arguments: [

@@ -179,7 +179,7 @@ struct LifecycleTests {
 
   private func connected(_ family: Int32, _ address: UnsafeRawPointer, _ length: Int) throws -> Wire
   {
-    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let result = connect(
       descriptor, address.assumingMemoryBound(to: sockaddr.self), socklen_t(length))
     guard result == 0 else { throw WireError.system(errno) }

@@ -43,6 +43,20 @@ struct PoolTests {
     #expect(try edge.get("/b").text == "2")
   }
 
+  @Test(arguments: [1, 2])
+  func `a connection that the origin closes without a word is no trouble`(threads: Int) throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: no-store", body: "\($0.request.connection)")
+      $0.close()
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.threads = threads })
+    let viewer = try edge.viewer()
+    // The end of the connection comes with the response, just after it, or with the next request.
+    for number in 1...300 {
+      #expect(try (number % 2 == 0 ? viewer : edge.viewer()).get("/").text == "\(number)")
+    }
+  }
+
   @Test func `an HTTP 1.0 origin gets a connection per request`() throws {
     let origin = try ScriptedOrigin {
       try $0.send("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")

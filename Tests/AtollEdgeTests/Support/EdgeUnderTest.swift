@@ -115,17 +115,6 @@ final class EdgeUnderTest: @unchecked Sendable {
   static func now() -> Int64 { Int64(time(nil)) }
 }
 
-/// Bytes of this process that are in memory now.
-func residentBytes() -> Int {
-  let descriptor = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-  guard descriptor >= 0 else { return 0 }
-  defer { close(descriptor) }
-  var text = [UInt8](repeating: 0, count: 256)
-  let count = read(descriptor, &text, text.count)
-  let fields = String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(separator: " ")
-  return fields.count > 1 ? (Int(fields[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
-}
-
 /// Lets this process open as many descriptors as the system grants.
 func raiseDescriptorLimit() {
   var limit = rlimit()

@@ -109,7 +109,7 @@ final class ScriptedOrigin: @unchecked Sendable {
     let listener = self.listener
     _ = TestThread { [weak self] in
       while true {
-        let descriptor = accept(listener, nil, nil)
+        let descriptor = csystem_accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
         guard descriptor >= 0 else {
           if errno == EINTR || errno == ECONNABORTED { continue }
           break
@@ -209,7 +209,7 @@ final class SilentOrigin: @unchecked Sendable {
     (descriptor, port) = try listen(backlog: 0)
     // Linux queues one more than the backlog; the rest fill the queue of half-open ones.
     for _ in 0..<4 {
-      let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
       _ = fcntl(filler, F_SETFL, O_NONBLOCK)
       _ = withLoopback(port: port) { connect(filler, $0, $1) }
       fillers.append(filler)
@@ -224,7 +224,7 @@ final class SilentOrigin: @unchecked Sendable {
 
 /// A socket bound to a free port of 127.0.0.1.
 private func bound() throws -> (descriptor: Int32, port: UInt16) {
-  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
   guard descriptor >= 0 else { throw WireError.system(errno) }
   guard withLoopback(port: 0, { bind(descriptor, $0, $1) }) == 0 else {
     throw WireError.system(errno)

@@ -32,9 +32,12 @@ final class Wire: @unchecked Sendable {
   }
 
   /// Connects to a port of 127.0.0.1.
+  ///
+  /// Like every socket of a test it is not inherited: a process that another test starts would keep
+  /// it open after its test has closed it.
   /// - Parameter receiveBuffer: bytes the kernel may hold for a reader that is slow.
   convenience init(port: UInt16, receiveBuffer: Int32? = nil) throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw WireError.system(errno) }
     if var size = receiveBuffer {
       setsockopt(

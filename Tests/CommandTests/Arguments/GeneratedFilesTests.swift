@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -25,7 +26,7 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
   }
 
   @Test func `no page is left of a command that is gone`() {
-    let pages = ScratchDirectory.names(in: "\(Self.root)/man")
+    let pages = TemporaryDirectory.names(in: "\(Self.root)/man") ?? []
     #expect(Set(pages) == Set(ManPage.all().map(\.name)))
   }
 
@@ -35,6 +36,28 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     let path = "\(Self.root)/completions/\(file)"
     let check = RunningAtoll(["-n", path], program: program).wait()
     #expect(check.exitCode == 0, "\(check.stderr)")
+  }
+}
+
+@Suite struct ExampleTests {
+  @Test func `a long command becomes lines that a shell reads as one`() {
+    let example = Example("atoll create docs --preset static --cache-path '/img/* default=7d'", "")
+    #expect(
+      example.lines(width: 36) == [
+        "atoll create docs --preset static \\", "    --cache-path '/img/* default=7d'",
+      ])
+    #expect(example.lines(width: 79) == [example.command])
+  }
+
+  /// What is filled fits by itself; 11 columns are the margin.
+  @Test(arguments: ManPage.all())
+  func `unfilled lines of a page fit 80 columns`(name: String, text: String) {
+    var isFilled = true
+    for line in text.split(separator: "\n") {
+      if line == ".nf" || line == ".fi" { isFilled = line == ".fi" }
+      let plain = line.replacing("\\(aq", with: "'").replacing("\\-", with: "-")
+      #expect(isFilled || plain.count <= 69, "\(name): \(plain)")
+    }
   }
 }
 
@@ -87,6 +110,9 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
         ["atoll", "delete", "--timeout", "5s", "--yes", "b"], environment: home.environment)
         == ["blog"])
     #expect(complete(["atoll", "create", "s"], environment: home.environment) == [])
+    let store = home.directory.path + "/store"
+    #expect(complete(["atoll", "--home", store, "show", "s"]) == ["shop"])
+    #expect(complete(["atoll", "show", "--home", "=", store, "s"]) == ["shop"])
     #expect(complete(["atoll", "show", "shop", ""], environment: home.environment) == [])
   }
 
@@ -103,13 +129,14 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     let home = Home()
     home.atoll("create", "shop", "--origin", "http://localhost:3000")
     let directory = Binary.path.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
-    func complete(_ line: String) -> [String] {
+    func complete(_ line: String, _ more: [String: String] = [:]) -> [String] {
       let script = """
         set -x PATH \(directory) $PATH
         source \(Self.root)/completions/atoll.fish
         complete -C '\(line)'
         """
       let environment = ["HOME": home.directory.path].merging(home.environment) { $1 }
+        .merging(more) { $1 }
       let result = RunningAtoll(
         ["--no-config", "-c", script], env: environment, program: fish
       ).wait()
@@ -120,6 +147,11 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(complete("atoll sho") == ["show"])
     #expect(complete("atoll show ") == ["shop"])
     #expect(complete("atoll show shop ") == [])
+    let store = home.directory.path + "/store"
+    let elsewhere = ["ATOLL_HOME": "/nonexistent"]
+    #expect(complete("atoll --home \(store) show ", elsewhere) == ["shop"])
+    #expect(complete("atoll show --home=\(store) ", elsewhere) == ["shop"])
+    #expect(complete("atoll delete --timeout 5s ") == ["shop"])
     #expect(complete("atoll create x --plan s") == ["small"])
     #expect(complete("atoll update shop --if").isEmpty)
     #expect(complete("atoll create x --if") == ["--if-missing"])

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import Testing
 
 @testable import atoll
@@ -247,7 +248,7 @@ struct Wrong: Sendable {
   }
 
   @Test func `alternatives read as a sentence`() {
-    #expect(Suggestion.alternatives(["a", "b", "c"]) == "a, b or c")
-    #expect(Suggestion.alternatives(["a"]) == "a")
+    #expect(listed(["a", "b", "c"], "or") == "a, b or c")
+    #expect(listed(["a"], "or") == "a")
   }
 }

@@ -92,6 +92,20 @@ import Testing
     #expect(result.stderr.contains("\"shop\" is described in \(first) and again in \(second)"))
   }
 
+  @Test func `names that differ only in case are refused`() {
+    let home = Home()
+    let first = home.directory.write("a.json", shop)
+    let second = home.directory.write("b.json", shop.replacing("\"shop\"", with: "\"Shop\""))
+    let together = home.atoll("apply", first, second)
+    #expect(together.exitCode == 2)
+    #expect(together.stderr.contains("\(second): the name \"Shop\" differs from \"shop\" in"))
+    #expect(home.atoll("apply", first).exitCode == 0)
+    let later = home.atoll("apply", second)
+    #expect(later.exitCode == 2)
+    #expect(later.stderr.contains("the name \"Shop\" differs from \"shop\" only in case"))
+    #expect(home.atoll("list", "-q").stdout == "shop\n")
+  }
+
   @Test func `an origin over TLS is refused`() {
     let home = Home()
     let file = home.directory.write("a.json", shop.replacing("http-only", with: "https-only"))

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import TestSupport
 import Testing
 
 @testable import atoll
 
 /// A store of its own for each test.
 struct Home: Sendable {
-  let directory = ScratchDirectory()
+  let directory = TemporaryDirectory()
 
   var environment: [String: String] { ["ATOLL_HOME": directory.path + "/store"] }
 
@@ -91,6 +92,21 @@ func member(_ key: String, of document: String) -> String? {
     #expect(tolerant.exitCode == 0)
     #expect(tolerant.stdout == "\"shop\" is unchanged\n")
     #expect(home.document("shop") == before)
+  }
+
+  @Test func `a name that differs from another only in case is refused`() {
+    let home = Home()
+    home.atoll("create", "Shop", "--origin", "http://localhost:3000")
+    let result = home.atoll("create", "shop", "--origin", "http://localhost:3001", "--if-missing")
+    #expect(result.exitCode == 2)
+    #expect(
+      result.stderr == """
+        atoll: error: the name "shop" differs from "Shop" only in case, which host names don't \
+        tell apart
+        atoll: hint: choose another name, or change "Shop" with atoll update Shop
+
+        """)
+    #expect(home.atoll("list", "-q").stdout == "Shop\n")
   }
 
   @Test func `every setting is an option`() {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -52,7 +53,7 @@ import Testing
   }
 
   @Test func `a store that cannot be read is a failure`() {
-    let scratch = ScratchDirectory()
+    let scratch = TemporaryDirectory()
     let file = scratch.write("file", "")
     let result = runAtoll(["list", "--home", file])
     #expect(result.exitCode == 1)
@@ -146,6 +147,9 @@ import Testing
     let tolerant = home.atoll("delete", "shop", "--if-exists", "--json")
     #expect(tolerant.exitCode == 0)
     #expect(tolerant.stdout.contains("\"result\": \"unchanged\""))
+    let told = home.atoll("delete", "shop", "--if-exists")
+    #expect(told.exitCode == 0)
+    #expect(told.stdout == "there is no distribution named \"shop\"\n")
   }
 
   @Test func `a name can be used again`() {

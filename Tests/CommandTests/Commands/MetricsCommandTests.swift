@@ -25,7 +25,7 @@ import Testing
     let one = edge.atoll("metrics", "shop")
     #expect(one.stdout.contains("since start"))
     #expect(one.stdout.contains("\nhit "))
-    #expect(one.stdout.contains("\nnot-stored "))
+    #expect(one.stdout.contains("\nabsent "))
 
     let report = try #require(
       MetricsReport(json: Array(edge.atoll("metrics", "shop", "--json").stdout.utf8)))
@@ -36,6 +36,20 @@ import Testing
     let prometheus = edge.atoll("metrics", "--prometheus").stdout
     #expect(prometheus.contains("# TYPE atoll_requests_total counter\n"))
     #expect(prometheus.contains("distribution=\"shop\",methods=\"cacheable\",outcome=\"hit\"} 3\n"))
+  }
+
+  @Test func `no bytes are claimed for outcomes that methods without a count of them had`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
+    defer { origin.stop() }
+    let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)", "--name", "shop"])
+    _ = edge.atoll("test", "--count", "1", "-X", "POST", edge.url + "/a")
+    try wait(for: "the request to be counted") {
+      edge.atoll("metrics", "shop", "--json").stdout.contains("\"requests\": 1")
+    }
+    let rows = edge.atoll("metrics", "shop").stdout.split(separator: "\n")
+      .map { $0.split(separator: " ") }
+    #expect(rows.contains(["outcome", "requests", "down"]))
+    #expect(rows.contains(["pass", "1", "-"]))
   }
 
   @Test func `several edges are added up`() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 import Glibc
+import TestSupport
 import Testing
 
 @testable import atoll

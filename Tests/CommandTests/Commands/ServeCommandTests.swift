@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -76,7 +77,7 @@ import Testing
   @Test func `several addresses are listened on, Unix sockets among them`() throws {
     let origin = ScriptedServer(response("Cache-Control: max-age=60"))
     defer { origin.stop() }
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let socket = "unix:\(home.path)/edge.sock"
     let edge = try RunningEdge(
       ["http://127.0.0.1:\(origin.port)", "--http", "127.0.0.1:0", "--http", socket], home: home)
@@ -92,7 +93,7 @@ import Testing
   @Test func `an address in use is named`() {
     let other = ScriptedServer("")
     defer { other.stop() }
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let result = runAtoll(
       ["serve", "http://127.0.0.1:1", "--http", "127.0.0.1:\(other.port)"],
       env: ["ATOLL_HOME": home.path])
@@ -117,12 +118,14 @@ import Testing
     (["http://127.0.0.1", "--min-ttl", "2d", "--max-ttl", "1d"], "TTL"),
     (["http://127.0.0.1", "b"], "unexpected argument \"b\""),
     (["--access-log", "/nowhere/at/all"], "/nowhere/at/all"),
+    (["--memory", "900T"], "the kernel refuses the memory for a cache of 943718400M"),
   ])
   func `what cannot be served ends at once`(words: [String], message: String) {
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let result = runAtoll(
       ["serve", "--http", "127.0.0.1:0"] + words, env: ["ATOLL_HOME": home.path])
-    #expect(result.exitCode == (words[0] == "--access-log" ? 1 : 2))
+    let isWorldsFault = words[0] == "--access-log" || words.last == "900T"
+    #expect(result.exitCode == (isWorldsFault ? 1 : 2))
     #expect(result.stdout.isEmpty)
     #expect(result.stderr.hasPrefix("atoll: error: "))
     #expect(result.stderr.contains(message), "\(result.stderr)")
@@ -130,7 +133,7 @@ import Testing
   }
 
   @Test func `the environment sets what options do not`() throws {
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let result = runAtoll(
       ["serve", "http://127.0.0.1:1"], env: ["ATOLL_HOME": home.path, "ATOLL_HTTP": "nowhere"])
     #expect(result.exitCode == 2)
@@ -140,7 +143,7 @@ import Testing
   @Test func `the access log goes to a file that can be moved away`() throws {
     let origin = ScriptedServer(response("Cache-Control: max-age=60"))
     defer { origin.stop() }
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let log = "\(home.path)/access.log"
     let edge = try RunningEdge(
       ["http://127.0.0.1:\(origin.port)", "--access-log", log, "--log-format", "json"], home: home)
@@ -160,7 +163,7 @@ import Testing
   @Test func `an edge whose store cannot be written serves an origin all the same`() throws {
     let origin = ScriptedServer(response("Cache-Control: max-age=60"))
     defer { origin.stop() }
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     // A file where the store should be stops root as well.
     home.write("store", "")
     let edge = try RunningEdge(["http://127.0.0.1:\(origin.port)"], home: home)
@@ -169,7 +172,7 @@ import Testing
 
   @Test(.enabled(if: findProgram("prlimit") != nil))
   func `out of descriptors a Unix socket waits without spinning`() throws {
-    let home = ScratchDirectory()
+    let home = TemporaryDirectory()
     let path = home.path + "/edge.sock"
     let edge = try RunningEdge(
       ["http://127.0.0.1:1", "--http", "unix:\(path)", "--max-connections", "5000"], home: home)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
 @testable import atoll
@@ -155,7 +156,7 @@ private let hit = ScriptedServer.Answer(response("Age: 2", "Cache-Status: atoll;
   }
 
   @Test func `a Unix socket can be asked for any host`() {
-    let directory = ScratchDirectory()
+    let directory = TemporaryDirectory()
     let server = ScriptedServer(response("X-Cache: HIT"), path: directory.path + "/e.sock")
     defer { server.stop() }
     let finished = runAtoll([

@@ -53,7 +53,7 @@ func made(_ fields: [String], status: Int = 200) -> ProbeResponse {
       (Verdict(.revalidated, .expired), 60, 304, 200, .revalidated),
       (Verdict(.revalidated, .expired), 60, 304, 304, .revalidated),
       (Verdict(.revalidated, .requestNoCache), 60, 304, 200, .revalidated),
-      (Verdict(.miss, .notStored), 60, 200, 200, .miss),
+      (Verdict(.miss, .absent), 60, 200, 200, .miss),
       (Verdict(.miss, .expired), 60, 200, 200, .miss),
       (Verdict(.miss, .varyMismatch), 60, 200, 200, .miss),
       (Verdict(.miss, .responseNoStore), nil, 200, 200, .miss),
@@ -180,6 +180,9 @@ func made(_ fields: [String], status: Int = 200) -> ProbeResponse {
       (["X-Cache: HIT", "Cache-Control: max-age=600", "Age: 100"], 500),
       (["X-Cache: HIT", "Cache-Control: max-age=60, s-maxage=\"600\"", "Age: 700"], -100),
       (["X-Cache: MISS", "Cache-Control: max-age=60", "CDN-Cache-Control: max-age=5"], 5),
+      // As the edge reads them: the most restrictive counts, a malformed one as zero.
+      (["X-Cache: HIT", "Cache-Control: max-age=60", "Cache-Control: max-age=5"], 5),
+      (["X-Cache: HIT", "Cache-Control: max-age=soon"], 0),
       (["X-Cache: MISS", "Cache-Control: no-cache, max-age=60"], nil),
       (["X-Cache: MISS", "Cache-Control: private=\"a, max-age=9\""], nil),
       (

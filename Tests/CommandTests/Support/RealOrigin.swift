@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import TestSupport
 import Testing
 
 /// A real server of files, for as long as the value lives.
 final class RealOrigin: Sendable {
   let port: UInt16
   /// The files it serves.
-  let site: ScratchDirectory
+  let site: TemporaryDirectory
   private let process: RunningAtoll
-  private let place: ScratchDirectory
+  private let place: TemporaryDirectory
 
   static let hasPython = findProgram("python3") != nil
   static let hasNginx = access("/usr/sbin/nginx", X_OK) == 0
@@ -18,7 +19,7 @@ final class RealOrigin: Sendable {
   /// `python3 -m http.server`, which closes after each response and sends Last-Modified only.
   static func python() throws -> RealOrigin {
     let program = try #require(findProgram("python3"))
-    let site = ScratchDirectory()
+    let site = TemporaryDirectory()
     let process = RunningAtoll(
       ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", site.path],
       program: program)
@@ -34,8 +35,8 @@ final class RealOrigin: Sendable {
 
   /// nginx with ETags, kept connections and whatever the location says.
   static func nginx(_ location: String) throws -> RealOrigin {
-    let site = ScratchDirectory()
-    let place = ScratchDirectory()
+    let site = TemporaryDirectory()
+    let place = TemporaryDirectory()
     let port = try #require(freePort())
     place.write(
       "nginx.conf",
@@ -61,8 +62,8 @@ final class RealOrigin: Sendable {
   }
 
   private init(
-    port: UInt16, site: ScratchDirectory, process: RunningAtoll,
-    place: ScratchDirectory = ScratchDirectory()
+    port: UInt16, site: TemporaryDirectory, process: RunningAtoll,
+    place: TemporaryDirectory = TemporaryDirectory()
   ) {
     self.port = port
     self.site = site

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 import Synchronization
+import TestSupport
 
 @testable import atoll
 
@@ -9,10 +10,10 @@ final class RunningEdge: Sendable {
   let process: RunningAtoll
   /// The first address it printed, `127.0.0.1:40123` or `unix:/path`.
   let address: String
-  let home: ScratchDirectory
+  let home: TemporaryDirectory
   private let hasEnded = Atomic(false)
 
-  init(_ arguments: [String], home: ScratchDirectory = ScratchDirectory()) throws {
+  init(_ arguments: [String], home: TemporaryDirectory = TemporaryDirectory()) throws {
     self.home = home
     let listens = arguments.contains("--http")
     let process = RunningAtoll(

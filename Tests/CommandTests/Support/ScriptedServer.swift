@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSystem
 import Glibc
 import Synchronization
 
@@ -76,7 +77,8 @@ final class ScriptedServer: Sendable {
 
   private func run() {
     while true {
-      let viewer = accept(listener, nil, nil)
+      // Not to be inherited: a process that another test starts would keep it open.
+      let viewer = csystem_accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
       if viewer < 0 { return }
       let answer = state.withLock {
         $0.served += 1

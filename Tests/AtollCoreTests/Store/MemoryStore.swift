@@ -56,6 +56,10 @@ final class MemoryStore: Store {
     return try result.get()
   }
 
+  func makeRunDirectory() throws(StoreError) -> String {
+    throw .failed(action: "create", place: place, why: "it has no directory")
+  }
+
   private func tell(_ key: String) {
     let watches = state.withLock { $0.watches }
     for watch in watches where key.hasPrefix(watch.prefix) { watch.changed(.keys([key])) }

@@ -3,116 +3,10 @@ import AtollCore
 import AtollEdge
 import CSystem
 import Glibc
+import TestSupport
 import Testing
 
-/// A supervised edge on a port of its own, on a store in a directory of its own.
-private final class SupervisedEdge: @unchecked Sendable {
-  let directory: ServiceDirectory
-  let store: DirectoryStore
-  let supervisor: Supervisor
-  let lines: Shared<[String]>
-  private let ending = Shared<Supervisor.Ending?>(nil)
-  private let thread: pthread_t
-
-  init(
-    in directory: ServiceDirectory = ServiceDirectory(),
-    unsaved: Distribution? = nil, withoutStore: Bool = false,
-    _ change: (inout SupervisorOptions) -> Void = { _ in }
-  ) throws {
-    self.directory = directory
-    store = DirectoryStore(home: directory.file("store"))
-    let lines = Shared<[String]>([])
-    self.lines = lines
-    var options = SupervisorOptions()
-    options.edge.listeners = [.tcp(host: "127.0.0.1", port: 0)]
-    options.edge.threads = 2
-    options.edge.memory = 32 << 20
-    options.takesSignals = false
-    options.drainTimeout = 5
-    options.runDirectory = try store.makeRunDirectory()
-    options.report = { line in lines.withLock { $0.append(line) } }
-    change(&options)
-    let source: Supervisor.Source =
-      if let unsaved { .unsaved(unsaved, withoutStore ? nil : store) } else { .store(store) }
-    let supervisor = try Supervisor(source: source, options: options)
-    self.supervisor = supervisor
-    let ending = self.ending
-    thread = Thread.start("supervisor") {
-      let result = supervisor.run()
-      ending.withLock { $0 = result }
-    }
-    #expect(waitForLine("listening on 127.0.0.1:"))
-  }
-
-  deinit {
-    supervisor.post(signal: SIGTERM)
-    supervisor.post(signal: SIGTERM)
-    pthread_join(thread, nil)
-  }
-
-  var port: UInt16 { UInt16(supervisor.addresses[0].split(separator: ":").last!)! }
-  var catalog: Catalog { Catalog(store) }
-  var record: EdgeRecord? { try? EdgeRegistry(store).edges().first }
-  var admin: AdminClient { AdminClient(path: directory.file("store/run/\(supervisor.id).sock")) }
-  var end: Supervisor.Ending? { ending.withLock { $0 } }
-
-  func get(_ target: String, host: String = "test.example") throws -> ViewerResponse {
-    let viewer = try ScriptedViewer(port: port)
-    defer { viewer.close() }
-    try viewer.send("GET \(target) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
-    return try viewer.readResponse()
-  }
-
-  /// Writes a distribution and waits for the edge as the commands do.
-  @discardableResult
-  func put(_ distribution: Distribution) throws -> UInt64 {
-    let revision = try catalog.put(distribution, ifRevision: nil)
-    try waitUntilApplied(revision)
-    return revision
-  }
-
-  func waitUntilApplied(_ revision: UInt64) throws {
-    let result = try EdgeRegistry(store).waitUntilApplied(
-      revision: revision, timeout: .seconds(10))
-    #expect(result.map(\.isConfirmed) == [true])
-  }
-
-  func purge(
-    _ selector: PurgeSelector, of distribution: Distribution, soft: Bool = false
-  ) throws -> AppliedPurge? {
-    let number = try PurgeJournal(store).append([
-      PurgeRecord(
-        distribution: distribution.name, id: distribution.id, at: Int64(time(nil)), soft: soft,
-        selector: selector)
-    ])[0]
-    let result = try EdgeRegistry(store).waitUntilPurged(number: number, timeout: .seconds(10))
-    #expect(result.map(\.isConfirmed) == [true])
-    return result.first?.applied(purge: number)
-  }
-
-  func waitForLine(_ text: String) -> Bool {
-    serviceWait { lines.withLock { $0.contains { $0.contains(text) } } }
-  }
-}
-
-private func site(
-  _ origin: ScriptedOrigin, name: String = "site", change: (inout Distribution) -> Void = { _ in }
-) throws -> Distribution {
-  try serviceDistribution(
-    name, id: "d" + String(repeating: "0", count: 13 - name.utf8.count) + name,
-    origin: "http://127.0.0.1:\(origin.port)", revision: 0, change: change)
-}
-
-/// Answers with the number of the request, to be stored for an hour.
-private func numberingOrigin() throws -> ScriptedOrigin {
-  try ScriptedOrigin { exchange in
-    try exchange.respond(
-      "200 OK", "Cache-Control: max-age=3600", "Cache-Tag: all, t\(exchange.request.number)",
-      body: "\(exchange.request.number)")
-  }
-}
-
-struct ServiceSupervisorTests {
+struct SupervisorTests {
   @Test func `a distribution is served from the moment that the command returns`() throws {
     let origin = try numberingOrigin()
     let edge = try SupervisedEdge()
@@ -174,7 +68,7 @@ struct ServiceSupervisorTests {
     let file = open(edge.directory.file("store/distributions/site.json"), O_WRONLY | O_TRUNC)
     write(file, "{ not yet", 9)
     close(file)
-    #expect(serviceWait { edge.record?.problems.isEmpty == false })
+    #expect(eventually { edge.record?.problems.isEmpty == false })
     #expect(try edge.get("/").status == 200)
   }
 
@@ -223,7 +117,7 @@ struct ServiceSupervisorTests {
 
   @Test func `an edge that starts has nothing to fear from older purges`() throws {
     let origin = try numberingOrigin()
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let distribution = try site(origin)
     do {
       let edge = try SupervisedEdge(in: directory)
@@ -231,7 +125,7 @@ struct ServiceSupervisorTests {
       _ = try edge.purge(.all, of: distribution)
     }
     let edge = try SupervisedEdge(in: directory)
-    #expect(serviceWait { edge.record?.purge == 1 })
+    #expect(eventually { edge.record?.purge == 1 })
     #expect(edge.record?.purges == [])
     _ = try edge.get("/")
     #expect(try edge.purge(.path("/"), of: distribution)?.count == 1)
@@ -248,7 +142,7 @@ struct ServiceSupervisorTests {
     // As when the store is brought back from a backup: numbers start over.
     for key in try edge.store.keys("purges/") { try edge.store.delete(key, ifRevision: nil) }
     #expect(edge.waitForLine("purges are missing from the journal"))
-    #expect(serviceWait { edge.record?.purge == 0 })
+    #expect(eventually { edge.record?.purge == 0 })
     #expect(try edge.get("/").text == "2")
     #expect(try edge.purge(.path("/"), of: distribution)?.count == 1)
     #expect(try edge.get("/").text == "3")
@@ -273,7 +167,7 @@ struct ServiceSupervisorTests {
 
   @Test func `an edge that cannot tell the store serves, says so once, and tries again`() throws {
     let origin = try numberingOrigin()
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let store = DirectoryStore(home: directory.file("store"))
     try Catalog(store).put(try site(origin), ifRevision: 0)
     // A file where the directory of the edges should be.
@@ -291,7 +185,7 @@ struct ServiceSupervisorTests {
   }
 
   @Test func `sockets of killed edges are removed, those of live ones stay`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let first = try SupervisedEdge(in: directory)
     let run = directory.file("store/run")
     let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
@@ -324,7 +218,7 @@ struct ServiceSupervisorTests {
     try edge.put(distribution)
     for path in ["/a", "/a", "/b"] { _ = try edge.get(path) }
     #expect(
-      serviceWait {
+      eventually {
         (try? edge.admin.metrics().distributions[0].history.sinceStart.counts.requests) == 3
       })
     let report = try edge.admin.metrics(distribution: "site")
@@ -361,11 +255,11 @@ struct ServiceSupervisorTests {
     begun.wait()
     edge.supervisor.post(signal: SIGTERM)
     #expect(edge.waitForLine("draining, for at most 5 s"))
-    #expect(serviceWait { edge.record == nil })
+    #expect(eventually { edge.record == nil })
     #expect(edge.end == nil)
     goOn.fire()
     #expect(try viewer.readResponse().text == "whole")
-    #expect(serviceWait { edge.end == .drained })
+    #expect(eventually { edge.end == .drained })
     #expect(access(edge.admin.path, F_OK) != 0)
     #expect(throws: (any Error).self) { try ScriptedViewer(port: edge.port) }
   }
@@ -384,24 +278,26 @@ struct ServiceSupervisorTests {
     edge.supervisor.post(signal: SIGTERM)
     #expect(edge.waitForLine("draining"))
     edge.supervisor.post(signal: SIGINT)
-    #expect(serviceWait { edge.end == .cutShort(signal: SIGINT) })
+    #expect(eventually { edge.end == .cutShort(signal: SIGINT) })
     #expect(viewer.isClosed())
   }
 
   @Test func `SIGHUP reopens the access log`() throws {
     let origin = try numberingOrigin()
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("access.log")
     let edge = try SupervisedEdge(in: directory) { $0.edge.accessLog = .file(path) }
     try edge.put(try site(origin))
     _ = try edge.get("/before")
+    // A response is logged after it was sent: its viewer may be faster.
+    #expect(eventually { readText(path)?.contains("/before") ?? false })
     rename(path, path + ".1")
     edge.supervisor.post(signal: SIGHUP)
-    #expect(serviceWait { access(path, F_OK) == 0 })
+    #expect(eventually { access(path, F_OK) == 0 })
     _ = try edge.get("/after")
-    #expect(serviceWait { String(decoding: serviceRead(path), as: UTF8.self).contains("/after") })
+    #expect(eventually { readText(path)?.contains("/after") ?? false })
     #expect(
-      serviceWait { String(decoding: serviceRead(path + ".1"), as: UTF8.self).contains("/before") })
+      eventually { readText(path + ".1")?.contains("/before") ?? false })
   }
 
   @Test func `an unsaved distribution is served without any store`() throws {
@@ -415,17 +311,17 @@ struct ServiceSupervisorTests {
     let origin = try numberingOrigin()
     let edge = try SupervisedEdge(unsaved: try site(origin))
     #expect(try edge.get("/").text == "1")
-    let other = try serviceDistribution("other", id: "dother00000000")
+    let other = try makeDistribution("other", id: "dother00000000")
     try edge.put(other)
     #expect(try edge.get("/").text == "1")
-    let named = try serviceDistribution("site", id: "danother000000")
+    let named = try makeDistribution("site", id: "danother000000")
     #expect(try edge.purge(.all, of: named)?.count == 1)
     #expect(try edge.get("/").text == "2")
   }
 
   @Test func `an unsaved distribution needs no readable store`() throws {
     let origin = try numberingOrigin()
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     // A file where the directory should be.
     close(open(directory.file("store"), O_CREAT | O_WRONLY, 0o600))
     let lines = Shared<[String]>([])
@@ -449,7 +345,7 @@ struct ServiceSupervisorTests {
   @Test func `an origin that cannot be resolved or reached does not keep an edge from starting`()
     throws
   {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let catalog = Catalog(DirectoryStore(home: directory.file("store")))
     for (name, origin) in [
       ("unknown", "http://no-such-name.invalid"), ("closed", "http://127.0.0.1:1"),
@@ -457,7 +353,7 @@ struct ServiceSupervisorTests {
     ] {
       let id = "d" + String(repeating: "0", count: 13 - name.utf8.count) + name
       try catalog.put(
-        try serviceDistribution(name, id: id, origin: origin, revision: 0), ifRevision: 0)
+        try makeDistribution(name, id: id, origin: origin, revision: 0), ifRevision: 0)
     }
     let edge = try SupervisedEdge(in: directory)
     #expect(try edge.get("/", host: "closed.atoll.localhost").status == 502)
@@ -471,9 +367,10 @@ struct ServiceSupervisorTests {
   @Test func `a default distribution that does not exist is a problem, not an end`() throws {
     let origin = try numberingOrigin()
     let edge = try SupervisedEdge { $0.defaultDistribution = "site" }
-    #expect(serviceWait { edge.record != nil })
+    #expect(eventually { edge.record != nil })
     #expect(edge.record?.problems == ["the default distribution \"site\" does not exist"])
-    try edge.put(try serviceDistribution("other", id: "dother00000000", revision: 0))
+    #expect(edge.waitForLine("the default distribution \"site\" does not exist"))
+    try edge.put(try makeDistribution("other", id: "dother00000000", revision: 0))
     #expect(try edge.get("/").status == 421)
     try edge.put(try site(origin))
     #expect(try edge.get("/").text == "1")

@@ -3,7 +3,7 @@ import AtollEdge
 import Glibc
 import Testing
 
-struct ServiceEdgeLogTests {
+struct EdgeLogTests {
   private func written(_ body: (EdgeLog) -> Void) -> [UInt8] {
     var ends: [Int32] = [0, 0]
     pipe(&ends)

@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import Testing
 
-struct ServiceWorkerPoolTests {
+struct WorkerPoolTests {
   private func waitUntil(_ condition: () -> Bool) -> Bool {
     for _ in 0..<5000 {
       if condition() { return true }

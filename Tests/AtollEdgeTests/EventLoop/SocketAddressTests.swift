@@ -5,7 +5,7 @@ import CSystem
 import Glibc
 import Testing
 
-struct ServiceSocketAddressTests {
+struct SocketAddressTests {
   @Test(arguments: [
     "127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:8080", "[2001:db8::a]:443",
     "[fe80::1%1]:80", "unix:/run/atoll.sock",
@@ -33,8 +33,6 @@ struct ServiceSocketAddressTests {
     let mapped = try #require(SocketAddress(host: "::ffff:192.0.2.7", port: 4711))
     #expect(mapped.host == "192.0.2.7")
     #expect(mapped.description == "192.0.2.7:4711")
-    #expect(!mapped.isLoopback)
-    #expect(try #require(SocketAddress(host: "::ffff:127.0.0.1", port: 1)).isLoopback)
   }
 
   @Test func `equal addresses are one key, another port is another`() throws {
@@ -44,7 +42,7 @@ struct ServiceSocketAddressTests {
   }
 
   @Test func `the kernel's answer comes back as written`() throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     defer { close(listener) }
     let any = try #require(SocketAddress(host: "127.0.0.1", port: 0))
     #expect(any.withUnsafeAddress { bind(listener, $0, $1) } == 0)

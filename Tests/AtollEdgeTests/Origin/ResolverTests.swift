@@ -82,7 +82,7 @@ private final class Answers: Sendable {
   }
 }
 
-struct ServiceResolverTests {
+struct ResolverTests {
   private static let first = SocketAddress(host: "192.0.2.1", port: 0)!
   private static let second = SocketAddress(host: "192.0.2.2", port: 0)!
   private static let origin = "origin.example"

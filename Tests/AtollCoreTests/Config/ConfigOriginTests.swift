@@ -33,6 +33,8 @@ import Testing
     ("shop.example", "has no scheme", "write http://shop.example"),
     ("localhost:3000/app", "has no scheme", "write http://localhost:3000/app"),
     ("", "has no scheme", "write a URL such as"),
+    ("http:/shop.example", "has no scheme", "write a URL such as"),
+    ("unix:/run/app.sock", "has no scheme", "write a URL such as"),
     ("ftp://shop.example", "has the scheme \"ftp\"", "http:// or https://"),
     ("http://", "names no host", "write a URL"),
     ("http://:8080", "names no host", "write a URL"),

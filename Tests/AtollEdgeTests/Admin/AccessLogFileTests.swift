@@ -3,56 +3,11 @@ import AtollCore
 import AtollEdge
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// A directory of its own for one test, gone at its end.
-final class ServiceDirectory: Sendable {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/atoll-service-XXXXXX".utf8CString)
-    path = template.withUnsafeMutableBufferPointer { String(cString: mkdtemp($0.baseAddress!)!) }
-  }
-
-  deinit { Self.remove(path) }
-
-  private static func remove(_ path: String) {
-    if let directory = opendir(path) {
-      while let entry = readdir(directory) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-          $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != "." && name != ".." { Self.remove("\(path)/\(name)") }
-      }
-      closedir(directory)
-    }
-    Glibc.remove(path)
-  }
-
-  func file(_ name: String) -> String { "\(path)/\(name)" }
-}
-
-func serviceRead(_ path: String) -> [UInt8] {
-  let descriptor = open(path, O_RDONLY)
-  guard descriptor >= 0 else { return [] }
-  defer { close(descriptor) }
-  var bytes: [UInt8] = []
-  var chunk = [UInt8](repeating: 0, count: 65_536)
-  while true {
-    let count = read(descriptor, &chunk, chunk.count)
-    if count <= 0 { return bytes }
-    bytes += chunk[..<count]
-  }
-}
-
-/// Waits for other threads; the bound is only met by a failing test.
-func serviceWait(seconds: Int = 10, until condition: () -> Bool) -> Bool {
-  for _ in 0..<seconds * 500 {
-    if condition() { return true }
-    usleep(2000)
-  }
-  return condition()
-}
+private func readBytes(_ path: String) -> [UInt8] { Array((readText(path) ?? "").utf8) }
 
 private final class Reports: Sendable {
   private let list = Mutex<[String]>([])
@@ -60,7 +15,7 @@ private final class Reports: Sendable {
   var lines: [String] { list.withLock { $0 } }
 }
 
-struct ServiceAccessLogTests {
+struct AccessLogFileTests {
   private func append(_ count: Int, to buffer: LogBuffer, from first: Int = 0) {
     var record = AccessRecord()
     for number in first..<first + count {
@@ -80,18 +35,18 @@ struct ServiceAccessLogTests {
   }
 
   @Test func `lines appear within about a second without being asked for`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("access.log")
     let log = try AccessLog(target: .file(path), format: .combined) { _ in }
     let buffer = log.makeBuffer()
     append(3, to: buffer)
-    #expect(serviceWait { serviceRead(path).filter { $0 == 0x0a }.count == 3 })
-    #expect(numbers(serviceRead(path)) == [0, 1, 2])
+    #expect(eventually { readBytes(path).filter { $0 == 0x0a }.count == 3 })
+    #expect(numbers(readBytes(path)) == [0, 1, 2])
     log.close()
   }
 
   @Test func `every line of every loop is written once, each loop's in order`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("access.log")
     let log = try AccessLog(target: .file(path), format: .combined) { _ in }
     let loops = 4
@@ -107,7 +62,7 @@ struct ServiceAccessLogTests {
     }
     for thread in threads { pthread_join(thread, nil) }
     log.close()
-    let all = numbers(serviceRead(path))
+    let all = numbers(readBytes(path))
     #expect(all.count == loops * each)
     for loop in 0..<loops {
       let own = all.filter { $0 / 1_000_000 == loop }
@@ -117,22 +72,22 @@ struct ServiceAccessLogTests {
   }
 
   @Test func `after reopen lines go to the new file of that name`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("access.log")
     let log = try AccessLog(target: .file(path), format: .combined) { _ in }
     let buffer = log.makeBuffer()
     append(2, to: buffer)
     rename(path, directory.file("access.log.1"))
     log.reopen()
-    #expect(serviceWait { access(path, F_OK) == 0 })
+    #expect(eventually { access(path, F_OK) == 0 })
     append(2, to: buffer, from: 2)
     log.close()
-    #expect(numbers(serviceRead(directory.file("access.log.1"))) == [0, 1])
-    #expect(numbers(serviceRead(path)) == [2, 3])
+    #expect(numbers(readBytes(directory.file("access.log.1"))) == [0, 1])
+    #expect(numbers(readBytes(path)) == [2, 3])
   }
 
   @Test func `a reopen that fails keeps the open file and says so`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     mkdir(directory.file("logs"), 0o755)
     let path = directory.file("logs/access.log")
     let reports = Reports()
@@ -140,10 +95,10 @@ struct ServiceAccessLogTests {
     let buffer = log.makeBuffer()
     rename(directory.file("logs"), directory.file("moved"))
     log.reopen()
-    #expect(serviceWait { !reports.lines.isEmpty })
+    #expect(eventually { !reports.lines.isEmpty })
     append(1, to: buffer)
     log.close()
-    #expect(numbers(serviceRead(directory.file("moved/access.log"))) == [0])
+    #expect(numbers(readBytes(directory.file("moved/access.log"))) == [0])
     #expect(reports.lines.count == 1)
     #expect(reports.lines[0].contains("cannot be opened again: no such file or directory"))
   }
@@ -161,7 +116,7 @@ struct ServiceAccessLogTests {
     let log = try AccessLog(target: .file("/dev/full"), format: .combined, report: reports.add)
     let buffer = log.makeBuffer()
     append(10_000, to: buffer)
-    #expect(serviceWait { log.lostLines > 0 })
+    #expect(eventually { log.lostLines > 0 })
     append(10_000, to: buffer)
     log.close()
     #expect(log.lostLines == 20_000)
@@ -170,7 +125,7 @@ struct ServiceAccessLogTests {
   }
 
   @Test func `a sleeping reader makes lines wait, then be lost, never a loop wait`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("pipe")
     mkfifo(path, 0o600)
     let reader = open(path, O_RDONLY | O_NONBLOCK)
@@ -186,7 +141,7 @@ struct ServiceAccessLogTests {
 
   @Test func `a reader that left loses lines only`() throws {
     signal(SIGPIPE, SIG_IGN)
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("pipe")
     mkfifo(path, 0o600)
     let reader = open(path, O_RDONLY | O_NONBLOCK)
@@ -195,7 +150,7 @@ struct ServiceAccessLogTests {
     let buffer = log.makeBuffer()
     close(reader)
     append(5, to: buffer)
-    #expect(serviceWait { log.lostLines == 5 })
+    #expect(eventually { log.lostLines == 5 })
     #expect(reports.lines.count == 1)
     log.close()
   }

@@ -3,25 +3,14 @@ import AtollCore
 import AtollEdge
 import Testing
 
-func serviceDistribution(
-  _ name: String, id: String? = nil, origin: String = "http://127.0.0.1:3000",
-  revision: UInt64 = 1, change: (inout Distribution) -> Void = { _ in }
-) throws -> Distribution {
-  var distribution = Distribution.make(
-    name: name, origin: try Origin(url: origin), preset: .origin, id: id ?? "d\(name)", now: 0)
-  distribution.revision = revision
-  change(&distribution)
-  return distribution
-}
-
-struct ServiceDeploymentTests {
+struct DeploymentTests {
   private let broken = ConfigError(
     where: "shop.json: origin", what: "is missing", hint: "write an origin")
 
   @Test func `distributions are served in the order of their names`() throws {
     var deployment = Deployment()
     let change = deployment.update(
-      to: [try serviceDistribution("shop"), try serviceDistribution("blog")])
+      to: [try makeDistribution("shop"), try makeDistribution("blog")])
     #expect(change.isNew)
     #expect(deployment.policies.map(\.distribution.name) == ["blog", "shop"])
     #expect(
@@ -34,12 +23,12 @@ struct ServiceDeploymentTests {
 
   @Test func `what did not change keeps its policy`() throws {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("shop"), try serviceDistribution("blog")])
+    _ = deployment.update(to: [try makeDistribution("shop"), try makeDistribution("blog")])
     let former = deployment.policies
     let change = deployment.update(
       to: [
-        try serviceDistribution("blog"),
-        try serviceDistribution("shop", revision: 2) { $0.isEnabled = false },
+        try makeDistribution("blog"),
+        try makeDistribution("shop", revision: 2) { $0.isEnabled = false },
       ])
     #expect(change.isNew)
     #expect(deployment.policies[0] === former[0])
@@ -49,40 +38,40 @@ struct ServiceDeploymentTests {
 
   @Test func `the same store again changes nothing`() throws {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("shop")])
-    let change = deployment.update(to: [try serviceDistribution("shop")])
+    _ = deployment.update(to: [try makeDistribution("shop")])
+    let change = deployment.update(to: [try makeDistribution("shop")])
     #expect(!change.isNew)
     #expect(change.lines.isEmpty)
   }
 
   @Test func `a distribution keeps its slot for life, another never gets it`() throws {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("a"), try serviceDistribution("b")])
+    _ = deployment.update(to: [try makeDistribution("a"), try makeDistribution("b")])
     let slots = deployment.policies.map(\.slot)
     #expect(Set(slots).count == 2)
-    let change = deployment.update(to: [try serviceDistribution("b", revision: 2)])
+    let change = deployment.update(to: [try makeDistribution("b", revision: 2)])
     #expect(change.retiredSlots == [slots[0]])
     #expect(change.lines == ["distribution \"a\" is no longer served"])
     #expect(deployment.policies.map(\.slot) == [slots[1]])
-    _ = deployment.update(to: [try serviceDistribution("b"), try serviceDistribution("c")])
+    _ = deployment.update(to: [try makeDistribution("b"), try makeDistribution("c")])
     #expect(!slots.contains(deployment.policies[1].slot))
     // The name again, but another distribution.
-    _ = deployment.update(to: [try serviceDistribution("a", id: "dother")])
+    _ = deployment.update(to: [try makeDistribution("a", id: "dother")])
     #expect(!slots.contains(deployment.policies[0].slot))
   }
 
   @Test func `a renamed distribution keeps its slot`() throws {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("old", id: "d1")])
+    _ = deployment.update(to: [try makeDistribution("old", id: "d1")])
     let slot = deployment.policies[0].slot
-    let change = deployment.update(to: [try serviceDistribution("new", id: "d1", revision: 2)])
+    let change = deployment.update(to: [try makeDistribution("new", id: "d1", revision: 2)])
     #expect(deployment.policies[0].slot == slot)
     #expect(change.retiredSlots.isEmpty)
   }
 
   @Test func `a file that became invalid leaves its distribution as it was`() throws {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("shop", revision: 7)])
+    _ = deployment.update(to: [try makeDistribution("shop", revision: 7)])
     let before = deployment.policies[0]
     let change = deployment.update(to: [], invalid: [("shop", broken)])
     #expect(!change.isNew)
@@ -96,7 +85,7 @@ struct ServiceDeploymentTests {
     // Said once, not at every reading.
     #expect(deployment.update(to: [], invalid: [("shop", broken)]).lines.isEmpty)
     // Mended.
-    _ = deployment.update(to: [try serviceDistribution("shop", revision: 8)])
+    _ = deployment.update(to: [try makeDistribution("shop", revision: 8)])
     #expect(deployment.problems.isEmpty)
   }
 
@@ -104,7 +93,7 @@ struct ServiceDeploymentTests {
     throws
   {
     var deployment = Deployment()
-    _ = deployment.update(to: [try serviceDistribution("blog")], invalid: [("shop", broken)])
+    _ = deployment.update(to: [try makeDistribution("blog")], invalid: [("shop", broken)])
     #expect(deployment.policies.map(\.distribution.name) == ["blog"])
     #expect(
       deployment.problems == ["distribution \"shop\" is not served: shop.json: origin: is missing"])
@@ -113,7 +102,7 @@ struct ServiceDeploymentTests {
   @Test func `an https origin is served and explained`() throws {
     var deployment = Deployment()
     let change = deployment.update(
-      to: [try serviceDistribution("shop", origin: "https://shop.example")])
+      to: [try makeDistribution("shop", origin: "https://shop.example")])
     #expect(deployment.policies.count == 1)
     #expect(
       change.lines.last
@@ -124,15 +113,15 @@ struct ServiceDeploymentTests {
   @Test func `a copied file with the same id is refused`() throws {
     var deployment = Deployment()
     _ = deployment.update(
-      to: [try serviceDistribution("a", id: "d1"), try serviceDistribution("b", id: "d1")])
+      to: [try makeDistribution("a", id: "d1"), try makeDistribution("b", id: "d1")])
     #expect(deployment.policies.map(\.distribution.name) == ["a"])
     #expect(deployment.problems == ["distribution \"b\" is not served: it has the id of \"a\""])
   }
 
   @Test func `when the slots are used up the edge says so and serves on`() throws {
     var deployment = Deployment(slotLimit: 2)
-    for name in ["a", "b"] { _ = deployment.update(to: [try serviceDistribution(name)]) }
-    _ = deployment.update(to: [try serviceDistribution("b"), try serviceDistribution("c")])
+    for name in ["a", "b"] { _ = deployment.update(to: [try makeDistribution(name)]) }
+    _ = deployment.update(to: [try makeDistribution("b"), try makeDistribution("c")])
     #expect(deployment.policies.map(\.distribution.name) == ["b"])
     #expect(deployment.problems.count == 1)
     #expect(deployment.problems[0].hasSuffix("must be restarted"))

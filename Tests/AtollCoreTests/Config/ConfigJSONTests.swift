@@ -16,6 +16,12 @@ import Testing
     #expect(try read(text) == .integer(value))
   }
 
+  @Test func `a byte order mark is skipped, but nowhere else than first`() throws {
+    #expect(try read("\u{FEFF}[]") == .array([]))
+    #expect(throws: JSONError.self) { try read(" \u{FEFF}[]") }
+    #expect(throws: JSONError.self) { try read("\u{FEFF}") }
+  }
+
   @Test func `other numbers are doubles`() throws {
     #expect(try read("1.5") == .number(1.5))
     #expect(try read("1e3") == .number(1_000))
@@ -38,7 +44,7 @@ import Testing
     ("'a'", 1, 1), ("\"a", 1, 1), ("\"a\nb\"", 1, 3), ("\"\\x\"", 1, 2), ("\"\\u12g4\"", 1, 2),
     ("\"\\ud800\"", 1, 2), ("\"\\udc00\"", 1, 2), ("1 1", 1, 3), ("// a", 1, 1), ("1e999", 1, 1),
     ("{\n  \"a\": 1\n  \"b\": 2\n}", 3, 3), ("{\n  \"é\": 1, x", 2, 11),
-    ("{\n  \"a\": 1,\n  \"a\": 2\n}", 3, 3), ("\"\\\"", 1, 1), ("\u{feff}{}", 1, 1),
+    ("{\n  \"a\": 1,\n  \"a\": 2\n}", 3, 3), ("\"\\\"", 1, 1), ("\u{feff}", 1, 2),
   ])
   func `bad JSON is refused at its line and column`(text: String, line: Int, column: Int) {
     do {

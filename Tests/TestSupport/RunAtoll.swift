@@ -3,17 +3,17 @@ import CSystem
 import Glibc
 
 /// What a finished process left behind.
-struct Finished: Sendable {
-  let stdout: String
-  let stderr: String
+package struct Finished: Sendable {
+  package let stdout: String
+  package let stderr: String
   /// 128 and the signal's number when a signal ended it, as shells tell it.
-  let exitCode: Int32
+  package let exitCode: Int32
 }
 
 /// The built binary, as a user runs it.
-enum Binary {
+package enum Binary {
   /// Beside the test runner's own, in the build directory.
-  static let path: String = {
+  package static let path: String = {
     if let given = getenv("ATOLL_BINARY") { return String(cString: given) }
     var buffer = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
@@ -25,20 +25,20 @@ enum Binary {
 }
 
 /// Runs atoll to its end. The environment is `env` and nothing else, `PATH` excepted.
-func runAtoll(
+package func runAtoll(
   _ arguments: [String], env: [String: String] = [:], stdin: String = ""
 ) -> Finished {
   RunningAtoll(arguments, env: env, stdin: stdin).wait()
 }
 
 /// A process of the built binary whose streams go to unlinked files in memory.
-final class RunningAtoll: Sendable {
-  let pid: pid_t
+package final class RunningAtoll: Sendable {
+  package let pid: pid_t
   private let input: Int32
   private let output: Int32
   private let errors: Int32
 
-  init(
+  package init(
     _ arguments: [String], env: [String: String] = [:], stdin: String = "",
     program: String = Binary.path
   ) {
@@ -89,7 +89,7 @@ final class RunningAtoll: Sendable {
     close(errors)
   }
 
-  func wait() -> Finished {
+  package func wait() -> Finished {
     var status: Int32 = 0
     while waitpid(pid, &status, 0) == -1, errno == EINTR {}
     let signal = status & 0x7F
@@ -99,9 +99,9 @@ final class RunningAtoll: Sendable {
   }
 
   /// What it has printed to stdout until now.
-  var printed: String { contents(output) }
+  package var printed: String { contents(output) }
   /// What it has printed to stderr until now.
-  var complained: String { contents(errors) }
+  package var complained: String { contents(errors) }
 
   private func contents(_ descriptor: Int32) -> String {
     let size = Int(lseek(descriptor, 0, SEEK_END))
@@ -111,67 +111,7 @@ final class RunningAtoll: Sendable {
   }
 }
 
-/// A directory that is gone when the test is over: a store, or a place for files.
-final class ScratchDirectory: Sendable {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/atoll-test-XXXXXX".utf8CString)
-    precondition(mkdtemp(&template) != nil, "cannot make a directory in /tmp")
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    Self.remove(path)
-  }
-
-  @discardableResult
-  func write(_ name: String, _ text: String) -> String {
-    let file = "\(path)/\(name)"
-    let stream = fopen(file, "w")!
-    fputs(text, stream)
-    fclose(stream)
-    return file
-  }
-
-  func read(_ name: String) -> String? {
-    readText("\(path)/\(name)")
-  }
-
-  /// What is in a directory, without `.` and `..`; empty for anything else.
-  static func names(in path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names
-  }
-
-  private static func remove(_ path: String) {
-    for name in names(in: path) { remove("\(path)/\(name)") }
-    if rmdir(path) != 0 { unlink(path) }
-  }
-}
-
 /// nil where it is not installed.
-func findProgram(_ name: String) -> String? {
+package func findProgram(_ name: String) -> String? {
   ["/usr/bin/", "/bin/", "/usr/local/bin/"].map { $0 + name }.first { access($0, X_OK) == 0 }
-}
-
-func readText(_ path: String) -> String? {
-  guard let stream = fopen(path, "r") else { return nil }
-  defer { fclose(stream) }
-  var bytes: [UInt8] = []
-  var buffer = [UInt8](repeating: 0, count: 65_536)
-  while true {
-    let count = fread(&buffer, 1, buffer.count, stream)
-    if count == 0 { break }
-    bytes += buffer.prefix(count)
-  }
-  return String(decoding: bytes, as: UTF8.self)
 }

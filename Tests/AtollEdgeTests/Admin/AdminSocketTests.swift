@@ -4,14 +4,15 @@ import AtollEdge
 import CSystem
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
-struct ServiceAdminTests {
+struct AdminSocketTests {
   private func withServer(
     answering handler: @escaping AdminServer.Handler,
-    _ body: (String, ServiceDirectory) throws -> Void
+    _ body: (String, TemporaryDirectory) throws -> Void
   ) throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("edge.sock")
     let server = try AdminServer(path: path, handler: handler)
     server.start()
@@ -20,7 +21,7 @@ struct ServiceAdminTests {
   }
 
   private func connect(_ path: String) throws -> Int32 {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { Glibc.connect(descriptor, $0, $1) } == 0)
     return descriptor
@@ -107,7 +108,7 @@ struct ServiceAdminTests {
 
   @Test func `a path longer than the kernel takes works`() throws {
     let name = String(repeating: "n", count: 100)
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let deep = directory.file(name)
     mkdir(deep, 0o700)
     let server = try AdminServer(path: "\(deep)/edge.sock") { _ in .json([0x31]) }
@@ -117,9 +118,9 @@ struct ServiceAdminTests {
   }
 
   @Test func `a socket left over by a killed edge is replaced`() throws {
-    let directory = ServiceDirectory()
+    let directory = TemporaryDirectory()
     let path = directory.file("edge.sock")
-    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let dead = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let address = try #require(SocketAddress(unixPath: path))
     #expect(address.withUnsafeAddress { bind(dead, $0, $1) } == 0)
     close(dead)
@@ -147,11 +148,20 @@ struct ServiceAdminTests {
       gate.withLock { while !opened.value { gate.wait() } }
       return .json([])
     }) { path, _ throws in
-      #expect(throws: AdminError(path: path, reason: "the edge does not answer")) {
+      #expect(throws: AdminError(path: path, reason: "no answer in time")) {
         try AdminClient(path: path, timeout: 100).get("/")
       }
       gate.withLock { opened.value = true }
       gate.broadcast()
+    }
+  }
+
+  @Test func `an edge's refusal to count is the error's reason`() throws {
+    try withServer(answering: { _ in .failure(404, "no distribution named \"x\"") }) {
+      path, _ throws in
+      #expect(throws: AdminError(path: path, reason: "no distribution named \"x\"")) {
+        try AdminClient(path: path).count(id: "x", .all)
+      }
     }
   }
 
