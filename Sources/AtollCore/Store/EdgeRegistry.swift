@@ -18,13 +18,16 @@ package struct EdgeRecord: Equatable, Sendable {
   package var purges: [AppliedPurge]
   /// What keeps the edge from what the store says, for people.
   package var problems: [String]
+  /// The distribution of an edge that was started with an origin's URL and serves no other.
+  package var unsaved: String?
 
   /// Kept of `purges`.
   package static let purgesKept = 256
 
   package init(
     id: String, pid: Int32, started: Int64, addresses: [String] = [], adminSocket: String = "",
-    revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = []
+    revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
+    unsaved: String? = nil
   ) {
     self.id = id
     self.pid = pid
@@ -35,6 +38,7 @@ package struct EdgeRecord: Equatable, Sendable {
     self.purge = purge
     self.purges = purges
     self.problems = problems
+    self.unsaved = unsaved
   }
 
   /// Notes a purge as in force.
@@ -160,6 +164,7 @@ package struct EdgeRegistry: Sendable {
         }
       }
       writer.member("problems", record.problems)
+      if let unsaved = record.unsaved { writer.member("unsaved", unsaved) }
     }
   }
 
@@ -171,6 +176,7 @@ package struct EdgeRegistry: Sendable {
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))
     record.problems = (node["problems"]?.elements ?? []).compactMap(\.text)
+    record.unsaved = node["unsaved"]?.text
     record.purges = (node["purges"]?.elements ?? []).compactMap { purge in
       guard let number = purge["number"]?.integer, let count = purge["count"]?.integer,
         let at = purge["at"]?.time

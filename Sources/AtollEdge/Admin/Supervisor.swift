@@ -72,6 +72,7 @@ package final class Supervisor: @unchecked Sendable {
     signals = options.takesSignals ? SignalReader([SIGTERM, SIGINT, SIGHUP]) : nil
     let now = SystemCall.wallSeconds()
     record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)
+    if case .unsaved(let distribution, _) = source { record.unsaved = distribution.name }
     minutes = MinuteRing(startedAt: now)
     var edgeOptions = options.edge
     edgeOptions.report = options.report

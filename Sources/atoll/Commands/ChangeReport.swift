@@ -45,8 +45,13 @@ struct ChangeReport {
       }
       members.append(.init(key: "edges", value: EdgeWait.json(answers)))
       console.print(JSON.object(members))
-    } else if change == .created, answers.isEmpty, !parsed[CommonOptions.noWait] {
-      console.note("no edge is running; atoll serve starts one")
+    } else if change == .created, answers.allSatisfy({ $0.edge.unsaved != nil }),
+      !parsed[CommonOptions.noWait]
+    {
+      console.note(
+        answers.isEmpty
+          ? "no edge is running; atoll serve starts one"
+          : "no edge serves the store; atoll serve without a URL starts one")
     }
     try wait.demand(answers)
   }

@@ -41,6 +41,7 @@ enum ShowCommand: Command {
 
   private static func line(for edge: EdgeRecord, _ distribution: Distribution) -> String {
     let place = edge.addresses.isEmpty ? "" : " on \(edge.addresses.joined(separator: ", "))"
+    if edge.unsaved != nil { return "\(edge.id)\(place): serves the URL of its command line alone" }
     let state =
       edge.revision >= distribution.revision
       ? "serves this revision" : "still serves revision \(edge.revision) of the store"

@@ -75,7 +75,8 @@ import Testing
   @Test func `an edge's record is read back as it was written`() throws {
     var record = EdgeRecord(
       id: "one", pid: 42, started: 1_767_225_600, addresses: ["127.0.0.1:8080", "unix:/a b"],
-      adminSocket: "/run/\"x\".sock", revision: 7, purge: 9, problems: ["shop: é"])
+      adminSocket: "/run/\"x\".sock", revision: 7, purge: 9, problems: ["shop: é"],
+      unsaved: "shop")
     for number in UInt64(1)...300 { record.apply(.init(number: number, count: 3, at: 5)) }
     #expect(record.purges.count == 256)
     #expect(record.purge == 300)

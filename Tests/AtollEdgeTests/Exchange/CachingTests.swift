@@ -168,6 +168,26 @@ struct CachingTests {
     }
   }
 
+  @Test(arguments: ["POST", "PUT", "PATCH", "DELETE"])
+  func `an unsafe method that succeeds invalidates what is stored`(_ method: String) throws {
+    // RFC 9111 §4.4.
+    let origin = try ScriptedOrigin {
+      let failed = $0.request["x-fail"] != nil
+      try $0.respond(
+        failed ? "403 Forbidden" : "200 OK", "Cache-Control: max-age=60",
+        body: "\($0.request.number)")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let viewer = try edge.viewer()
+    _ = try viewer.get("/a")
+    _ = try viewer.get("/b")
+    _ = try viewer.request(method, "/a", ["X-Fail: yes"])
+    #expect(try viewer.get("/a").isHit)
+    _ = try viewer.request(method, "/a")
+    #expect(try !viewer.get("/a").isHit)
+    #expect(try viewer.get("/b").isHit)
+  }
+
   @Test func `GET with a body is refused where it would be cached`() throws {
     let origin = try Self.counting(["Cache-Control: max-age=60"])
     let edge = try EdgeUnderTest(origin)

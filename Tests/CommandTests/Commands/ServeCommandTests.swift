@@ -6,6 +6,16 @@ import Testing
 @testable import atoll
 
 @Suite struct ServeCommandTests {
+  @Test func `an edge of one URL is not said to serve what is in the store`() throws {
+    let edge = try RunningEdge(["http://127.0.0.1:9"])
+    let created = edge.atoll("create", "shop", "--origin", "http://localhost:3000")
+    #expect(created.exitCode == 0)
+    #expect(
+      created.stderr == "atoll: no edge serves the store; atoll serve without a URL starts one\n")
+    let shown = edge.atoll("show", "shop")
+    #expect(shown.stdout.hasSuffix(" serves the URL of its command line alone\n"))
+  }
+
   @Test(.enabled(if: RealOrigin.hasPython))
   func `an origin URL is all the set-up there is`() throws {
     let origin = try RealOrigin.python()
