@@ -21,8 +21,8 @@ package struct EdgeRecord: Equatable, Sendable {
   /// The distribution of an edge that was started with an origin's URL and serves no other.
   package var unsaved: String?
 
-  /// Kept of `purges`.
-  package static let purgesKept = 256
+  /// Kept of `purges`: what one command may purge and still be told the count of.
+  package static let purgesKept = 4_096
 
   package init(
     id: String, pid: Int32, started: Int64, addresses: [String] = [], adminSocket: String = "",

@@ -242,11 +242,11 @@ final class Exchange {
   @inline(__always)
   private func send(
     _ head: UnsafeBufferPointer<UInt8>, _ tail: ByteBuffer, _ entry: Entry?, position: Int,
-    count: Int
+    count: Int, bodyInTail: Int = 0
   ) {
     hasResponded = true
     step = .responding
-    headBytes = head.count &+ tail.count
+    headBytes = head.count &+ tail.count &- bodyInTail
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
       head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
@@ -750,8 +750,9 @@ final class Exchange {
     tail.append("\r\n")
     endTail(tail)
     if method != .head { tail.append(body) }
-    send(out.bytes, tail, nil, position: 0, count: 0)
-    if method != .head { headBytes -= body.utf8.count }
+    send(
+      out.bytes, tail, nil, position: 0, count: 0,
+      bodyInTail: method == .head ? 0 : body.utf8.count)
   }
 
   // MARK: Ends

@@ -242,7 +242,8 @@ final class OriginConnection: Channel {
       // Bytes may still be waiting: an edge is told once.
       isReadable = true
       return true
-    case .failure:
+    case .failure(let error):
+      request.malformation = error.rawValue
       fail(.originBadResponse)
       return false
     case .complete(let length):

@@ -33,6 +33,8 @@ final class OriginRequest {
   /// How often the origin may still keep silent for too long.
   private var silencesLeft: Int
   private var lastConnectError: Int32 = 0
+  /// Which rule a response broke, for the edge's log.
+  var malformation: String?
   private var requestTime: Int64
   private(set) var isBodySent: Bool
   private var isEnded = false
@@ -409,7 +411,7 @@ final class OriginRequest {
     services.registry.ended(fetch)
     services.reportOriginFailure(
       fetch.distribution, reason,
-      detail: reason == .originConnect ? SystemCall.errorText(lastConnectError) : nil)
+      detail: reason == .originConnect ? SystemCall.errorText(lastConnectError) : malformation)
     dropConnection()
     fetch.wakeReaders()
     cleanUp()
