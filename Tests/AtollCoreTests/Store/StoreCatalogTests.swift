@@ -77,9 +77,10 @@ import Testing
       id: "one", pid: 42, started: 1_767_225_600, addresses: ["127.0.0.1:8080", "unix:/a b"],
       adminSocket: "/run/\"x\".sock", revision: 7, purge: 9, problems: ["shop: é"],
       unsaved: "shop")
-    for number in UInt64(1)...300 { record.apply(.init(number: number, count: 3, at: 5)) }
-    #expect(record.purges.count == 256)
-    #expect(record.purge == 300)
+    let last = UInt64(EdgeRecord.purgesKept) + 44
+    for number in 1...last { record.apply(.init(number: number, count: 3, at: 5)) }
+    #expect(record.purges.count == EdgeRecord.purgesKept)
+    #expect(record.purge == last)
     let registry = EdgeRegistry(directory.store)
     let registration = try registry.register(record)
     #expect(try registry.edges() == [record])
