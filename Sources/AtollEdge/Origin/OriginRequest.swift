@@ -428,7 +428,7 @@ final class OriginRequest {
 
   /// Nobody reads any more, and nothing is being stored.
   private func abandon() {
-    guard !isEnded else { return }
+    guard !isEnded && !drainsBody else { return }
     pool.cancelWaiting(self)
     end(aborting: .originClosed)
   }

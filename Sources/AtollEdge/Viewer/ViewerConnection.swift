@@ -179,7 +179,14 @@ final class ViewerConnection: Channel {
     switch SystemCall.receive(descriptor, input! + inputEnd, room) {
     case .moved(let count) where count > 0:
       if count < room { isReadable = peerEnded }
+      let seen = inputEnd - inputStart
       inputEnd += count
+      // Bytes that trickle in are looked at once each, not all of them again with every one.
+      if hasPartialHead, seen + count < Limits.requestHead,
+        RequestHead.findHeadEnd(input! + inputStart, seen + count, from: seen) == nil
+      {
+        return
+      }
       processInput()
     case .wouldBlock:
       isReadable = false

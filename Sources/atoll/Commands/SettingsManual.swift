@@ -25,7 +25,9 @@ enum SettingsManual {
         """
         The first override whose path matches decides; --default-behavior is for the rest. In a \
         path * stands for any characters and ? for one, a trailing slash for everything below, \
-        and case counts. Put narrow paths before wide ones.
+        and case counts. Put narrow paths before wide ones. Paths are compared as viewers send \
+        them: percent-encoding, double slashes and dot segments are not resolved, so let the \
+        origin's own headers protect what must never be stored.
         """),
       .paragraph(
         """
