@@ -17,50 +17,50 @@ import Glibc
 /// A request that is answered at once never leaves the loop's scratch memory: an idle connection
 /// holds no buffer.
 final class ViewerConnection: Channel {
-  private enum Phase { case reading, exchanging, lingering, closed }
-  private enum BodySource { case none, entry, fetch }
+  enum Phase { case reading, exchanging, lingering, closed }
+  enum BodySource { case none, entry, fetch }
   /// One finds requests, the next that there are no more, or the end of the viewer.
-  private static let receivesPerTurn = 3
+  static let receivesPerTurn = 3
 
   let services: LoopServices
   let address: SocketAddress
   let exchange: Exchange
-  private var phase = Phase.reading
-  private var isReadable = true
-  private var isWritable = true
+  var phase = Phase.reading
+  var isReadable = true
+  var isWritable = true
   /// The kernel said that the viewer has shut down its side. That is told once, perhaps together with
   /// the last bytes, so a short read is no reason to stop reading.
-  private var peerEnded = false
+  var peerEnded = false
   /// The viewer's end has been read; what it asked for is still answered.
-  private var inputEnded = false
-  private var requestCount = 0
+  var inputEnded = false
+  var requestCount = 0
   /// The clock runs for a head of which a part has come.
-  private var hasPartialHead = false
+  var hasPartialHead = false
 
   // What has come and is still needed: the present request's head first, while it is exchanged.
-  private var input: UnsafeMutablePointer<UInt8>?
-  private var inputCapacity = 0
-  private var inputStart = 0
-  private var inputEnd = 0
-  private(set) var headLength = 0
-  private var isBeginning = false
-  private var didFinishAtOnce = false
+  var input: UnsafeMutablePointer<UInt8>?
+  var inputCapacity = 0
+  var inputStart = 0
+  var inputEnd = 0
+  var headLength = 0
+  var isBeginning = false
+  var didFinishAtOnce = false
 
   // What is still to be sent.
-  private var pending: ByteBuffer?
-  private var pendingStart = 0
-  private var source = BodySource.none
-  private var bodyEntry: Entry?
-  private var bodyPosition = 0
-  private var pieceRemaining = 0
-  private var isChunked = false
-  private var chunkIsOpen = false
-  private var bodyEnded = true
-  private var closesAfter = false
-  private var endsByClose = false
-  private var upload: Upload?
-  private var lingered = 0
-  private var writtenAddress: ByteBuffer?
+  var pending: ByteBuffer?
+  var pendingStart = 0
+  var source = BodySource.none
+  var bodyEntry: Entry?
+  var bodyPosition = 0
+  var pieceRemaining = 0
+  var isChunked = false
+  var chunkIsOpen = false
+  var bodyEnded = true
+  var closesAfter = false
+  var endsByClose = false
+  var upload: Upload?
+  var lingered = 0
+  var writtenAddress: ByteBuffer?
 
   init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     self.services = services
@@ -116,7 +116,7 @@ final class ViewerConnection: Channel {
     }
   }
 
-  private var hasOutput: Bool {
+  var hasOutput: Bool {
     (pending.map { $0.count > pendingStart } ?? false) || pieceRemaining > 0
   }
 
@@ -133,7 +133,7 @@ final class ViewerConnection: Channel {
 
   // MARK: Reading heads
 
-  private func receive() {
+  func receive() {
     var count = 0
     while phase == .reading && isReadable {
       if count == Self.receivesPerTurn { return yield() }
@@ -152,12 +152,12 @@ final class ViewerConnection: Channel {
   /// Others have their turn: a viewer that sends as fast as it is read must not hold up the loop.
   /// No event will tell of what is unread.
   @inline(never)
-  private func yield() {
+  func yield() {
     loop.afterwards { [self] in continueReading() }
   }
 
   /// Nothing kept: into the loop's scratch memory.
-  private func receiveFresh() {
+  func receiveFresh() {
     let scratch = services.scratch
     let size = services.scratchSize
     switch SystemCall.receive(descriptor, scratch, size) {
@@ -173,7 +173,7 @@ final class ViewerConnection: Channel {
   }
 
   /// Part of a head is kept: behind it.
-  private func receiveMore() {
+  func receiveMore() {
     ensureInput(room: 4096)
     let room = inputCapacity - inputEnd
     switch SystemCall.receive(descriptor, input! + inputEnd, room) {
@@ -199,14 +199,14 @@ final class ViewerConnection: Channel {
     }
   }
 
-  private func processInput() {
+  func processInput() {
     let start = inputStart
     let count = inputEnd - inputStart
     process(input! + start, count)
   }
 
   /// Goes through complete requests; keeps what is left.
-  private func process(_ base: UnsafeMutablePointer<UInt8>, _ count: Int) {
+  func process(_ base: UnsafeMutablePointer<UInt8>, _ count: Int) {
     let head = services.requestHead
     var at = RequestHead.leadingEmptyLines(base, count)
     while at < count {
@@ -258,7 +258,7 @@ final class ViewerConnection: Channel {
   }
 
   /// Answers what is no request, and ends the connection.
-  private func refuse(status: UInt16, reason: Reason, detail: String) {
+  func refuse(status: UInt16, reason: Reason, detail: String) {
     hasPartialHead = false
     headLength = 0
     releaseInput()
@@ -267,7 +267,7 @@ final class ViewerConnection: Channel {
   }
 
   // For the access log: the head of the request under way, wherever it lies.
-  private(set) var presentHeadBase: UnsafePointer<UInt8>?
+  var presentHeadBase: UnsafePointer<UInt8>?
   var presentHead: RequestHead? {
     if isBeginning { return services.requestHead }
     guard let keptHead, headLength > 0 else {
@@ -293,7 +293,7 @@ final class ViewerConnection: Channel {
   /// Whether the present request's head lies in this connection's own memory.
   var keptHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
 
-  private func keep(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+  func keep(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
     if let input, bytes >= input, bytes <= input + inputCapacity {
       inputStart = bytes - input
       inputEnd = inputStart + count
@@ -306,7 +306,7 @@ final class ViewerConnection: Channel {
     inputEnd = count
   }
 
-  private func ensureInput(room: Int) {
+  func ensureInput(room: Int) {
     if inputCapacity - inputEnd >= room { return }
     let used = inputEnd - inputStart
     if inputStart > 0, let input {
@@ -327,7 +327,7 @@ final class ViewerConnection: Channel {
     services.budget.charge(size - previous)
   }
 
-  private func releaseInput() {
+  func releaseInput() {
     guard let input else { return }
     input.deallocate()
     services.budget.release(inputCapacity)
@@ -390,252 +390,9 @@ final class ViewerConnection: Channel {
   func awaitBody() { setDeadline(after: services.bodyTimeout) }
   func awaitOrigin() { if !hasOutput { clearDeadline() } }
 
-  // MARK: Responses
-
-  private func queue(_ text: StaticString) { pendingBuffer().append(text) }
-
-  private func pendingBuffer() -> ByteBuffer {
-    if let pending { return pending }
-    let buffer = ByteBuffer(capacity: 512)
-    pending = buffer
-    return buffer
-  }
-
-  /// An interim response, as it stands.
-  func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
-    pendingBuffer().append(bytes)
-    flush()
-    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
-    if !hasUnreadBody { awaitOrigin() }
-  }
-
-  /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
-  /// `position`. The hot path: one system call when the kernel takes it all.
-  func respond(
-    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
-    closes: Bool
-  ) {
-    closesAfter = closes
-    if hasOutput {
-      pendingBuffer().append(head)
-      pendingBuffer().append(tail.bytes)
-    } else {
-      let body = count > 0 ? entry!.body + position : nil
-      let headCount = head.count
-      let tailCount = tail.count
-      let total = headCount + tailCount + count
-      let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
-        vectors[0] = iovec(
-          iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: headCount)
-        vectors[1] = iovec(iov_base: tail.base, iov_len: tailCount)
-        vectors[2] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: count)
-        return SystemCall.send(descriptor, vectors.baseAddress!, count > 0 ? 3 : 2)
-      }
-      var sent = 0
-      switch outcome {
-      case .moved(let moved):
-        sent = moved
-        exchange.bytesDown &+= moved
-      case .wouldBlock: break
-      case .failed: return close()
-      }
-      if sent == total {
-        responseSent()
-        return
-      }
-      isWritable = false
-      if sent < headCount {
-        pendingBuffer().append(head.baseAddress! + sent, headCount - sent)
-        pendingBuffer().append(tail.bytes)
-        sent = 0
-      } else if sent < headCount + tailCount {
-        let part = sent - headCount
-        pendingBuffer().append(tail.base + part, tailCount - part)
-        sent = 0
-      } else {
-        sent -= headCount + tailCount
-      }
-      bodyPosition = position + sent
-      pieceRemaining = count - sent
-      if count > 0, let entry {
-        entry.retain()
-        bodyEntry = entry
-        source = .entry
-      }
-      bodyEnded = true
-      setDeadline(after: services.bodyTimeout)
-      return
-    }
-    bodyPosition = position
-    pieceRemaining = count
-    if count > 0, let entry {
-      entry.retain()
-      bodyEntry = entry
-      source = .entry
-    }
-    bodyEnded = true
-    flush()
-  }
-
-  /// The head of a response whose body the exchange's fetch brings.
-  func respond(
-    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
-    endsByClose: Bool, closes: Bool
-  ) {
-    pendingBuffer().append(head)
-    pendingBuffer().append(tail.bytes)
-    source = hasBody ? .fetch : .none
-    bodyEnded = !hasBody
-    isChunked = chunked
-    self.endsByClose = endsByClose
-    closesAfter = closes || endsByClose
-    bodyPosition = 0
-    pieceRemaining = 0
-    chunkIsOpen = false
-    flush()
-  }
-
-  /// More of the body may have come.
-  func bodyProgressed() { if isWritable && phase == .exchanging { flush() } }
-
-  /// Sends until everything is out, the kernel takes no more, or the body has to come first.
-  private func flush() {
-    while phase != .closed {
-      if pieceRemaining == 0 && !bodyEnded && !nextPiece() { return }
-      let pendingCount = (pending?.count ?? 0) - pendingStart
-      if pendingCount == 0 && pieceRemaining == 0 {
-        if bodyEnded {
-          if phase == .exchanging && exchange.hasResponded { responseSent() }
-        } else {
-          // The origin has to send more.
-          awaitOrigin()
-        }
-        return
-      }
-      if !isWritable { return }
-      if !sendSome(pendingCount) { return }
-    }
-  }
-
-  /// Looks for the body's next piece. False when the connection has gone.
-  private func nextPiece() -> Bool {
-    guard let fetch = exchange.fetch else {
-      bodyEnded = true
-      return true
-    }
-    let view = fetch.view
-    let available = view.available - bodyPosition
-    if available > 0 {
-      if isChunked {
-        appendHexadecimal(available, to: pendingBuffer())
-        pendingBuffer().append("\r\n")
-        chunkIsOpen = true
-      }
-      pieceRemaining = available
-      return true
-    }
-    switch view.phase {
-    case .complete:
-      if isChunked { queue("0\r\n\r\n") }
-      bodyEnded = true
-    case .aborted, .failed, .released:
-      exchange.bodyBroke(view.failure)
-      // What is missing must not look like an end.
-      if endsByClose { resetOnClose() }
-      if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
-      close()
-      return false
-    case .waiting, .streaming, .replaced:
-      break
-    }
-    return true
-  }
-
-  private func appendHexadecimal(_ value: Int, to buffer: ByteBuffer) {
-    var shift = 60
-    while shift > 0 && value >> shift == 0 { shift -= 4 }
-    while shift >= 0 {
-      let nibble = UInt8(truncatingIfNeeded: value >> shift) & 15
-      buffer.append(nibble < 10 ? nibble + 48 : nibble + 87)
-      shift -= 4
-    }
-  }
-
-  /// One system call. False when the kernel takes no more now, or the connection has gone.
-  private func sendSome(_ pendingCount: Int) -> Bool {
-    var body: UnsafePointer<UInt8>?
-    var bodyCount = 0
-    var held: Entry?
-    if pieceRemaining > 0 {
-      switch source {
-      case .entry:
-        body = bodyEntry!.body + bodyPosition
-        bodyCount = pieceRemaining
-      case .fetch:
-        let piece = exchange.fetch!.body(from: bodyPosition)
-        body = piece.bytes
-        bodyCount = min(piece.count, pieceRemaining)
-        held = piece.entry
-      case .none:
-        break
-      }
-    }
-    defer { held?.release() }
-    let outcome = withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
-      var used = 0
-      if pendingCount > 0 {
-        vectors[used] = iovec(iov_base: pending!.base + pendingStart, iov_len: pendingCount)
-        used += 1
-      }
-      if bodyCount > 0 {
-        vectors[used] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: bodyCount)
-        used += 1
-      }
-      return SystemCall.send(descriptor, vectors.baseAddress!, used)
-    }
-    switch outcome {
-    case .failed:
-      close()
-      return false
-    case .wouldBlock:
-      isWritable = false
-      setDeadline(after: services.bodyTimeout)
-      return false
-    case .moved(let count):
-      advance(count, pendingCount)
-      setDeadline(after: services.bodyTimeout)
-      if count < pendingCount + bodyCount {
-        isWritable = false
-        return false
-      }
-      return true
-    }
-  }
-
-  private func advance(_ sent: Int, _ pendingCount: Int) {
-    exchange.bytesDown += sent
-    let ofPending = min(sent, pendingCount)
-    if ofPending > 0 {
-      pendingStart += ofPending
-      if pendingStart == pending!.count {
-        pending!.removeAll()
-        pendingStart = 0
-      }
-    }
-    let ofBody = sent - ofPending
-    if ofBody == 0 { return }
-    bodyPosition += ofBody
-    pieceRemaining -= ofBody
-    if source == .fetch { exchange.fetch?.consumed(exchange, upTo: bodyPosition) }
-    if pieceRemaining == 0 && chunkIsOpen {
-      chunkIsOpen = false
-      queue("\r\n")
-    }
-  }
-
   // MARK: Ends of exchanges
 
-  private func responseSent() {
+  func responseSent() {
     bodyEntry?.release()
     bodyEntry = nil
     source = .none
@@ -671,14 +428,14 @@ final class ViewerConnection: Channel {
     }
   }
 
-  private func continueReading() {
+  func continueReading() {
     guard phase == .reading else { return }
     if inputEnd > inputStart && !hasPartialHead { processInput() }
     if phase == .reading { receive() }
   }
 
   /// The response is out; the viewer may still be sending (RFC 9112 §9.6).
-  private func beginLinger() {
+  func beginLinger() {
     if inputEnded || isClosed { return close() }
     phase = .lingering
     releaseInput()
@@ -687,7 +444,7 @@ final class ViewerConnection: Channel {
     if isReadable { linger() }
   }
 
-  private func linger() {
+  func linger() {
     while isReadable && phase == .lingering {
       switch SystemCall.receive(descriptor, services.scratch, services.scratchSize) {
       case .moved(let count) where count > 0:
@@ -701,7 +458,7 @@ final class ViewerConnection: Channel {
     }
   }
 
-  private func resetOnClose() {
+  func resetOnClose() {
     var setting = CSystem.linger(l_onoff: 1, l_linger: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_LINGER, &setting,

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// What a fetch tells its readers, and the responses that come of it.
+extension Exchange {
+  func fetchProgressed(_ fetch: Fetch) {
+    guard self.fetch === fetch else { return }
+    if step == .responding { return viewer.bodyProgressed() }
+    guard step == .waiting else { return }
+    let view = fetch.view
+    switch view.phase {
+    case .waiting:
+      return
+    case .streaming, .complete:
+      respond(from: fetch)
+    case .replaced:
+      respondFromReplacement(fetch)
+    case .aborted, .failed:
+      fail(view.failure)
+    case .released:
+      released(by: fetch, view.failure)
+    }
+  }
+
+  /// The response may not be shared: this exchange asks for its own. It may have found that out by
+  /// itself before a loop brought the news, and wait for its own by now.
+  func released(by fetch: Fetch, _ reason: Reason) {
+    guard step == .waiting, self.fetch === fetch else { return }
+    fetch.leave(self, loop: services.loop)
+    self.fetch = nil
+    mustNotShare = true
+    missReason = reason == .none ? .absent : reason
+    proceed()
+  }
+
+  func respond(from fetch: Fetch) {
+    if case .coalesced = verdict.outcome, let obstacle = obstacleToSharing(fetch) {
+      return released(by: fetch, obstacle)
+    }
+    if viewer.hasUnreadBody { persists = false }
+    if invalidates(method, status: fetch.status) { invalidateTarget() }
+    let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
+    status = fetch.status
+    if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
+    if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
+      return
+    }
+    let tail = services.tailBuffer
+    tail.removeAll()
+    let now = services.loop.wallTime
+    appendVerdict(
+      verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
+      ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
+      stored: fetch.freshness != nil, to: tail)
+    var isChunked = false
+    var endsByClose = false
+    if let length = fetch.length {
+      if fetch.status != 204 {
+        tail.append("Content-Length: ")
+        tail.appendDecimal(length)
+        tail.append("\r\n")
+      }
+    } else if !isBodyless {
+      if minorVersion >= 1 {
+        isChunked = true
+        tail.append("Transfer-Encoding: chunked\r\n")
+      } else {
+        endsByClose = true
+        persists = false
+      }
+    }
+    endTail(tail)
+    hasResponded = true
+    step = .responding
+    originStatus = fetch.originStatus
+    headBytes = fetch.head.count + tail.count
+    if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
+    viewer.respond(
+      head: fetch.head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
+      endsByClose: endsByClose, closes: !persists)
+  }
+
+  /// The viewer's own validators against a response that is being stored.
+  func respondConditionally(_ fetch: Fetch, _ freshness: Freshness) -> Bool {
+    guard let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
+    let selection = select(
+      request: head, base: base, meta: fetch.meta, storedHead: UnsafePointer(fetch.head.base),
+      status: fetch.status, bodyLength: Int.max)
+    let out = services.headBuffer
+    out.removeAll()
+    let tail = services.tailBuffer
+    tail.removeAll()
+    switch selection {
+    case .notModified:
+      status = 304
+      appendNotModifiedHead(stored: fetch.head.bytes, to: out)
+    case .preconditionFailed:
+      status = 412
+      appendStatusLine(412, to: out)
+    case .full, .range, .unsatisfiable:
+      return false
+    }
+    appendVerdict(
+      verdict, age: nil, ttl: freshness.remaining(at: services.loop.wallTime),
+      originStatus: fetch.originStatus, stored: true, to: tail)
+    if status == 412 { tail.append("Content-Length: 0\r\n") }
+    endTail(tail)
+    leaveFetch()
+    send(out.bytes, tail, nil, position: 0, count: 0)
+    return true
+  }
+
+  /// What is stored for the target of a successful unsafe request has probably changed
+  /// (RFC 9111 §4.4).
+  func invalidateTarget() {
+    guard let policy, let behavior, behavior.caches,
+      let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    services.registry.overtake(hash)
+    _ = services.cache.invalidate(hash: hash, key: key.bytes)
+  }
+
+  /// Why a response that another request brought does not answer this one; nil when it does.
+  func obstacleToSharing(_ fetch: Fetch) -> Reason? {
+    guard let freshness = fetch.freshness else { return fetch.refusal }
+    switch decideUse(
+      freshness, softPurged: false, request: caching, now: services.loop.wallTime)
+    {
+    case .fresh, .staleWhileRevalidate: break
+    case .revalidate(let reason): return reason
+    }
+    if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
+    return nil
+  }
+
+  /// Whether a response with this vary section answers this exchange's request too.
+  func isSelected(by section: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
+    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+  }
+
+  func respondFromReplacement(_ fetch: Fetch) {
+    guard let entry = fetch.replacement, let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return fail(.originClosed) }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    // The entry answers this request only if it is one of its variants.
+    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+      return released(by: fetch, .varyMismatch)
+    }
+    if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
+      !entry.freshness.flags.contains(.sharedWithAuthorization)
+    {
+      return released(by: fetch, .requestAuthorization)
+    }
+    verdict =
+      verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
+      ? Verdict(.coalesced) : fetch.replacementVerdict
+    entry.retain()
+    leaveFetch()
+    respond(from: entry, head, base)
+    entry.release()
+  }
+
+  func sendInterim(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) {
+    guard step == .waiting, minorVersion >= 1 else { return }
+    let out = services.headBuffer
+    out.removeAll()
+    appendInterimHead(response, base, to: out)
+    out.append("\r\n")
+    viewer.sendInterim(out.bytes)
+  }
+
+  /// The request's body broke off, was malformed or stalled.
+  func uploadFailed(status: UInt16, reason: Reason) {
+    guard step == .waiting else { return viewer.close() }
+    leaveFetch()
+    refuseOrClose(status: status, reason: reason)
+  }
+
+  func fail(_ reason: Reason) {
+    leaveFetch()
+    let status: UInt16 =
+      switch reason {
+      case .originTimeout: 504
+      case .overloaded: 503
+      default: 502
+      }
+    refuseOrClose(status: status, reason: reason)
+  }
+
+  func refuseOrClose(status: UInt16, reason: Reason) {
+    guard let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return viewer.close() }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else {
+      return viewer.close()
+    }
+    answer(head, base, status: status, reason: reason)
+  }
+
+  func leaveFetch() {
+    guard let fetch else { return }
+    self.fetch = nil
+    fetch.leave(self, loop: services.loop)
+  }
+}
