@@ -50,7 +50,7 @@ enum CreateCommand: Command {
     }
     var distribution = try make(name, parsed)
     try DistributionEdit(parsed: parsed).apply(to: &distribution)
-    try Workspace.check(distribution)
+    try Workspace.check(distribution, from: parsed)
     try workspace.checkNew(name)
     let changes = differences(from: nil, to: distribution)
     guard let stored = try workspace.put(distribution, ifRevision: 0) else {

@@ -167,7 +167,7 @@ enum ServeCommand: Command {
       preset: parsed[DistributionOptions.preset] ?? .origin, id: Distribution.makeID(),
       now: Clock.now())
     try DistributionEdit(parsed: parsed).apply(to: &distribution)
-    try Workspace.check(distribution)
+    try Workspace.check(distribution, from: parsed)
     return distribution
   }
 

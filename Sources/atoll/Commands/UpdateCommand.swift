@@ -56,7 +56,7 @@ enum UpdateCommand: Command {
         return
       }
       changed.modified = now
-      try Workspace.check(changed)
+      try Workspace.check(changed, from: parsed)
       if let stored = try workspace.put(changed, ifRevision: current.revision) {
         try ChangeReport(parsed, console).finish(.updated, stored, changes: changes, in: workspace)
         return

@@ -56,9 +56,16 @@ struct Workspace {
     return stored
   }
 
-  /// What only this version, not the configuration's form, forbids.
-  static func check(_ distribution: Distribution) throws {
-    try validate(distribution)
+  /// Validity, and what only this version, not the configuration's form, forbids.
+  /// - Parameter parsed: the command line that the settings came from; without one, or with a file
+  ///   on it, problems stand where the file has them.
+  static func check(_ distribution: Distribution, from parsed: ParsedArguments? = nil) throws {
+    do {
+      try validate(distribution)
+    } catch {
+      guard let parsed, parsed[DistributionOptions.file] == nil else { throw error }
+      throw OptionPlaces.translated(error, of: distribution)
+    }
     guard distribution.origin.scheme == .http else {
       throw CommandError.usage(
         "\"\(distribution.name)\": the origin \"\(distribution.origin.url)\" needs TLS; origins over "

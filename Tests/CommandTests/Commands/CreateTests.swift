@@ -185,11 +185,12 @@ func member(_ key: String, of document: String) -> String? {
     (["shop", "--origin", "http://x", "--origin-protocol", "https-only"], "contradicts"),
     (["shop", "--origin", "http://x", "--default-ttl", "never"], "is not a duration"),
     (
-      ["shop", "--origin", "http://x", "--max-ttl", "1h", "--default-ttl", "2h"], "is greater than"
+      ["shop", "--origin", "http://x", "--max-ttl", "1h", "--default-ttl", "2h"],
+      "error: --default-ttl: 7200 is greater than"
     ),
     (
       ["shop", "--origin", "http://x", "--cache-path", "/a/*", "--dont-cache-path", "/a/b"],
-      "is never reached"
+      "error: --dont-cache-path: \"/a/b\" is never reached"
     ),
     (["shop", "--origin", "http://x", "--cache-path", "/a ttl=1h"], "after its path"),
     (["shop", "--origin", "http://x", "--dont-cache-path", "/a min=1h"], "is not cached"),

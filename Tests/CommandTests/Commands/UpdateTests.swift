@@ -122,7 +122,11 @@ import Testing
     (["shop", "--remove-path", "/x"], 2, "has no override of the path \"/x\"", "atoll show shop"),
     (["shop", "--remove-tag", "x"], 2, "there is no tag \"x\"", ""),
     (["shop", "--origin-protocol", "https-only"], 2, "needs TLS", "http://"),
-    (["shop", "--min-ttl", "2d", "--max-ttl", "1d"], 2, "is greater than the maximum", ""),
+    (["shop", "--min-ttl", "2d", "--max-ttl", "1d"], 2, "--min-ttl: 172800 is greater than", ""),
+    (
+      ["shop", "--cache-path", "/z/*", "--cache-path", "/z/a"], 2, "is never reached",
+      "--clear-paths and all paths"
+    ),
   ])
   func `what cannot be done is told with the way out`(
     words: [String], code: Int32, message: String, hint: String
