@@ -15,7 +15,14 @@ extension Exchange {
       respond(from: fetch)
     case .replaced:
       respondFromReplacement(fetch)
-    case .aborted, .failed:
+    case .aborted:
+      // Who has seen nothing of it need not suffer from another's broken response.
+      if case .coalesced = verdict.outcome {
+        released(by: fetch, view.failure)
+      } else {
+        fail(view.failure)
+      }
+    case .failed:
       fail(view.failure)
     case .released:
       released(by: fetch, view.failure)

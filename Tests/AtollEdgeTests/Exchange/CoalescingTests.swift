@@ -232,4 +232,27 @@ struct CoalescingTests {
     #expect(try viewer.readBody(of: response).count == 12)
     #expect(try edge.get("/").isHit)
   }
+
+  @Test func `a fill that breaks off fails nobody who has seen nothing of it`() throws {
+    let go = Event()
+    let origin = try ScriptedOrigin { exchange in
+      if exchange.request.number == 1 {
+        go.wait()
+        try exchange.send(
+          "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 9\r\n\r\npart")
+        return exchange.close()
+      }
+      try exchange.respond("200 OK", "Cache-Control: max-age=60", body: "the whole")
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.threads = 2 })
+    let viewers = try (0..<60).map { _ in try edge.viewer() }
+    for viewer in viewers { try viewer.send(ScriptedViewer.head("GET", "/")) }
+    #expect(origin.waitFor(requests: 1))
+    go.fire()
+    for viewer in viewers {
+      let response = try viewer.readResponse()
+      #expect(response.status == 200)
+      #expect(!response.isComplete || response.text == "the whole")
+    }
+  }
 }
