@@ -4,7 +4,7 @@ import PackageDescription
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 
 /// Debug builds keep the dynamic checks for exclusive access to class properties; in the release
-/// they would cost a hit a third of its instructions.
+/// they would cost a hit a tenth of its instructions.
 let quick: [SwiftSetting] = [
   .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))
 ]
