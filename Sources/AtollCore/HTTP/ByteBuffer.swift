@@ -131,6 +131,18 @@ package final class ByteBuffer {
     }
   }
 
+  /// The line before a chunk of so many bytes (RFC 9112 §7.1): hexadecimal without leading zeros.
+  package func appendChunkLine(_ size: Int) {
+    var shift = 60
+    while shift > 0 && size >> shift == 0 { shift -= 4 }
+    while shift >= 0 {
+      let nibble = UInt8(truncatingIfNeeded: size >> shift) & 15
+      append(nibble < 10 ? nibble + 48 : nibble + 87)
+      shift -= 4
+    }
+    append("\r\n")
+  }
+
   /// Lower-case hexadecimal, 16 digits.
   package func appendHex(_ value: UInt64) {
     reserve(16)

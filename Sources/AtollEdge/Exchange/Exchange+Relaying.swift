@@ -24,8 +24,6 @@ extension Exchange {
       }
     case .failed:
       fail(view.failure)
-    case .released:
-      released(by: fetch, view.failure)
     }
   }
 

@@ -12,11 +12,11 @@ import Glibc
 /// waiting ──head──▶ streaming ──▶ complete
 ///    │                  └───────▶ aborted      the origin broke off: never stored
 ///    ├──▶ replaced                             304, or a stale entry stands in
-///    ├──▶ released                             may not be shared: others go on their own
 ///    └──▶ failed                               no response at all
 /// ```
+/// A response that may not be shared releases every reader but the first: they go on their own.
 final class Fetch: @unchecked Sendable {
-  enum Phase { case waiting, streaming, complete, aborted, failed, replaced, released }
+  enum Phase { case waiting, streaming, complete, aborted, failed, replaced }
 
   /// The exchanges of one loop that read; told together, once per change.
   private struct Group {
@@ -150,7 +150,7 @@ final class Fetch: @unchecked Sendable {
   func join(_ exchange: Exchange, loop: EventLoop, isPrimary: Bool = false) -> Bool {
     lock.locked {
       switch phase {
-      case .failed, .released, .aborted: return false
+      case .failed, .aborted: return false
       case .waiting, .complete, .replaced: break
       // What passes through a window cannot be read from its beginning any more.
       case .streaming: if entry == nil && !isPrimary { return false }

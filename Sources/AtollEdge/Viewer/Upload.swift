@@ -97,24 +97,13 @@ final class Upload {
   private func writeChunk(
     _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, to request: OriginRequest
   ) {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { line in
-      var length = 0
-      var shift = 60
-      while shift > 0 && count >> shift == 0 { shift -= 4 }
-      while shift >= 0 {
-        let nibble = UInt8(truncatingIfNeeded: count >> shift) & 15
-        line[length] = nibble < 10 ? nibble + 48 : nibble + 87
-        length += 1
-        shift -= 4
-      }
-      line[length] = 13
-      line[length + 1] = 10
-      withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
-        vectors[0] = iovec(iov_base: line.baseAddress, iov_len: length + 2)
-        vectors[1] = iovec(iov_base: bytes, iov_len: count)
-        vectors[2] = iovec(iov_base: line.baseAddress! + length, iov_len: 2)
-        request.write(vectors.baseAddress!, 3)
-      }
+    let line = ByteBuffer(capacity: 24)
+    line.appendChunkLine(count)
+    withUnsafeTemporaryAllocation(of: iovec.self, capacity: 3) { vectors in
+      vectors[0] = iovec(iov_base: line.base, iov_len: line.count)
+      vectors[1] = iovec(iov_base: bytes, iov_len: count)
+      vectors[2] = iovec(iov_base: line.base + (line.count - 2), iov_len: 2)
+      request.write(vectors.baseAddress!, 3)
     }
   }
 

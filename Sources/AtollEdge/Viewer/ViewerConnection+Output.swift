@@ -140,8 +140,7 @@ extension ViewerConnection {
     let available = view.available - bodyPosition
     if available > 0 {
       if isChunked {
-        appendHexadecimal(available, to: pendingBuffer())
-        pendingBuffer().append("\r\n")
+        pendingBuffer().appendChunkLine(available)
         chunkIsOpen = true
       }
       pieceRemaining = available
@@ -151,7 +150,7 @@ extension ViewerConnection {
     case .complete:
       if isChunked { queue("0\r\n\r\n") }
       bodyEnded = true
-    case .aborted, .failed, .released:
+    case .aborted, .failed:
       exchange.bodyBroke(view.failure)
       // What is missing must not look like an end.
       if endsByClose { resetOnClose() }
@@ -162,16 +161,6 @@ extension ViewerConnection {
       break
     }
     return true
-  }
-
-  func appendHexadecimal(_ value: Int, to buffer: ByteBuffer) {
-    var shift = 60
-    while shift > 0 && value >> shift == 0 { shift -= 4 }
-    while shift >= 0 {
-      let nibble = UInt8(truncatingIfNeeded: value >> shift) & 15
-      buffer.append(nibble < 10 ? nibble + 48 : nibble + 87)
-      shift -= 4
-    }
   }
 
   /// One system call. False when the kernel takes no more now, or the connection has gone.
