@@ -11,7 +11,9 @@ package func appendCacheKey(
   let start = key.count
   let prefix = UnsafeMutableRawPointer(key.reserveTail(KeyLayout.urlOffset))
   var word = behavior.keyPrefix
-  if head.method == .options { word |= 1 &<< UInt64(KeyLayout.methodOffset &* 8) }
+  if head.method == .options {
+    word |= UInt64(KeyKind.options.rawValue) &<< UInt64(KeyLayout.kindOffset &* 8)
+  }
   prefix.storeBytes(of: word.littleEndian, as: UInt64.self)
   key.advance(by: KeyLayout.urlOffset)
   head.appendURL(base, behavior: behavior, to: key)

@@ -6,16 +6,17 @@
 /// |---|---|
 /// | 0 ..< 2 | slot of the distribution |
 /// | 2 ..< 5 | shape: which headers and cookies of a request the behavior adds to the key |
-/// | 5 | method, 0 for GET and HEAD alike |
+/// | 5 | kind: 0 for what GET and HEAD fetch, else see `KeyKind` |
 /// | 6 ..< 8 | length of the URL |
 /// | 8 ... | the URL: path as received, "?" and the selected query |
 /// | then | a length-prefixed value for every keyed header, in the behavior's order |
 /// | then | the keyed cookies, length-prefixed, in the order received |
+/// | then | of a slice: its number in four bytes |
 ///
 /// Every part is preceded by its length, so no two requests that differ in a part share a key. The
 /// shape keeps an entry stored before a change of settings from answering for other headers.
 enum KeyLayout {
-  static let methodOffset = 5
+  static let kindOffset = 5
   static let urlLengthOffset = 6
   static let urlOffset = 8
 
@@ -23,6 +24,19 @@ enum KeyLayout {
   /// no such header, which is not the same as an empty one.
   @inline(__always)
   static func prefix(ofLength length: Int) -> UInt16 { UInt16(truncatingIfNeeded: length &+ 1) }
+}
+
+/// What an entry is of what its URL names. Entries derived from another have its key but for this:
+/// purges, which look at the URL, find them all.
+package enum KeyKind: UInt8, Sendable {
+  case response = 0
+  /// The response to OPTIONS.
+  case options = 1
+  /// The response, compressed by the edge.
+  case gzip = 2
+  case brotli = 3
+  /// An aligned part of the response.
+  case slice = 4
 }
 
 /// Path and selected query of a key: what purges and listings speak of.

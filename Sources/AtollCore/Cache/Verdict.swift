@@ -30,6 +30,8 @@ package enum Outcome: UInt8, Sendable, CaseIterable {
   case pass
   /// Answered by the edge itself with an error.
   case error
+  /// Answered by the edge itself as it was set up to: a redirect, a preflight.
+  case local
 }
 
 /// Why an exchange was no hit, or what was wrong with it. Raw values are the words users see.
@@ -52,8 +54,15 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case requestTooLarge, onlyIfCached
   // Errors of the origin.
   case originDns, originConnect, originTimeout, originBadResponse, originClosed, originTls
+  case originUnhealthy, originRange
   // Errors of the edge.
   case overloaded, draining, loop
+  // Why a part was fetched: others of the same response are stored.
+  case partial
+  // What the edge answered by itself.
+  case redirect, corsPreflight
+  // What the configuration refuses.
+  case httpsRequired, countryBlocked
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -107,6 +116,13 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .overloaded: "overloaded"
     case .draining: "draining"
     case .loop: "loop"
+    case .originUnhealthy: "origin-unhealthy"
+    case .originRange: "origin-range"
+    case .partial: "partial"
+    case .redirect: "redirect"
+    case .corsPreflight: "cors-preflight"
+    case .httpsRequired: "https-required"
+    case .countryBlocked: "country-blocked"
     }
   }
 }

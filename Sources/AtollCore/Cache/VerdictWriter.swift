@@ -102,18 +102,20 @@ private func xCacheLine(_ outcome: Outcome) -> StaticString {
   case .revalidated: "X-Cache: RefreshHit from atoll\r\n"
   case .miss, .pass: "X-Cache: Miss from atoll\r\n"
   case .error: "X-Cache: Error from atoll\r\n"
+  case .local: "X-Cache: Answered by atoll\r\n"
   }
 }
 
 /// The fwd parameter of RFC 9211 §2.2; nil when the request did not go forward.
 private func forwardReason(_ verdict: Verdict) -> StaticString? {
   switch verdict.outcome {
-  case .hit: return nil
+  case .hit, .local: return nil
   case .stale: return "stale"
   case .pass: return verdict.reason == .method ? "method" : "bypass"
   case .miss, .coalesced, .revalidated:
     switch verdict.reason {
     case .absent: return "uri-miss"
+    case .partial: return "partial"
     case .varyMismatch: return "vary-miss"
     case .expired: return "stale"
     case .requestNoCache, .requestMaxAge, .requestAuthorization: return "request"
@@ -122,7 +124,7 @@ private func forwardReason(_ verdict: Verdict) -> StaticString? {
   case .error:
     switch verdict.reason {
     case .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed,
-      .originTls, .originError, .originUnreachable:
+      .originTls, .originError, .originUnreachable, .originRange:
       return "miss"
     default: return nil
     }

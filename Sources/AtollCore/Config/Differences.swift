@@ -98,7 +98,7 @@ private struct DifferenceList {
     }
   }
 
-  mutating func compareSettings(_ old: CacheSettings, _ new: CacheSettings) {
+  mutating func compareSettings(_ old: BehaviorSettings, _ new: BehaviorSettings) {
     compare("the minimum TTL", old.ttl.minimum, new.ttl.minimum, duration)
     compare("the default TTL", old.ttl.default, new.ttl.default) {
       $0.map(duration) ?? "the origin's headers"
@@ -126,6 +126,7 @@ private func describe(_ selection: NameSelection) -> String {
   case .none: "none"
   case .all: "all"
   case .listed(let names): names.joined(separator: ", ")
+  case .allExcept(let names): "all except " + names.joined(separator: ", ")
   }
 }
 

@@ -36,19 +36,20 @@ extension Distribution {
 extension Preset {
   /// What a preset decides.
   package var caching:
-    (defaultBehavior: Caching, behaviors: [PathBehavior], settings: CacheSettings)
+    (defaultBehavior: Caching, behaviors: [PathBehavior], settings: BehaviorSettings)
   {
     switch self {
     case .origin, .custom:
       return (
         .cache, [],
-        CacheSettings(
-          ttl: TTL(), forwardedHeaders: .all, forwardedCookies: .all, forwardedQueryStrings: .all)
+        BehaviorSettings(
+          ttl: TTL(), honorsRequestDirectives: true, forwardedHeaders: .all, forwardedCookies: .all,
+          forwardedQueryStrings: .all, key: KeySettings(host: true, codings: [.gzip, .brotli]))
       )
-    case .static:
-      return (.cache, [], CacheSettings(ttl: TTL(default: TTL.day)))
+    case .static, .spa:
+      return (.cache, [], BehaviorSettings(ttl: TTL(default: TTL.day)))
     case .dynamic:
-      return (.dontCache, [], CacheSettings(ttl: TTL(default: TTL.day)))
+      return (.dontCache, [], BehaviorSettings(ttl: TTL(default: TTL.day)))
     case .wordpress:
       return (
         .dontCache,
@@ -56,7 +57,7 @@ extension Preset {
           PathBehavior(path: "wp-includes/*", caching: .cache),
           PathBehavior(path: "wp-content/*", caching: .cache),
         ],
-        CacheSettings(
+        BehaviorSettings(
           ttl: TTL(default: TTL.day), forwardedHeaders: .listed(["Host"]),
           forwardedQueryStrings: .all)
       )

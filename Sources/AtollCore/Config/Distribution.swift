@@ -17,17 +17,34 @@ package struct Distribution: Equatable, Sendable {
   /// CloudFormation's IpAddressType, kept for those who read the configuration: what an edge listens
   /// on is its own option.
   package var ipAddressType: IPAddressType?
+  /// The origin of every behavior that names no other.
   package var origin: Origin
+  /// Further origins, for behaviors and groups to name.
+  package var origins: [NamedOrigin]
+  package var originGroups: [OriginGroup]
   package var defaultBehavior: Caching
   /// In the order of matching.
   package var behaviors: [PathBehavior]
-  package var settings: CacheSettings
+  /// Of the default behavior; the others start from it.
+  package var settings: BehaviorSettings
+  /// Served for "/" alone (CloudFront's default root object): a path below the root without its
+  /// leading slash; nil: "/" goes to the origin.
+  package var rootObject: String?
+  /// Appended to paths below the root that end in "/"; nil: they go to the origin as they are.
+  package var indexDocument: String?
+  package var errors: ErrorSettings
+  /// Addresses or networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.
+  package var trustedProxies: [String]
+  package var geoRestriction: GeoRestriction
 
   package init(
     name: String, id: String, revision: UInt64 = 0, created: Int64, modified: Int64,
     preset: Preset, isEnabled: Bool = true, plan: Plan = .unlimited, tags: [Tag] = [],
-    ipAddressType: IPAddressType? = nil, origin: Origin, defaultBehavior: Caching,
-    behaviors: [PathBehavior] = [], settings: CacheSettings
+    ipAddressType: IPAddressType? = nil, origin: Origin, origins: [NamedOrigin] = [],
+    originGroups: [OriginGroup] = [], defaultBehavior: Caching,
+    behaviors: [PathBehavior] = [], settings: BehaviorSettings, rootObject: String? = nil,
+    indexDocument: String? = nil, errors: ErrorSettings = ErrorSettings(),
+    trustedProxies: [String] = [], geoRestriction: GeoRestriction = .none
   ) {
     self.name = name
     self.id = id
@@ -40,9 +57,16 @@ package struct Distribution: Equatable, Sendable {
     self.tags = tags
     self.ipAddressType = ipAddressType
     self.origin = origin
+    self.origins = origins
+    self.originGroups = originGroups
     self.defaultBehavior = defaultBehavior
     self.behaviors = behaviors
     self.settings = settings
+    self.rootObject = rootObject
+    self.indexDocument = indexDocument
+    self.errors = errors
+    self.trustedProxies = trustedProxies
+    self.geoRestriction = geoRestriction
   }
 }
 
@@ -60,6 +84,8 @@ package enum Preset: String, Sendable, CaseIterable {
   /// Obeys the origin's headers (RFC 9111), forwards what the origin may need.
   case origin
   case `static`, dynamic, wordpress
+  /// A single-page application: `static`, with index.html for every path that the origin lacks.
+  case spa
   /// A preset with a setting changed by hand.
   case custom
 }
@@ -74,51 +100,9 @@ package enum Caching: String, Sendable, CaseIterable {
   case dontCache = "dont-cache"
 }
 
-package struct Origin: Equatable, Sendable {
-  package var scheme: Scheme
-  /// Name or address, without brackets, lower case.
-  package var host: String
-  package var port: UInt16
-  /// Put before the viewer's path: empty, or with a leading and no trailing slash.
-  package var path: String
-  /// Seconds, 1 to 10.
-  package var connectTimeout: Int
-  /// 1 to 3.
-  package var connectAttempts: Int
-  /// Seconds to the first byte and between packets, 1 to 120.
-  package var responseTimeout: Int
-  /// Seconds an idle connection is kept, 1 to 120.
-  package var keepAliveTimeout: Int
-  /// CloudFormation's Origin.Name where the address stands in Source: a label for people.
-  package var label: String?
-  /// CloudFormation's RegionName: a label for people.
-  package var region: String?
-
-  package init(
-    scheme: Scheme, host: String, port: UInt16, path: String = "", connectTimeout: Int = 10,
-    connectAttempts: Int = 3, responseTimeout: Int = 30, keepAliveTimeout: Int = 5,
-    label: String? = nil, region: String? = nil
-  ) {
-    self.scheme = scheme
-    self.host = host
-    self.port = port
-    self.path = path
-    self.connectTimeout = connectTimeout
-    self.connectAttempts = connectAttempts
-    self.responseTimeout = responseTimeout
-    self.keepAliveTimeout = keepAliveTimeout
-    self.label = label
-    self.region = region
-  }
-}
-
 /// Lightsail's choice of address families.
 package enum IPAddressType: String, Sendable, CaseIterable {
   case ipv4, ipv6, dualstack
-}
-
-package enum Scheme: String, Sendable {
-  case http, https
 }
 
 /// A path override: Lightsail's "directory and file override", CloudFront's path pattern.
@@ -126,68 +110,30 @@ package struct PathBehavior: Equatable, Sendable {
   /// `*` any characters, `?` one, a trailing slash everything below; case-sensitive.
   package var path: String
   package var caching: Caching
-  /// Instead of the distribution's.
-  package var ttl: TTL?
+  /// What differs from the distribution's settings.
+  package var overrides: SettingsOverride
 
-  package init(path: String, caching: Caching, ttl: TTL? = nil) {
+  package init(path: String, caching: Caching, overrides: SettingsOverride) {
     self.path = path
     self.caching = caching
-    self.ttl = ttl
+    self.overrides = overrides
+  }
+
+  package init(path: String, caching: Caching, ttl: TTL? = nil) {
+    self.init(path: path, caching: caching, overrides: SettingsOverride(ttl: ttl))
+  }
+
+  /// Instead of the distribution's.
+  package var ttl: TTL? {
+    get { overrides.ttl }
+    set { overrides.ttl = newValue }
   }
 }
 
-/// Seconds. A missing default means: by the origin's headers and RFC 9111's heuristics alone.
-package struct TTL: Equatable, Sendable {
-  package var minimum: Int
-  package var `default`: Int?
-  package var maximum: Int
-
-  package init(minimum: Int = 0, default: Int? = nil, maximum: Int = Self.year) {
-    self.minimum = minimum
-    self.default = `default`
-    self.maximum = maximum
-  }
-}
-
-package struct CacheSettings: Equatable, Sendable {
-  package var ttl: TTL
-  /// Amazon's rule: the minimum TTL stores what no-store, private and no-cache forbid.
-  package var overridesOrigin: Bool
-  /// Seconds an expired entry may stand in for a failing origin.
-  package var staleIfError: Int
-  package var allowedMethods: MethodSet
-  /// GET and HEAD always, OPTIONS when chosen.
-  package var cachesOptions: Bool
-  package var forwardedHeaders: NameSelection
-  package var forwardedCookies: NameSelection
-  package var forwardedQueryStrings: NameSelection
-
-  package init(
-    ttl: TTL, overridesOrigin: Bool = false, staleIfError: Int = TTL.day,
-    allowedMethods: MethodSet = .all, cachesOptions: Bool = false,
-    forwardedHeaders: NameSelection = .none, forwardedCookies: NameSelection = .none,
-    forwardedQueryStrings: NameSelection = .none
-  ) {
-    self.ttl = ttl
-    self.overridesOrigin = overridesOrigin
-    self.staleIfError = staleIfError
-    self.allowedMethods = allowedMethods
-    self.cachesOptions = cachesOptions
-    self.forwardedHeaders = forwardedHeaders
-    self.forwardedCookies = forwardedCookies
-    self.forwardedQueryStrings = forwardedQueryStrings
-  }
-}
-
-/// Lightsail's three choices of methods.
-package enum MethodSet: String, Sendable, CaseIterable {
-  case getHead = "GET,HEAD"
-  case getHeadOptions = "GET,HEAD,OPTIONS"
-  case all = "GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE"
-}
-
-package enum NameSelection: Equatable, Sendable {
+/// Who may see a distribution, by the country of the viewer's address (ISO 3166-1 alpha-2, upper
+/// case). A country that is not known is served.
+package enum GeoRestriction: Equatable, Sendable {
   case none
-  case all
-  case listed([String])
+  case allow([String])
+  case block([String])
 }

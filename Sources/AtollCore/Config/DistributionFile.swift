@@ -172,6 +172,8 @@ package enum DistributionFile {
     case .none: writer.member(key, "none")
     case .all: writer.member(key, "all")
     case .listed(let names): writer.member(key, names)
+    case .allExcept(let names):
+      writer.member(key) { $0.object { $0.member("allExcept", names) } }
     }
   }
 

@@ -194,7 +194,7 @@ private func checkTTL(_ ttl: TTL, _ place: String, _ problems: inout ProblemList
   }
 }
 
-private func checkSettings(_ settings: CacheSettings, _ problems: inout ProblemList) {
+private func checkSettings(_ settings: BehaviorSettings, _ problems: inout ProblemList) {
   if !(0...TTL.longest).contains(settings.staleIfError) {
     problems.add(
       "settings.staleIfError", "\(settings.staleIfError) is out of range",

@@ -14,6 +14,10 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let pattern: String
   /// Its place in the distribution's `behaviors`.
   package let index: Int
+  /// As configured, what the distribution says included; not for the hot path.
+  package let settings: BehaviorSettings
+  /// Where misses go.
+  package let route: OriginRoute
   package let caches: Bool
   /// Whether Cache-Control of a request counts (RFC 9111 §5.2.1); not in Lightsail's presets, where
   /// viewers cannot force a fetch.
@@ -59,15 +63,20 @@ package final class BehaviorPolicy: @unchecked Sendable {
       case .none: self = .none
       case .all: self = .all
       case .listed: self = .listed
+      case .allExcept: self = .all
       }
     }
   }
 
   init(
-    pattern: String, caching: Caching, ttl: TTL, settings: CacheSettings, slot: Int, index: Int
+    pattern: String, caching: Caching, settings: BehaviorSettings, route: OriginRoute, slot: Int,
+    index: Int
   ) {
     self.pattern = pattern
     self.index = index
+    self.settings = settings
+    self.route = route
+    let ttl = settings.ttl
     caches = caching == .cache
     minimumTTL = Self.seconds(ttl.minimum)
     defaultTTL = ttl.default.map(Self.seconds) ?? -1
@@ -79,7 +88,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     // What nobody else will be served needs no key, so nothing of it is withheld: a site whose
     // pages are not cached gets its cookies, queries and credentials.
     forwardsEverything = forwardsAllHeaders || !caches
-    honorsRequestDirectives = forwardsAllHeaders
+    honorsRequestDirectives = settings.honorsRequestDirectives
     let listed = Self.listedHeaders(settings.forwardedHeaders)
     keyedHeaders = NameList(listed)
     var keyedFields: UInt64 = 0
@@ -92,7 +101,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     listedCookies = NameList(Self.names(settings.forwardedCookies))
     listedQueries = NameList(Self.names(settings.forwardedQueryStrings))
     forwardsHost = keyedFields & KnownField.host.bit != 0
-    keysHost = forwardsEverything && !forwardsHost
+    keysHost = (settings.key.host || !caches) && !forwardsHost
 
     var copied = ~FieldRules.replaced
     if !forwardsEverything { copied &= ~FieldRules.leftOut | keyedFields }
@@ -178,6 +187,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     case .none: text += "-"
     case .all: text += "*"
     case .listed(let names): text += "=" + names.joined(separator: "\n")
+    case .allExcept(let names): text += "!" + names.joined(separator: "\n")
     }
     var hash: UInt32 = 0x811c_9dc5
     for byte in text.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }

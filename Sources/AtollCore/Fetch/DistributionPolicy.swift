@@ -5,16 +5,12 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let distribution: Distribution
   /// Small number of this distribution in this edge, stable while the edge runs.
   package let slot: Int
-  package let origin: Origin
+  /// The distribution's own first, then the named ones.
+  package let origins: [OriginPolicy]
   /// One for each path override in the order of matching, the default last.
   package let behaviors: [BehaviorPolicy]
   /// Names that it answers for without any further set-up, lower case.
   package let hostNames: [String]
-  /// The origin's authority, as Host carries it (RFC 9110 §7.2): the port only when it is not the
-  /// scheme's.
-  let originHost: FixedBytes
-  let originPath: FixedBytes
-
   private let overrideCount: Int
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
@@ -23,21 +19,26 @@ package final class DistributionPolicy: @unchecked Sendable {
     precondition(slot >= 0 && slot <= Int(UInt16.max))
     self.distribution = distribution
     self.slot = slot
-    origin = distribution.origin
+    let origins =
+      [OriginPolicy(name: "default", index: 0, origin: distribution.origin)]
+      + distribution.origins.enumerated().map { index, named in
+        OriginPolicy(name: named.name, index: index + 1, origin: named.origin)
+      }
+    self.origins = origins
     hostNames = distribution.ownDomains.map { $0.lowercased() }
-    originHost = FixedBytes(Self.authority(of: distribution.origin))
-    originPath = FixedBytes(distribution.origin.path)
     let settings = distribution.settings
     var behaviors = distribution.behaviors.enumerated().map { index, override in
-      BehaviorPolicy(
-        pattern: override.path, caching: override.caching, ttl: override.ttl ?? settings.ttl,
-        settings: settings, slot: slot, index: index)
+      let settings = override.overrides.applied(to: settings)
+      return BehaviorPolicy(
+        pattern: override.path, caching: override.caching, settings: settings,
+        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
-        pattern: "*", caching: distribution.defaultBehavior, ttl: settings.ttl, settings: settings,
-        slot: slot, index: overrideCount))
+        pattern: "*", caching: distribution.defaultBehavior, settings: settings,
+        route: Self.route(settings.origin, distribution, origins), slot: slot,
+        index: overrideCount))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
@@ -55,8 +56,6 @@ package final class DistributionPolicy: @unchecked Sendable {
     for index in 0..<overrideCount { patterns[index].deallocate() }
     patterns.deallocate()
     table.deallocate()
-    originHost.deallocate()
-    originPath.deallocate()
   }
 
   /// The first behavior whose pattern matches, else the default; an empty path counts as "/".
@@ -97,9 +96,17 @@ package final class DistributionPolicy: @unchecked Sendable {
     return Array(buffer.bytes)
   }
 
-  private static func authority(of origin: Origin) -> String {
-    let host = origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(origin.host)]" : origin.host
-    let usual: UInt16 = origin.scheme == .http ? 80 : 443
-    return origin.port == usual ? host : "\(host):\(origin.port)"
+  /// What is not there was refused when the configuration was validated.
+  private static func route(
+    _ name: String?, _ distribution: Distribution, _ origins: [OriginPolicy]
+  ) -> OriginRoute {
+    guard let name else { return OriginRoute(members: [0]) }
+    func index(_ name: String) -> Int? { origins.firstIndex { $0.name == name } }
+    if let group = distribution.originGroups.first(where: { $0.name == name }) {
+      let members = group.members.compactMap(index)
+      if members.isEmpty { return OriginRoute(members: [0]) }
+      return OriginRoute(members: members, statuses: group.statuses.map { UInt16(clamping: $0) })
+    }
+    return OriginRoute(members: [index(name) ?? 0])
   }
 }

@@ -39,20 +39,21 @@ package struct OriginRequestContext {
 /// under a value that its origin did not see.
 package func appendOriginRequest(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, distribution: DistributionPolicy,
-  behavior: BehaviorPolicy, context: OriginRequestContext, to request: ByteBuffer
+  behavior: BehaviorPolicy, origin: OriginPolicy, context: OriginRequestContext,
+  to request: ByteBuffer
 ) {
   request.append(base, Int(head.methodLength))
   request.append(0x20)
   if head.method == .options && head.isAboutServer(base) {
     request.append(0x2a)
   } else {
-    request.append(distribution.originPath.bytes)
+    request.append(origin.path.bytes)
     head.appendURL(base, behavior: behavior, to: request)
   }
   request.append(" HTTP/1.1\r\nHost: ")
   let authority = head.authority(in: base)
   request.append(
-    behavior.forwardsHost && !authority.isEmpty ? authority : distribution.originHost.bytes)
+    behavior.forwardsHost && !authority.isEmpty ? authority : origin.host.bytes)
   request.append("\r\n")
   appendViewerFields(head, base, behavior, context, to: request)
   appendNegotiatedFields(head, base, behavior, context, to: request)

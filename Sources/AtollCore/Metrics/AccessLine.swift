@@ -11,6 +11,7 @@ extension Outcome {
     case .coalesced: "coalesced"
     case .pass: "pass"
     case .error: "error"
+    case .local: "local"
     }
   }
 }

@@ -11,17 +11,17 @@ package struct TrafficCounts: Equatable, Sendable {
   /// Places of the counters. GET, HEAD and OPTIONS are the methods a cache can answer; all others
   /// are kept apart so that they do not dilute the hit ratio.
   package enum Layout {
-    static let outcomes = 7
+    static let outcomes = 8
     /// Requests by outcome, then bytes sent by outcome.
     static let requests = 0
-    static let bytes = 7
+    static let bytes = 8
     /// Responses by the first digit of their status; 0 when none was sent.
-    static let statuses = 14
+    static let statuses = 16
     static let statusClasses = 6
     /// Of the other methods: requests by outcome, bytes sent, and bytes received.
-    static let otherRequests = 20
-    static let otherBytes = 27
-    static let bytesUp = 28
+    static let otherRequests = 22
+    static let otherBytes = 30
+    static let bytesUp = 31
     static let reasons = 32
     /// A multiple of 16: a row ends where a pair of cache lines does.
     package static let size = (reasons + Reason.allCases.count + 15) & ~15

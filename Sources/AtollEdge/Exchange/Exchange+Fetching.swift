@@ -151,7 +151,8 @@ extension Exchange {
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
     }
     appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior, context: context, to: written)
+      head, base, distribution: policy, behavior: behavior,
+      origin: policy.origins[behavior.route.members[0]], context: context, to: written)
     written.truncate(to: written.count - 2)
     written.append("CDN-Loop: ")
     written.append(services.edge.loopID)

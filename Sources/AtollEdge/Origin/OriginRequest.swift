@@ -48,7 +48,8 @@ final class OriginRequest {
     self.fetch = fetch
     self.services = services
     self.loop = services.loop
-    self.origin = fetch.distribution.origin
+    let origin = fetch.distribution.origins[fetch.behavior.route.members[0]].origin
+    self.origin = origin
     self.method = method
     self.head = head
     self.viewerHead = viewerHead
@@ -59,10 +60,10 @@ final class OriginRequest {
     self.isForHead = isForHead
     hasBody = upload != nil
     isBodySent = upload == nil
-    attemptsLeft = fetch.distribution.origin.connectAttempts
-    silencesLeft = fetch.distribution.origin.connectAttempts - 1
+    attemptsLeft = origin.connectAttempts
+    silencesLeft = origin.connectAttempts - 1
     requestTime = services.loop.wallTime
-    pool = services.pool(host: fetch.distribution.origin.host, port: fetch.distribution.origin.port)
+    pool = services.pool(host: origin.host, port: origin.port)
   }
 
   deinit { stale?.release() }

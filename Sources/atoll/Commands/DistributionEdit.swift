@@ -67,7 +67,7 @@ struct DistributionEdit {
     }
   }
 
-  private func editSettings(_ settings: inout CacheSettings) {
+  private func editSettings(_ settings: inout BehaviorSettings) {
     if let ttl = parsed[DistributionOptions.defaultTTL] { settings.ttl.default = ttl.seconds }
     if let seconds = parsed[DistributionOptions.minTTL] { settings.ttl.minimum = seconds }
     if let seconds = parsed[DistributionOptions.maxTTL] { settings.ttl.maximum = seconds }

@@ -66,6 +66,7 @@ enum DistributionView {
     case .none: "none"
     case .all: "all"
     case .listed(let names): names.joined(separator: ", ")
+    case .allExcept(let names): "all except " + names.joined(separator: ", ")
     }
   }
 

@@ -222,6 +222,18 @@ struct Cause: Equatable {
         "the origin leads back to the edge itself",
         "give the distribution the origin's own address")
     case .draining: self.init("the edge is shutting down", "ask again")
+    case .originUnhealthy:
+      self.init("no target of the origin is healthy", "look at the targets with atoll show")
+    case .originRange:
+      self.init("the origin answers ranges inconsistently", "look at the origin's Content-Range")
+    case .partial: self.init("only other parts of it were stored", "ask again")
+    case .redirect:
+      self.init("the edge redirects to another URL", "test the URL that it redirects to")
+    case .corsPreflight: self.init("the edge answers preflights itself")
+    case .httpsRequired:
+      self.init("the distribution answers over HTTPS only", "test the https URL")
+    case .countryBlocked:
+      self.init("the distribution is not served in this country", "see atoll show")
     }
   }
 }
@@ -252,7 +264,8 @@ extension Reason {
     switch self {
     case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
       .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
-      .originBadResponse, .originClosed, .originTls, .overloaded, .draining:
+      .originBadResponse, .originClosed, .originTls, .overloaded, .draining,
+      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked:
       true
     default: false
     }

@@ -33,7 +33,7 @@ import Testing
     distribution.origin.region = "eu-west-1"
     distribution.defaultBehavior = .dontCache
     distribution.behaviors = [PathBehavior(path: "img/*", caching: .cache)]
-    distribution.settings = CacheSettings(
+    distribution.settings = BehaviorSettings(
       ttl: TTL(minimum: 60, default: 3_600, maximum: 7_200), allowedMethods: .getHeadOptions,
       cachesOptions: true, forwardedHeaders: .listed(["Host"]),
       forwardedCookies: .listed(["session_*"]), forwardedQueryStrings: .listed(["page"]))

@@ -22,7 +22,7 @@ import Testing
         path: "/img/*", caching: .cache, ttl: TTL(minimum: 1, default: nil, maximum: 9)),
       PathBehavior(path: "/api/", caching: .dontCache),
     ]
-    distribution.settings = CacheSettings(
+    distribution.settings = BehaviorSettings(
       ttl: TTL(minimum: 1, default: 2, maximum: 3), overridesOrigin: true, staleIfError: 0,
       allowedMethods: .getHeadOptions, cachesOptions: true,
       forwardedHeaders: .listed(["Host", "Accept-Language"]), forwardedCookies: .listed(["s_*"]),

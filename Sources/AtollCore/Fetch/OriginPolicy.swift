@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One origin of a distribution compiled for the edge.
+package final class OriginPolicy: @unchecked Sendable {
+  /// "default" for the distribution's own.
+  package let name: String
+  /// Its place in the distribution policy's `origins`.
+  package let index: Int
+  package let origin: Origin
+  /// What Host says unless the viewer's is sent (RFC 9110 §7.2): the port only when it is not the
+  /// scheme's.
+  let host: FixedBytes
+  let path: FixedBytes
+
+  init(name: String, index: Int, origin: Origin) {
+    self.name = name
+    self.index = index
+    self.origin = origin
+    host = FixedBytes(Self.authority(of: origin))
+    path = FixedBytes(origin.path)
+  }
+
+  deinit {
+    host.deallocate()
+    path.deallocate()
+  }
+
+  private static func authority(of origin: Origin) -> String {
+    let host = origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(origin.host)]" : origin.host
+    let usual: UInt16 = origin.scheme == .http ? 80 : 443
+    return origin.port == usual ? host : "\(host):\(origin.port)"
+  }
+}
+
+/// The origins that a behavior's misses may ask, one after the other.
+package struct OriginRoute: Sendable, Equatable {
+  /// Places in the distribution policy's `origins`; at least one.
+  package var members: [Int]
+  /// Statuses on which the next member is asked; empty without a group.
+  package var statuses: [UInt16] = []
+
+  package init(members: [Int], statuses: [UInt16] = []) {
+    self.members = members
+    self.statuses = statuses
+  }
+}
