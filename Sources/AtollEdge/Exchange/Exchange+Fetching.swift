@@ -143,7 +143,7 @@ extension Exchange {
     let written = services.headBuffer
     written.removeAll()
     var context = OriginRequestContext(
-      viewerAddress: viewer.addressText, scheme: .http,
+      viewerAddress: viewerAddress(head, base), scheme: viewerScheme(head, base),
       requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
