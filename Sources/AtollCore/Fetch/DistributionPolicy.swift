@@ -9,13 +9,19 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let origins: [OriginPolicy]
   /// One for each path override in the order of matching, the default last.
   package let behaviors: [BehaviorPolicy]
+  package let errors: ErrorPolicy
+  /// What its error pages were read from, by path.
+  package let errorFiles: [String: ErrorPageFile]
   /// Names that it answers for without any further set-up, lower case.
   package let hostNames: [String]
   private let overrideCount: Int
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
 
-  package init(_ distribution: Distribution, slot: Int) {
+  /// - Parameter errorFiles: the files that its error pages name, by path.
+  package init(
+    _ distribution: Distribution, slot: Int, errorFiles: [String: ErrorPageFile] = [:]
+  ) {
     precondition(slot >= 0 && slot <= Int(UInt16.max))
     self.distribution = distribution
     self.slot = slot
@@ -27,18 +33,22 @@ package final class DistributionPolicy: @unchecked Sendable {
     self.origins = origins
     hostNames = distribution.ownDomains.map { $0.lowercased() }
     let settings = distribution.settings
+    let errors = ErrorPolicy(distribution.errors, files: errorFiles)
+    self.errors = errors
+    self.errorFiles = errorFiles
     var behaviors = distribution.behaviors.enumerated().map { index, override in
       let settings = override.overrides.applied(to: settings)
       return BehaviorPolicy(
         pattern: override.path, caching: override.caching, settings: settings,
-        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index)
+        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index,
+        errors: errors)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
         pattern: "*", caching: distribution.defaultBehavior, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot,
-        index: overrideCount))
+        index: overrideCount, errors: errors))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)

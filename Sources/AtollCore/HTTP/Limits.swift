@@ -36,6 +36,8 @@ package enum Limits {
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bytes of an error page that is read from a file.
+  package static let errorPageFile = 262_144
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
 }

@@ -149,6 +149,7 @@ extension ViewerConnection {
     switch view.phase {
     case .complete:
       if isChunked { queue("0\r\n\r\n") }
+      exchange.bodyCompleted(view.refusal)
       bodyEnded = true
     case .aborted, .failed:
       exchange.bodyBroke(view.failure)

@@ -37,6 +37,7 @@ enum ServeManual {
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
+          Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
         ]),
       ]),
