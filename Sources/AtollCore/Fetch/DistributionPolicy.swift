@@ -14,6 +14,9 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let errorFiles: [String: ErrorPageFile]
   /// Names that it answers for without any further set-up, lower case.
   package let hostNames: [String]
+  /// The proxies that are believed about their viewers.
+  package let trustedProxies: TrustedProxies
+  package let countries: CountryRestriction
   private let overrideCount: Int
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
@@ -32,6 +35,8 @@ package final class DistributionPolicy: @unchecked Sendable {
       }
     self.origins = origins
     hostNames = distribution.ownDomains.map { $0.lowercased() }
+    trustedProxies = TrustedProxies(distribution.trustedProxies)
+    countries = CountryRestriction(distribution.geoRestriction)
     let settings = distribution.settings
     let errors = ErrorPolicy(distribution.errors, files: errorFiles)
     self.errors = errors
@@ -41,14 +46,14 @@ package final class DistributionPolicy: @unchecked Sendable {
       return BehaviorPolicy(
         pattern: override.path, caching: override.caching, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot, index: index,
-        errors: errors)
+        distribution: distribution, origins: origins, errors: errors)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
         pattern: "*", caching: distribution.defaultBehavior, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot,
-        index: overrideCount, errors: errors))
+        index: overrideCount, distribution: distribution, origins: origins, errors: errors))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
@@ -96,12 +101,10 @@ package final class DistributionPolicy: @unchecked Sendable {
     url.withUTF8 { bytes in
       let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
       let path = UnsafeBufferPointer(rebasing: bytes[..<mark])
-      buffer.append(path)
-      if mark < bytes.count {
-        appendSelectedQuery(
-          UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]),
-          behavior: behavior(forPath: path), to: buffer)
-      }
+      let query =
+        mark < bytes.count ? UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]) : nil
+      let behavior = behavior(forPath: path)
+      behavior.appendURL(path: path, query: query, forOrigin: !behavior.caches, to: buffer)
     }
     return Array(buffer.bytes)
   }

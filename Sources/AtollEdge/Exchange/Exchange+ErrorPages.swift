@@ -128,12 +128,14 @@ extension Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) -> Bool {
+    let facts = viewerFacts(head, base)
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     defer { found.entry?.release() }
     if let entry = found.entry {

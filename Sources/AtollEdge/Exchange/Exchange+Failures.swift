@@ -55,13 +55,14 @@ extension Exchange {
   private func findFailure(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
   ) -> Entry? {
+    let facts = viewerFacts(head, base)
     let key = services.keyBuffer
     toggleFailureMark(key.base)
     defer { toggleFailureMark(key.base) }
     return services.cache.lookup(
       hash: keyHash(key.bytes, seed: services.seed), key: key.bytes
     ) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }.entry
   }
 

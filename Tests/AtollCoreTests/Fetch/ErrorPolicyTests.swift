@@ -180,7 +180,8 @@ struct ErrorPolicyTests {
     func key(_ isFailure: Bool) -> [UInt8] {
       writtenBytes {
         appendCacheKey(
-          request.head, request.base, distribution: policy, behavior: policy.behavior(), to: $0)
+          request.head, request.base, distribution: policy, behavior: policy.behavior(),
+          viewer: ViewerFacts(), to: $0)
         if isFailure { toggleFailureMark($0.base) }
       }
     }
