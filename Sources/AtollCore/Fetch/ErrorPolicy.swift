@@ -69,7 +69,7 @@ package final class ErrorPolicy: Sendable {
 /// nothing to be fetched or may see nothing of the distribution.
 private func mayHavePage(_ reason: Reason) -> Bool {
   switch reason {
-  case .countryBlocked, .methodNotAllowed, .requestBody, .originRecentlyFailed: true
+  case .countryBlocked, .methodNotAllowed, .requestBody, .originRange, .originRecentlyFailed: true
   default: isFailureOfOrigin(reason)
   }
 }

@@ -74,6 +74,8 @@ extension Exchange {
   private func setOut(for page: ErrorPageRequest) {
     errorPage = page
     leaveFetch()
+    parts = nil
+    slices = nil
     // What the viewer still sends of its body has no reader any more.
     if viewer.hasUnreadBody { persists = false }
     // Its end drops what this exchange keeps.
@@ -137,26 +139,29 @@ extension Exchange {
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
-    defer { found.entry?.release() }
-    if let entry = found.entry {
-      switch decideUse(
-        entry.freshness, softPurged: entry.isSoftPurged, request: caching,
-        now: services.loop.wallTime)
-      {
-      case .fresh, .freshError:
-        verdict = Verdict(.hit)
-        respondClosely(from: entry, head, base)
-        return true
-      case .staleWhileRevalidate:
-        verdict = Verdict(.stale, .staleWhileRevalidate)
-        revalidateBehind(entry, head, base, policy, behavior, hash)
-        respondClosely(from: entry, head, base)
-        return true
-      case .revalidate(let reason):
-        missReason = reason
-      }
+    guard let entry = found.entry else {
+      missReason =
+        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+      return false
     }
-    return answerFromFailure(head, base, behavior, stale: found.entry)
+    defer { entry.release() }
+    switch decideUse(
+      entry.freshness, softPurged: entry.isSoftPurged, request: caching,
+      now: services.loop.wallTime)
+    {
+    case .fresh, .freshError:
+      verdict = Verdict(.hit)
+      respondClosely(from: entry, head, base)
+      return true
+    case .staleWhileRevalidate:
+      verdict = Verdict(.stale, .staleWhileRevalidate)
+      revalidateBehind(entry, head, base, policy, behavior, hash)
+      respondClosely(from: entry, head, base)
+      return true
+    case .revalidate(let reason):
+      missReason = reason
+      return answerFromFailure(head, base, behavior, stale: entry)
+    }
   }
 
   // MARK: Sending

@@ -42,6 +42,22 @@ extension Exchange {
     return true
   }
 
+  /// The same for a request that found nothing; what it found else was looked at with it.
+  func answerFromFailure(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy
+  ) -> Bool {
+    guard missReason == .absent || missReason == .purged || missReason == .varyMismatch else {
+      return false
+    }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
+    )
+    return answerFromFailure(head, base, behavior, stale: nil)
+  }
+
   /// Whether the origin failed so recently that it is not asked on the side either.
   func hasFailedRecently(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
@@ -158,6 +174,8 @@ struct FailureNote {
 extension Fetch {
   /// Where a failure of this fetch is remembered.
   var failureKey: ByteBuffer {
+    // Where a part is not to be had, the whole is not either.
+    let key = slice?.wholeKey ?? key
     let copy = ByteBuffer(capacity: key.count)
     copy.append(key.bytes)
     toggleFailureMark(copy.base)

@@ -44,7 +44,8 @@ struct ErrorPagesTests {
     let policy = policy([ErrorResponse(status: Int(status), page: .path("/e"))])
     let expected =
       isFailureOfOrigin(reason)
-      || [.countryBlocked, .methodNotAllowed, .requestBody, .originRecentlyFailed].contains(reason)
+      || [.countryBlocked, .methodNotAllowed, .requestBody, .originRange, .originRecentlyFailed]
+        .contains(reason)
     #expect((policy.rule(for: status, madeBecause: reason) != nil) == expected)
     // §20: the page is not used for 503 Limit or Capacity Exceeded.
     if reason == .overloaded || reason == .draining { #expect(!expected) }
