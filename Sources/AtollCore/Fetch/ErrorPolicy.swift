@@ -3,12 +3,12 @@
 /// What a distribution does about errors, compiled: for how long they are remembered and which page
 /// stands in for them (CloudFront §19 and §20). Not for the hot path.
 package final class ErrorPolicy: Sendable {
-  /// A page instead of the errors of one status.
+  /// What viewers get instead of the errors of one status.
   package struct Rule: Sendable {
     package let status: UInt16
-    /// What viewers get as status.
     package let responseStatus: UInt16
-    package let page: Page
+    /// Nil: the error's own body.
+    package let page: Page?
   }
 
   package enum Page: Sendable {
@@ -31,9 +31,11 @@ package final class ErrorPolicy: Sendable {
     for response in settings.responses {
       let status = UInt16(clamping: response.status)
       lifetimes[status] = response.minimumTTL.map { Int32(clamping: max($0, 0)) }
-      let page: Page
+      let page: Page?
       switch response.page {
-      case nil: continue
+      case nil:
+        if response.responseStatus ?? response.status == response.status { continue }
+        page = nil
       case .path(let path): page = .path(Array(path.utf8))
       case .file(let path):
         guard let file = files[path] else { continue }
@@ -54,7 +56,7 @@ package final class ErrorPolicy: Sendable {
     return minimumTTLs[status] ?? minimumTTL
   }
 
-  /// The page for this status.
+  /// The rule for this status.
   /// - Parameter reason: why the edge itself answers so; nil when the origin did.
   package func rule(for status: UInt16, madeBecause reason: Reason?) -> Rule? {
     guard let rule = rules[status] else { return nil }
@@ -63,7 +65,7 @@ package final class ErrorPolicy: Sendable {
   }
 }
 
-/// Whether a page may stand in for an error that the edge makes for this reason: for what the
+/// Whether a rule is for errors that the edge makes for this reason: for what the
 /// distribution's origins or settings brought about. Not where fetching a page would make matters
 /// worse (CloudFront §20 names 503 Limit or Capacity Exceeded), nor where the request asked for
 /// nothing to be fetched or may see nothing of the distribution.

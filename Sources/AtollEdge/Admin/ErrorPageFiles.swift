@@ -16,7 +16,7 @@ package func errorPageFiles(of distribution: Distribution) throws(ConfigError)
     case .failure(let trouble):
       problems.append(
         ConfigError.Problem(
-          where: "\(distribution.name).json: errors.responses[\(index)].page",
+          where: "\(distribution.name).json: errors.responses[\(index)].page.file",
           what: "the file \"\(path)\" \(trouble.what)", hint: trouble.hint))
     }
   }

@@ -36,9 +36,10 @@ extension Exchange {
     var allow = status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil
     if substitutePage(for: page, allow: allow) { return }
     if let error = errorPage {
-      // Its page is not to be had: the error that it was for is the answer.
+      // Its page is not to be had, or there is none: the error that it was for is the answer.
       page = ErrorPage(
-        status: error.rule.status, reason: error.reason, detail: error.detail,
+        status: error.rule.page == nil ? error.rule.responseStatus : error.rule.status,
+        reason: error.reason, detail: error.detail,
         distribution: page.distribution, requestID: requestID)
       allow = error.allow
       method = error.method

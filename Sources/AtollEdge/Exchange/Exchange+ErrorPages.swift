@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 
-/// An error for which a page is fetched, or sent, in its place.
+/// An error in whose place something else is sent.
 final class ErrorPageRequest {
   let rule: ErrorPolicy.Rule
   /// Of the error: how it came about, for headers and log.
@@ -32,6 +32,11 @@ final class ErrorPageRequest {
     self.method = method
   }
 
+  /// Whether a response with this status is what is to be sent.
+  func isAnswered(with status: UInt16) -> Bool {
+    rule.page == nil || (head != nil && isErrorPage(status))
+  }
+
   /// Why the edge answers with the error itself after all.
   var reason: Reason { verdict.outcome == .error ? verdict.reason : .originError }
 }
@@ -42,7 +47,8 @@ final class ErrorPageRequest {
 /// head, whose behavior and origin are chosen anew, and what comes is sent with the replaced
 /// status. Only once: an error on that way is the answer.
 extension Exchange {
-  /// Sets out for the page that replaces an error of the origin's. False when there is none.
+  /// Sets out for the page that replaces an error of the origin's. False when the response goes
+  /// on its way.
   /// - Parameters:
   ///   - status: of the response, as `verdict` tells how it came.
   ///   - remaining: seconds for which the error is remembered; nil when it is not.
@@ -52,11 +58,10 @@ extension Exchange {
     guard errorPage == nil, let rule = policy?.errors.rule(for: status, madeBecause: nil) else {
       return false
     }
-    setOut(
+    return setOut(
       for: ErrorPageRequest(
         rule: rule, verdict: verdict, originStatus: originStatus, remaining: remaining,
         detail: nil, allow: nil, method: method))
-    return true
   }
 
   /// The same for an error that the edge makes itself.
@@ -64,25 +69,30 @@ extension Exchange {
     guard errorPage == nil,
       let rule = policy?.errors.rule(for: page.status, madeBecause: page.reason)
     else { return false }
-    setOut(
+    return setOut(
       for: ErrorPageRequest(
         rule: rule, verdict: Verdict(.error, page.reason), originStatus: 0, remaining: nil,
         detail: page.detail, allow: allow, method: method))
-    return true
   }
 
-  private func setOut(for page: ErrorPageRequest) {
+  /// False when there is nothing to set out for: the error itself is sent with another status.
+  private func setOut(for page: ErrorPageRequest) -> Bool {
     errorPage = page
+    // Its end drops what this exchange keeps.
+    configuration = services.configuration
+    if page.rule.page == nil {
+      page.isTried = true
+      return false
+    }
     leaveFetch()
     parts = nil
     slices = nil
     // What the viewer still sends of its body has no reader any more.
     if viewer.hasUnreadBody { persists = false }
-    // Its end drops what this exchange keeps.
-    configuration = services.configuration
     step = .waiting
     // While the head is being read it lies in scratch memory; the connection keeps it and goes on.
     if !viewer.isBeginning { fetchErrorPage() }
+    return true
   }
 
   func fetchErrorPage() {
@@ -94,6 +104,8 @@ extension Exchange {
     }
     page.isTried = true
     switch page.rule.page {
+    case nil:
+      return
     case .file(let file):
       send(file, page)
     case .path(let path):
@@ -201,7 +213,9 @@ extension Exchange {
   /// With status 200 the page is the representation that the viewer asked for, as far as it can
   /// tell, and so its conditions count; an error's body is no such thing (RFC 9110 §13.2.1).
   private func viewerKnows(_ entry: Entry) -> Bool {
-    guard let base = viewer.ownHead.map({ UnsafePointer($0) }) else { return false }
+    guard !viewer.isBeginning, let base = viewer.ownHead.map({ UnsafePointer($0) }) else {
+      return false
+    }
     let head = services.requestHeadAgain
     guard case .complete = head.parse(base, count: viewer.ownHeadLength) else { return false }
     return select(
@@ -209,9 +223,9 @@ extension Exchange {
       status: 200, bodyLength: entry.bodyLength) == .notModified
   }
 
-  /// The head of a page that its origin is sending; nil when this is no page.
+  /// The head of a page that its origin is sending; nil when this is none.
   func pageHead(_ fetch: Fetch) -> UnsafeBufferPointer<UInt8>? {
-    guard let page = errorPage, page.head != nil, isErrorPage(fetch.status) else { return nil }
+    guard let page = errorPage, page.isAnswered(with: fetch.status) else { return nil }
     beginPage(page, originStatus: fetch.originStatus)
     let out = services.headBuffer
     out.removeAll()

@@ -96,7 +96,7 @@ extension Exchange {
   func respondClosely(
     from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
-    if errorPage?.head != nil && isErrorPage(entry.status) {
+    if errorPage?.isAnswered(with: entry.status) == true {
       respondWithPage(from: entry)
     } else if entry.status >= 400 {
       respondWithError(from: entry)
@@ -110,6 +110,7 @@ extension Exchange {
     let now = services.loop.wallTime
     let remaining = entry.freshness.remaining(at: now)
     if substitutePage(for: entry.status, remaining: remaining) { return }
+    if errorPage?.isAnswered(with: entry.status) == true { return respondWithPage(from: entry) }
     status = entry.status
     age = entry.freshness.age(at: now)
     let tail = services.tailBuffer

@@ -18,6 +18,8 @@ struct ErrorPagesTests {
       ErrorResponse(status: 503, page: .file("/srv/down.html")),
       ErrorResponse(status: 500, minimumTTL: 5),
       ErrorResponse(status: 502, page: .file("/srv/missing.html")),
+      ErrorResponse(status: 400, responseStatus: 404),
+      ErrorResponse(status: 405, responseStatus: 405),
     ])
     let plain = try #require(policy.rule(for: 404, madeBecause: nil))
     #expect(plain.responseStatus == 404)
@@ -36,6 +38,10 @@ struct ErrorPagesTests {
     #expect(policy.rule(for: 500, madeBecause: nil) == nil)
     #expect(policy.rule(for: 502, madeBecause: nil) == nil)
     #expect(policy.rule(for: 200, madeBecause: nil) == nil)
+    // Another status for the same body; the same status for it is no rule.
+    let renamed = try #require(policy.rule(for: 400, madeBecause: nil))
+    #expect(renamed.page == nil && renamed.responseStatus == 404)
+    #expect(policy.rule(for: 405, madeBecause: nil) == nil)
   }
 
   @Test(arguments: Reason.allCases)

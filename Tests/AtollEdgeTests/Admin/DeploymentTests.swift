@@ -167,7 +167,7 @@ struct DeploymentTests {
     #expect(deployment.policies[0] === before)
     #expect(
       change.lines == [
-        "distribution \"shop\" keeps revision 7: shop.json: errors.responses[1].page: the file "
+        "distribution \"shop\" keeps revision 7: shop.json: errors.responses[1].page.file: the file "
           + "\"\(missing)\" does not exist; put it there, or name another"
       ])
     #expect(deployment.problems == change.lines)

@@ -127,6 +127,45 @@ struct ErrorPageTests {
     #expect(response["x-cache"] == (replaced == 200 ? "Miss from atoll" : "Error from atoll"))
   }
 
+  @Test(arguments: [nil, 10])
+  func `a status may change without a page`(remembering seconds: Int?) throws {
+    let origin = try Self.failing("403 Forbidden", "X-Own: 1")
+    let refusing = try RefusingOrigin()
+    let responses = [
+      ErrorResponse(status: 403, responseStatus: 404, minimumTTL: 60),
+      ErrorResponse(status: 502, responseStatus: 503),
+    ]
+    let edge = try Self.edge(origin.port, refusing.port, responses, remembering: seconds)
+    for _ in 0..<2 {
+      for method in ["GET", "HEAD"] {
+        let response = try edge.viewer().request(method, "/a")
+        #expect(response.status == 404)
+        #expect(response.text == (method == "HEAD" ? "" : "plain"))
+        #expect(response["content-length"] == "5")
+        #expect(response["x-own"] == "1")
+        #expect(response["x-cache"] == "Error from atoll")
+      }
+    }
+    let other = try edge.get("/errors/any")
+    #expect(other.status == 503)
+    #expect(other.cacheStatus.contains("detail=origin-connect"))
+    #expect(other["retry-after"] == "1")
+  }
+
+  @Test func `a remembered error changes its status, too`() throws {
+    let origin = try Self.failing("404 Not Found", "ETag: \"e\"")
+    let edge = try Self.edge(
+      origin.port, 1, [ErrorResponse(status: 404, responseStatus: 200)], remembering: 10)
+    let viewer = try edge.viewer()
+    for number in 0..<3 {
+      let response = try viewer.get("/a")
+      #expect(response.status == 200)
+      #expect(response.text == "plain")
+      #expect(response.isHit == (number > 0))
+    }
+    #expect(origin.requestCount == 1)
+  }
+
   @Test func `what has no rule stays as it is`() throws {
     let origin = try Self.failing("500 Oops")
     let pages = try Self.pages()

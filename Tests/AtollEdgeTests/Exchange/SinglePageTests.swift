@@ -3,8 +3,8 @@ import AtollCore
 import Glibc
 import Testing
 
-/// A single-page application: index.html for every path that the origin lacks (CloudFront §20 with
-/// status 200).
+/// A single-page application: the preset's index.html for every path that the origin lacks
+/// (CloudFront §20 with status 200).
 @Suite(.timeLimit(.minutes(10)))
 struct SinglePageTests {
   let origin: ScriptedOrigin
@@ -24,17 +24,11 @@ struct SinglePageTests {
         try $0.respond("404 Not Found", body: "nothing here")
       }
     }
-    edge = try EdgeUnderTest(origin, preset: .spa) {
-      $0.errors = ErrorSettings(
-        minimumTTL: 10,
-        responses: [403, 404].map {
-          ErrorResponse(status: $0, page: .path("/index.html"), responseStatus: 200)
-        })
-    }
+    edge = try EdgeUnderTest(origin, preset: .spa)
   }
 
   @Test func `deep links are the application, which is fetched once`() throws {
-    for path in ["/users/1", "/users/2?tab=x", "/private", "/users/1", "/a/b/c.d"] {
+    for path in ["/users/1", "/users/2?tab=x", "/private", "/users/1", "/a/b/c.d", "/"] {
       let response = try edge.get(path)
       #expect(response.status == 200)
       #expect(response.text == "<app 2>")
@@ -86,11 +80,7 @@ struct SinglePageTests {
 
   @Test func `without an index the deep link is what its origin says of it`() throws {
     let empty = try ScriptedOrigin { try $0.respond("404 Not Found", body: "empty") }
-    let edge = try EdgeUnderTest(empty, preset: .spa) {
-      $0.errors.responses = [
-        ErrorResponse(status: 404, page: .path("/index.html"), responseStatus: 200)
-      ]
-    }
+    let edge = try EdgeUnderTest(empty, preset: .spa)
     let response = try edge.get("/users/1")
     #expect(response.status == 404)
     #expect(response.text == "empty")
