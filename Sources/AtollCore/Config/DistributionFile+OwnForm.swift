@@ -8,6 +8,8 @@ extension DistributionFile {
     let keys = [
       "schemaVersion", "name", "id", "revision", "created", "modified", "enabled", "preset",
       "plan", "tags", "ipAddressType", "origin", "defaultBehavior", "behaviors", "settings",
+      // What show --json adds about the moment.
+      "edges",
     ]
     guard let members = reader.object(node, path, keys: keys) else { return }
     func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }

@@ -11,6 +11,8 @@ package final class OriginPolicy: @unchecked Sendable {
   /// scheme's.
   let host: FixedBytes
   let path: FixedBytes
+  /// Who serves it, and how they are. Set for the last time before the loops see this policy.
+  package private(set) var targets: OriginTargets
 
   init(name: String, index: Int, origin: Origin) {
     self.name = name
@@ -18,11 +20,17 @@ package final class OriginPolicy: @unchecked Sendable {
     self.origin = origin
     host = FixedBytes(Self.authority(of: origin))
     path = FixedBytes(origin.path)
+    targets = OriginTargets(origin)
   }
 
   deinit {
     host.deallocate()
     path.deallocate()
+  }
+
+  /// Goes on from what is known under the former configuration.
+  func adoptTargets(of former: OriginPolicy) {
+    targets = OriginTargets(origin, from: former.targets, of: former.origin)
   }
 
   private static func authority(of origin: Origin) -> String {
@@ -42,5 +50,17 @@ package struct OriginRoute: Sendable, Equatable {
   package init(members: [Int], statuses: [UInt16] = []) {
     self.members = members
     self.statuses = statuses
+  }
+}
+
+extension DistributionPolicy {
+  /// Goes on from what is known about the targets of the origins that the former configuration had
+  /// too. Before any loop uses this policy.
+  package func adoptTargets(of former: DistributionPolicy) {
+    for policy in origins {
+      if let old = former.origins.first(where: { $0.name == policy.name }) {
+        policy.adoptTargets(of: old)
+      }
+    }
   }
 }

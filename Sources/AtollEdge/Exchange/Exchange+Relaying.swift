@@ -57,6 +57,7 @@ extension Exchange {
       verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, to: tail)
+    if let cookie = fetch.stickyCookie, verdict.outcome != .coalesced { tail.append(cookie.bytes) }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
