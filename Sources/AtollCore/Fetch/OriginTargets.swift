@@ -9,12 +9,15 @@ package final class TargetState: Sendable {
   package let address: String
   let seed: UInt64
   private let health = Mutex(TargetHealth())
+  /// The checks that count: one that began under other settings may still end.
+  private let check: Mutex<HealthCheck?>
   private let load = Atomic<Int>(0)
   private let requestCount = Atomic<UInt64>(0)
   private let failureCount = Atomic<UInt64>(0)
 
-  init(_ target: OriginTarget) {
+  init(_ target: OriginTarget, check: HealthCheck?) {
     self.target = target
+    self.check = Mutex(check)
     let host = target.host.utf8.contains(UInt8(ascii: ":")) ? "[\(target.host)]" : target.host
     address = "\(host):\(target.port)"
     seed = Array(address.utf8).withUnsafeBufferPointer { publicHash($0) }
@@ -53,7 +56,10 @@ package final class TargetState: Sendable {
   package func checked(
     _ failure: TargetFailure?, by check: HealthCheck, at now: Int64
   ) -> TargetHealth.Change? {
-    update { $0.checked(failure, by: check, at: now) }
+    self.check.withLock { current in
+      guard check == current else { return nil }
+      return update { $0.checked(failure, by: check, at: now) }
+    }
   }
 
   /// What a change means, for the edge's log.
@@ -78,10 +84,12 @@ package final class TargetState: Sendable {
   fileprivate func adapt(from old: Origin, to new: Origin) {
     let forgetsRequests = old.ejection != new.ejection
     let forgetsChecks = old.healthCheck != new.healthCheck
-    if !forgetsRequests && !forgetsChecks { return }
-    update { health in
-      if forgetsRequests { health.forgetRequests() }
-      if forgetsChecks { health.forgetChecks() }
+    if forgetsRequests { update { $0.forgetRequests() } }
+    if forgetsChecks {
+      check.withLock { current in
+        current = new.healthCheck
+        update { $0.forgetChecks() }
+      }
     }
   }
 }
@@ -160,7 +168,7 @@ package final class OriginTargets: Sendable {
   private let tickets = Atomic<UInt64>(0)
 
   init(_ origin: Origin) {
-    all = origin.allTargets.map { TargetState($0) }
+    all = origin.allTargets.map { TargetState($0, check: origin.healthCheck) }
     ejection = origin.ejection
   }
 
@@ -169,7 +177,7 @@ package final class OriginTargets: Sendable {
     all = origin.allTargets.map { target in
       guard old.scheme == origin.scheme,
         let kept = former.all.first(where: { $0.target == target })
-      else { return TargetState(target) }
+      else { return TargetState(target, check: origin.healthCheck) }
       kept.adapt(from: old, to: origin)
       return kept
     }

@@ -120,19 +120,7 @@ extension HealthReport {
   package func json() -> [UInt8] {
     DocumentWriter.document { writer in
       writer.member("schemaVersion", 1)
-      writer.member("distributions") { writer in
-        writer.array { writer in
-          for distribution in distributions {
-            writer.element { writer in
-              writer.object { writer in
-                writer.member("name", distribution.name)
-                writer.member("id", distribution.id)
-                writer.member("origins") { distribution.writeOrigins(to: &$0) }
-              }
-            }
-          }
-        }
-      }
+      writer.member("distributions") { DistributionHealth.write(distributions, to: &$0) }
     }
   }
 
@@ -140,29 +128,47 @@ extension HealthReport {
   /// that answers may be of a later version.
   package init?(json: [UInt8]) {
     guard let root = try? JSONReader.read(json), root["schemaVersion"]?.unsigned == 1,
-      let nodes = root["distributions"]?.elements
+      let distributions = root["distributions"].flatMap(DistributionHealth.read)
     else { return nil }
-    var distributions: [DistributionHealth] = []
-    for node in nodes {
-      guard let name = node["name"]?.text, let id = node["id"]?.text,
-        let origins = node["origins"]?.elements
-      else { return nil }
-      var distribution = DistributionHealth(name: name, id: id, origins: [])
-      for origin in origins {
-        guard let name = origin["name"]?.text, let targets = origin["targets"]?.elements else {
-          return nil
-        }
-        let reports = targets.compactMap(TargetReport.init(node:))
-        if reports.count != targets.count { return nil }
-        distribution.origins.append(OriginHealth(name: name, targets: reports))
-      }
-      distributions.append(distribution)
-    }
     self.init(distributions: distributions)
   }
 }
 
 extension DistributionHealth {
+  static func write(_ distributions: [DistributionHealth], to writer: inout DocumentWriter) {
+    writer.array { writer in
+      for distribution in distributions {
+        writer.element { writer in
+          writer.object { writer in
+            writer.member("name", distribution.name)
+            writer.member("id", distribution.id)
+            writer.member("origins") { distribution.writeOrigins(to: &$0) }
+          }
+        }
+      }
+    }
+  }
+
+  /// Nil for anything but what `write` wrote.
+  static func read(_ node: JSONNode) -> [DistributionHealth]? {
+    guard let nodes = node.elements else { return nil }
+    let distributions = nodes.compactMap { node -> DistributionHealth? in
+      guard let name = node["name"]?.text, let id = node["id"]?.text,
+        let origins = node["origins"]?.elements
+      else { return nil }
+      let read = origins.compactMap { origin -> OriginHealth? in
+        guard let name = origin["name"]?.text, let targets = origin["targets"]?.elements else {
+          return nil
+        }
+        let reports = targets.compactMap(TargetReport.init(node:))
+        return reports.count == targets.count ? OriginHealth(name: name, targets: reports) : nil
+      }
+      if read.count != origins.count { return nil }
+      return DistributionHealth(name: name, id: id, origins: read)
+    }
+    return distributions.count == nodes.count ? distributions : nil
+  }
+
   /// An array of origins with their targets.
   package func writeOrigins(to writer: inout DocumentWriter) {
     writer.array { writer in

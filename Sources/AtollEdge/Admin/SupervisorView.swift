@@ -64,7 +64,11 @@ final class SupervisorView: @unchecked Sendable {
     gauges.logLinesLost = edge.accessLog?.lostLines ?? 0
     return MetricsReport(
       time: SystemCall.wallSeconds(),
-      edge: EdgeFacts(id: state.record?.id ?? "", started: started, gauges: gauges),
+      edge: EdgeFacts(
+        id: state.record?.id ?? "", started: started, gauges: gauges,
+        health: edge.health().filter { health in
+          policies.contains { $0.distribution.id == health.id }
+        }),
       distributions: policies.map { ($0.distribution.name, $0.distribution.id, $0.slot) },
       snapshot: edge.counters(), minutes: state.minutes)
   }

@@ -30,8 +30,10 @@ enum ServeManual {
           Term(Quantity.duration(Limits.headTimeout), "for a request's head to arrive; 408 beyond"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
           Term("\(Limits.requestsPerConnection)", "requests on one connection"),
-          Term("\(Limits.originConnections)", "connections of one loop to one origin address"),
+          Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
+          Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),
+          Term("\(Limits.targetsPerRequest)", "targets of one origin that a request is taken to"),
           Term("\(Limits.variantsPerKey)", "entries of one URL that differ by Vary"),
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(

@@ -227,6 +227,18 @@ struct OriginTargetsTests {
     #expect(new.origins[0].targets.all[0].currentHealth.availability(at: 1) == .up(share: 100))
   }
 
+  @Test func `a check that ends under other settings tells nothing`() {
+    let check = HealthCheck(unhealthyThreshold: 1)
+    let old = Self.policy([]) { $0.healthCheck = check }
+    let new = Self.policy([])
+    new.adoptTargets(of: old)
+    let target = new.origins[0].targets.all[0]
+    #expect(target === old.origins[0].targets.all[0])
+    #expect(target.checked(.timeout, by: check, at: 0) == nil)
+    #expect(target.currentHealth.availability(at: 0) == .up(share: 100))
+    #expect(!target.currentHealth.isChecked)
+  }
+
   @Test func `threads that choose at once claim one trial`() async throws {
     let policy = Self.policy([])
     let targets = policy.origins[0].targets
