@@ -26,18 +26,13 @@ extension OriginPolicy {
     request.append("GET ")
     request.append(check.path)
     request.append(" HTTP/1.1\r\nHost: ")
-    if case .name(let name) = origin.hostHeader {
-      request.append(name)
-    } else {
-      request.append(host.bytes)
+    request.append(headers.host.bytes)
+    request.append("\r\n")
+    if headers.replaced & KnownField.userAgent.bit == 0 {
+      request.append("User-Agent: atoll-health-check\r\n")
     }
-    request.append("\r\nUser-Agent: atoll-health-check\r\nAccept: */*\r\n")
-    for field in origin.headers where field.name.lowercased() != "user-agent" {
-      request.append(field.name)
-      request.append(": ")
-      request.append(field.value)
-      request.append("\r\n")
-    }
+    if headers.replaced & KnownField.accept.bit == 0 { request.append("Accept: */*\r\n") }
+    request.append(headers.lines.bytes)
     request.append("Connection: close\r\n\r\n")
   }
 }

@@ -7,10 +7,8 @@ package final class OriginPolicy: @unchecked Sendable {
   /// Its place in the distribution policy's `origins`.
   package let index: Int
   package let origin: Origin
-  /// What Host says unless the viewer's is sent (RFC 9110 §7.2): the port only when it is not the
-  /// scheme's.
-  let host: FixedBytes
   let path: FixedBytes
+  let headers: OriginHeaders
   /// Who serves it, and how they are. Set for the last time before the loops see this policy.
   package private(set) var targets: OriginTargets
 
@@ -18,14 +16,14 @@ package final class OriginPolicy: @unchecked Sendable {
     self.name = name
     self.index = index
     self.origin = origin
-    host = FixedBytes(Self.authority(of: origin))
     path = FixedBytes(origin.path)
     targets = OriginTargets(origin)
+    headers = OriginHeaders(origin, authority: Self.authority(of: origin))
   }
 
   deinit {
-    host.deallocate()
     path.deallocate()
+    headers.deallocate()
   }
 
   /// Goes on from what is known under the former configuration.
@@ -33,6 +31,7 @@ package final class OriginPolicy: @unchecked Sendable {
     targets = OriginTargets(origin, from: former.targets, of: former.origin)
   }
 
+  /// With the port only when it is not the scheme's.
   private static func authority(of origin: Origin) -> String {
     let host = origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(origin.host)]" : origin.host
     let usual: UInt16 = origin.scheme == .http ? 80 : 443

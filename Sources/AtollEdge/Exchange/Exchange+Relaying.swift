@@ -7,6 +7,7 @@ extension Exchange {
     guard self.fetch === fetch else { return }
     if step == .responding { return viewer.bodyProgressed() }
     guard step == .waiting else { return }
+    if let slices { return slicesProgressed(slices, fetch) }
     let view = fetch.view
     switch view.phase {
     case .waiting:
@@ -30,9 +31,11 @@ extension Exchange {
   /// The response may not be shared: this exchange asks for its own. It may have found that out by
   /// itself before a loop brought the news, and wait for its own by now.
   func released(by fetch: Fetch, _ reason: Reason) {
+    if step == .responding, self.fetch === fetch { parts?.released(self, by: fetch) }
     guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
+    slices = nil
     mustNotShare = true
     missReason = reason == .none ? .absent : reason
     proceed()
@@ -57,7 +60,10 @@ extension Exchange {
       verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, to: tail)
-    if let cookie = fetch.stickyCookie, verdict.outcome != .coalesced { tail.append(cookie.bytes) }
+    // Not with what is stored: others on its way to the viewer might store both.
+    if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
+      tail.append(cookie.bytes)
+    }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -93,7 +99,10 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
     let selection = select(
       request: head, base: base, meta: fetch.meta, storedHead: UnsafePointer(fetch.head.base),
-      status: fetch.status, bodyLength: Int.max)
+      status: fetch.status, bodyLength: Int(clamping: fetch.length ?? UInt64.max))
+    if selection.selectsRanges {
+      return respondInPart(of: fetch, selection, head, base)
+    }
     let out = services.headBuffer
     out.removeAll()
     let tail = services.tailBuffer
@@ -105,7 +114,7 @@ extension Exchange {
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
-    case .full, .range, .unsatisfiable:
+    case .full, .range, .ranges, .unsatisfiable:
       return false
     }
     appendVerdict(
@@ -128,9 +137,12 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
+    )
     let hash = keyHash(key.bytes, seed: services.seed)
     services.registry.overtake(hash)
+    invalidateOutline(of: key.bytes)
     _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
@@ -152,7 +164,9 @@ extension Exchange {
     guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
-    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+    return varyMatches(
+      section, request: head, requestBase: base, behavior: behavior,
+      viewer: viewerFacts(head, base))
   }
 
   func respondFromReplacement(_ fetch: Fetch) {
@@ -196,6 +210,7 @@ extension Exchange {
 
   func fail(_ reason: Reason) {
     leaveFetch()
+    slices = nil
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504

@@ -76,7 +76,10 @@ extension OriginRequest {
   /// this response.
   func goesElsewhere(after status: UInt16) -> Bool {
     if let target { report(target.answered(status: status, at: loop.now), of: target.state) }
-    guard hasFurtherMember, fetch.behavior.route.statuses.contains(status) else { return false }
+    guard hasFurtherMember, fetch.behavior.route.statuses.contains(status) else {
+      fetch.stickyCookie = stickyCookie()
+      return false
+    }
     let connection = self.connection
     self.connection = nil
     target?.finished()
@@ -96,6 +99,7 @@ extension OriginRequest {
       viewer, viewerHead.base, distribution: fetch.distribution, behavior: fetch.behavior,
       origin: policy, context: context, to: written)
     written.truncate(to: written.count - 2)
+    fetch.slice?.appendRange(to: written)
     written.append("CDN-Loop: ")
     written.append(services.edge.loopID)
     written.append("\r\n\r\n")
@@ -165,7 +169,8 @@ extension OriginRequest {
     guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else { return 0 }
     let key = ByteBuffer(capacity: 512)
     appendCacheKey(
-      viewer, viewerHead.base, distribution: fetch.distribution, behavior: fetch.behavior, to: key)
+      viewer, viewerHead.base, distribution: fetch.distribution, behavior: fetch.behavior,
+      viewer: viewerFacts.facts, to: key)
     return targetHash(ofKey: key.bytes)
   }
 
@@ -184,13 +189,14 @@ extension OriginRequest {
 
   /// The field that keeps the viewer at the target that has answered; nil when its cookie says so
   /// already, or nothing is to be kept.
-  func stickyCookie() -> ByteBuffer? {
+  private func stickyCookie() -> ByteBuffer? {
     guard let session = policy.origin.sticky, let target, policy.targets.all.count > 1,
       target.index != preferred
     else { return nil }
     let line = ByteBuffer(capacity: 128)
     appendStickyCookie(
-      session, target: target.state, secret: services.edge.stickySecret, scheme: context.scheme,
+      session, target: target.state, secret: services.edge.stickySecret,
+      scheme: context.viewer.scheme,
       to: line)
     return line
   }

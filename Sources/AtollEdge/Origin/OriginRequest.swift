@@ -18,7 +18,8 @@ final class OriginRequest {
   let viewerHead: ByteBuffer
   /// What each origin's head takes from elsewhere; points into memory of this request.
   let context: OriginRequestContext
-  private let viewerAddress: ByteBuffer
+  let viewerFacts: KeptViewerFacts
+  private let peerAddress: ByteBuffer
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
   /// Feeds the request's body; the request can then not be repeated.
@@ -69,10 +70,12 @@ final class OriginRequest {
     self.loop = services.loop
     self.method = method
     self.viewerHead = viewerHead
-    viewerAddress = ByteBuffer(capacity: context.viewerAddress.count)
-    viewerAddress.append(context.viewerAddress)
+    viewerFacts = KeptViewerFacts(context.viewer)
+    peerAddress = ByteBuffer(capacity: context.peerAddress.count)
+    peerAddress.append(context.peerAddress)
     var context = context
-    context.viewerAddress = viewerAddress.bytes
+    context.viewer = viewerFacts.facts
+    context.peerAddress = peerAddress.bytes
     // The validators lie in the stale entry, which this request holds.
     self.context = context
     self.caching = caching
@@ -135,6 +138,12 @@ final class OriginRequest {
         return substitute(stale, .originError, status: response.status)
       }
     }
+    if let slice = fetch.slice {
+      if receivedPart(of: slice, response, base, now) { return }
+    } else if response.status == 206 && fetch.key.count > 0 {
+      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
+      return end(failing: .originRange)
+    }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?
@@ -158,7 +167,6 @@ final class OriginRequest {
     }
     let meta = appendResponseHead(
       response, base, behavior: fetch.behavior, storing: false, now: now, to: out)
-    fetch.stickyCookie = stickyCookie()
     fetch.beginRelaying(
       head: out.bytes, status: response.status, meta: meta, refusal: refusal, length: length)
     fetch.wakeReaders()
@@ -177,7 +185,11 @@ final class OriginRequest {
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ freshness: Freshness,
     _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?, _ following: Int
   ) -> Reason {
-    if let length, length > UInt64(services.cache.objectLimit) { return .tooLarge }
+    if response.status == 200 { appendAcceptRanges(response, base, to: out) }
+    if let length, length > UInt64(services.cache.objectLimit) {
+      outlineTooLarge(response, base, freshness, meta, head: out.bytes, length: length)
+      return .tooLarge
+    }
     let vary = services.varyBuffer
     let tags = services.tagBuffer
     vary.removeAll()
@@ -188,7 +200,7 @@ final class OriginRequest {
     }
     if !appendVarySection(
       response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-      behavior: fetch.behavior, to: vary)
+      behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
     {
       return .varyStar
     }
@@ -201,7 +213,7 @@ final class OriginRequest {
     }
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.hash, key: fetch.key.bytes, vary: vary.bytes, tags: tags.bytes,
+        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
@@ -259,7 +271,7 @@ final class OriginRequest {
   }
 
   /// Later viewers of this key go on their own for a while.
-  private func stopSharing() {
+  func stopSharing() {
     guard !isReleased else { return }
     isReleased = true
     services.registry.remove(fetch)
@@ -323,7 +335,8 @@ final class OriginRequest {
     return fetch.complete { section in
       isKnown
         && varyMatches(
-          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
     }
   }
 
@@ -360,7 +373,7 @@ final class OriginRequest {
   }
 
   /// Nobody reads any more, and nothing is being stored.
-  private func abandon() {
+  func abandon() {
     guard !isEnded && !drainsBody else { return }
     pool?.cancelWaiting(self)
     end(aborting: .originClosed)

@@ -16,6 +16,41 @@ enum ServeManual {
         ])
       ]),
     Section(
+      "Origins",
+      [
+        .paragraph(
+          "An origin may have several targets, which share its requests in turn, by the fewest "
+            + "requests under way (of all loops of this edge), or by a hash of the cache key: then "
+            + "a URL keeps its target, and only the URLs of a target that leaves move."),
+        .paragraph(
+          "A target whose requests fail one after the other (refused, without an answer in time, "
+            + "broken off, or answered with 502, 503 or 504) is ejected: it gets no requests for a "
+            + "while, which doubles with each time up to 5 minutes. Then a single request that can "
+            + "be repeated tries it; the others stay away until that one is answered, and after it "
+            + "the target gets a tenth of its share at first, all of it "
+            + "\(Quantity.duration(Int(TargetHealth.ramp / 1000))) later. Health checks take a "
+            + "target out and bring it back apart from that. When every target of an origin is "
+            + "down they are asked all the same, in the hope that they are not: nobody is "
+            + "answered with an error that no target gave."),
+        .paragraph(
+          "What could not be sent goes to the next address, then to the next target. After "
+            + "something was sent, only safe methods without a body are sent again: at once when a "
+            + "kept connection turns out closed, to another target when a new one is closed "
+            + "without an answer; and after silence for GET and HEAD as often as the origin's "
+            + "attempts say."),
+        .paragraph(
+          "The members of an origin group are asked in their order, for GET, HEAD and OPTIONS: the "
+            + "next one when a member cannot be reached, keeps silent, sends no readable head, or "
+            + "answers with one of the chosen statuses. Each request begins with the first; a "
+            + "member is passed over only while every target of it is known to be down. The last "
+            + "member's answer is the viewer's, unless a stored response may stand in for it."),
+        .paragraph(
+          "A sticky session's cookie is set with responses that are not stored, when the viewer "
+            + "has none or its target is down. Its value is a hash under a secret that the edges of "
+            + "a store share. A response that may be stored bears no cookie: others on its way "
+            + "might store both."),
+      ]),
+    Section(
       "Limits",
       [
         .paragraph("What viewers and origins can make grow ends here:"),

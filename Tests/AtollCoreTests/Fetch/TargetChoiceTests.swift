@@ -134,7 +134,8 @@ struct TargetChoiceTests {
       let request = GivenRequest(line)
       let key = writtenBytes {
         appendCacheKey(
-          request.head, request.base, distribution: policy, behavior: policy.behavior(), to: $0)
+          request.head, request.base, distribution: policy, behavior: policy.behavior(),
+          viewer: ViewerFacts(), to: $0)
       }
       return withBytes(key) { targetHash(ofKey: $0) }
     }
