@@ -29,6 +29,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let defaultTTL: Int32
   package let maximumTTL: Int32
   package let staleIfError: Int32
+  package let compression: CompressionPolicy
 
   let forwardsEverything: Bool
   let cookies: SelectionMode
@@ -100,6 +101,9 @@ package final class BehaviorPolicy: @unchecked Sendable {
     queries = caches ? SelectionMode(settings.forwardedQueryStrings) : .all
     listedCookies = NameList(Self.names(settings.forwardedCookies))
     listedQueries = NameList(Self.names(settings.forwardedQueryStrings))
+    compression = CompressionPolicy(
+      settings.compression,
+      isPossible: caches && keyedFields & KnownField.acceptEncoding.bit == 0)
     forwardsHost = keyedFields & KnownField.host.bit != 0
     keysHost = (settings.key.host || !caches) && !forwardsHost
 
@@ -127,6 +131,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     if copied & ~keyedFields & KnownField.authorization.bit != 0 {
       interest |= KnownField.authorization.bit
     }
+    if !compression.codings.isEmpty { interest |= KnownField.acceptEncoding.bit }
     if cookies != .none && !keysCookies { interest |= KnownField.cookie.bit }
     fieldsOfInterest = interest
 
