@@ -74,7 +74,9 @@ extension Exchange {
     _ fetch: Fetch, _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
+    let found = services.cache.lookup(
+      hash: fetch.hash, key: fetch.key.bytes, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior)
     }
     if let entry = found.entry {
@@ -88,7 +90,7 @@ extension Exchange {
         services.registry.ended(fetch)
         fetch.wakeReaders()
         verdict = Verdict(.hit)
-        respond(from: entry, head, base)
+        respondInForm(from: entry, head, base)
         entry.release()
         return
       }
@@ -113,7 +115,9 @@ extension Exchange {
     let fetch = services.registry.beginAlone(hash: hash) {
       makeFetch(policy, behavior, key, hash)
     }
-    let found = services.cache.lookup(hash: hash, key: key) {
+    let found = services.cache.lookup(
+      hash: hash, key: key, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior)
     }
     verdict = Verdict(.miss, missReason)
@@ -147,7 +151,7 @@ extension Exchange {
       requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
-      context.etag = stale.meta.etag(in: stored)
+      context.etag = stale.meta.originETag(in: stored)
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
     }
     appendOriginRequest(
@@ -190,8 +194,10 @@ extension Exchange {
       makeFetch(policy, behavior, key, hash)
     }
     guard case .lead(let fetch) = answer else { return }
+    let source = source(of: entry, fetch, head, base, behavior)
+    defer { source.release() }
     let request = makeOriginRequest(
-      fetch, head, base, policy, behavior, stale: entry, isBehind: true)
+      fetch, head, base, policy, behavior, stale: source, isBehind: true)
     services.loop.afterwards { request.start() }
   }
 }
