@@ -22,9 +22,11 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("z"), .linkedLibrary("brotlienc"), .linkedLibrary("brotlicommon"),
       ]),
+    // Reads GeoIP databases.
+    .systemLibrary(name: "CMaxMind", providers: [.apt(["libmaxminddb-dev"])]),
     .target(name: "AtollCore", dependencies: ["CSystem"], swiftSettings: strict + quick),
     .target(
-      name: "AtollEdge", dependencies: ["AtollCore", "CCompression", "CSystem"],
+      name: "AtollEdge", dependencies: ["AtollCore", "CCompression", "CMaxMind", "CSystem"],
       swiftSettings: strict + quick),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
@@ -48,7 +50,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["atoll", "AtollCore", "AtollEdge", "CSystem", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -7,14 +7,15 @@ extension Exchange {
   @inline(never)
   func lookUpForm(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) {
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
     let found = services.cache.lookup(hash: hash, key: key.bytes, coding: caching.coding) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
@@ -48,8 +49,9 @@ extension Exchange {
     _ behavior: BehaviorPolicy
   ) -> Entry {
     if entry.coding != .identity {
+      let facts = viewerFacts(head, base)
       let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
-        varyMatches($0, request: head, requestBase: base, behavior: behavior)
+        varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
       }
       if let source = found.entry { return source }
     }

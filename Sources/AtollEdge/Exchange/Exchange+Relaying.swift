@@ -127,7 +127,9 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
+    )
     let hash = keyHash(key.bytes, seed: services.seed)
     services.registry.overtake(hash)
     _ = services.cache.invalidate(hash: hash, key: key.bytes)
@@ -151,7 +153,9 @@ extension Exchange {
     guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
-    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+    return varyMatches(
+      section, request: head, requestBase: base, behavior: behavior,
+      viewer: viewerFacts(head, base))
   }
 
   func respondFromReplacement(_ fetch: Fetch) {

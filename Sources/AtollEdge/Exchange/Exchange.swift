@@ -107,17 +107,19 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    if !policy.distribution.isEnabled {
-      return answer(head, base, status: 403, reason: .distributionDisabled)
+    var facts = ViewerFacts(scheme: peerScheme)
+    if !behavior.isPlain {
+      guard let found = examineViewer(head, base, policy, behavior) else { return }
+      facts = found
     }
     guard behavior.allows(method) else {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
     caching = RequestCaching(head, base, behavior: behavior)
     if caching.isPlain {
-      lookUp(head, base, policy, behavior)
+      lookUp(head, base, policy, behavior, facts)
     } else if caching.bypass == .none {
-      lookUpForm(head, base, policy, behavior)
+      lookUpForm(head, base, policy, behavior, facts)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
@@ -132,14 +134,15 @@ final class Exchange {
   @inline(__always)
   func lookUp(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) {
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }

@@ -15,6 +15,7 @@ final class OriginRequest {
   let caching: RequestCaching
   /// The viewer's head, whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
+  let viewerFacts: KeptViewerFacts
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
   /// Feeds the request's body; the request can then not be repeated.
@@ -43,7 +44,8 @@ final class OriginRequest {
 
   init(
     fetch: Fetch, services: LoopServices, method: Method, head: ByteBuffer, viewerHead: ByteBuffer,
-    caching: RequestCaching, stale: Entry?, upload: Upload?, isForHead: Bool
+    viewerFacts: KeptViewerFacts, caching: RequestCaching, stale: Entry?, upload: Upload?,
+    isForHead: Bool
   ) {
     self.fetch = fetch
     self.services = services
@@ -53,6 +55,7 @@ final class OriginRequest {
     self.method = method
     self.head = head
     self.viewerHead = viewerHead
+    self.viewerFacts = viewerFacts
     self.caching = caching
     self.stale = stale
     stale?.retain()
@@ -256,7 +259,7 @@ final class OriginRequest {
     }
     if !appendVarySection(
       response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-      behavior: fetch.behavior, to: vary)
+      behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
     {
       return .varyStar
     }
@@ -394,7 +397,8 @@ final class OriginRequest {
     return fetch.complete { section in
       isKnown
         && varyMatches(
-          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
     }
   }
 

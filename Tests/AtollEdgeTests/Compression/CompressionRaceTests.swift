@@ -192,6 +192,7 @@ struct CompressionRaceTests {
     let stop = Shared(false)
     let wrong = Shared<[String]>([])
     let floor = Shared(0)
+    let forms = Shared(0)
     let threads = (0..<3).map { thread in
       TestThread {
         guard let viewer = try? edge.viewer() else { return }
@@ -209,6 +210,7 @@ struct CompressionRaceTests {
             case "gzip": decoded(response.body.bytes, .gzip)
             default: response.body.bytes
             }
+          if response["content-encoding"] != nil { forms.withLock { $0 += 1 } }
           if number <= atLeast || bytes != markup(3_000, seed: UInt64(max(number, 0))) {
             return wrong.withLock { $0.append("\(number) after \(atLeast)") }
           }
@@ -221,9 +223,12 @@ struct CompressionRaceTests {
       // What was fetched before the purge must not come any more.
       floor.withLock { $0 = seen }
       if round % 10 == 0 { edge.edge.maintain() }
+      let made = counts(edge).made
+      _ = eventually(seconds: 1) { counts(edge).made > made || !wrong.value.isEmpty }
     }
     stop.withLock { $0 = true }
     for thread in threads { #expect(thread.join()) }
     #expect(wrong.value == [])
+    #expect(forms.value > 0)
   }
 }
