@@ -18,8 +18,8 @@ struct EdgeHealth {
 
   /// Asks the edge.
   init(_ edge: EdgeRecord, of distribution: Distribution) {
-    // An edge of one URL may have given it the same name.
-    if edge.unsaved != nil {
+    // An edge of one URL may serve something else by the same name; one without a socket cannot say.
+    if edge.unsaved != nil || edge.adminSocket.isEmpty {
       self.init(edge: edge, origins: nil)
       return
     }
