@@ -152,7 +152,7 @@ extension OriginRequest {
     guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
       appendVarySection(
         response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-        behavior: fetch.behavior, to: services.varyBuffer)
+        behavior: fetch.behavior, viewer: viewerFacts.facts, to: services.varyBuffer)
     else { return false }
     appendTags(response, base, to: services.tagBuffer)
     return true
@@ -197,7 +197,8 @@ extension OriginRequest {
     _ = services.cache.insert(outline) { section in
       isKnown
         && varyMatches(
-          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
     }
   }
 }
