@@ -36,6 +36,11 @@ package enum Limits {
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bodies that wait for their compression or are being compressed.
+  package static let compressions = 256
+  /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a
+  /// divisor.
+  package static let compressionShare = 8
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
   /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).

@@ -222,6 +222,7 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
+        fetch.isCompressible = prepareForms(response, base, out, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
@@ -293,9 +294,10 @@ final class OriginRequest {
   ) {
     let out = services.headBuffer
     out.removeAll()
-    let meta = appendUpdatedHead(
+    var meta = appendUpdatedHead(
       stored: stale.head, response: response, base: base, behavior: fetch.behavior, now: now,
       to: out)
+    adaptUpdatedHead(of: stale, response, base, out, &meta, now: now)
     let decision = decideUpdate(
       request: caching, status: stale.status, stored: stale.head, response: response, base: base,
       behavior: fetch.behavior, requestTime: requestTime, responseTime: now)
@@ -315,7 +317,7 @@ final class OriginRequest {
       stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    _ = services.cache.insert(entry)
+    insertConfirmed(entry, of: stale, response, base)
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
 
@@ -379,7 +381,10 @@ final class OriginRequest {
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
     let wasStoring = fetch.isStoring
-    if insert() == .inserted { services.registry.forgetUnstorable(fetch.hash) }
+    if insert() == .inserted {
+      services.registry.forgetUnstorable(fetch.hash)
+      compressStored()
+    }
     services.registry.ended(fetch)
     if !wasStoring && fetch.key.count > 0 {
       services.registry.rememberUnstorable(fetch.hash, now: loop.now)
