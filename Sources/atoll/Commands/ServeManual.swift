@@ -75,6 +75,10 @@ enum ServeManual {
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
+          Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
+          Term(
+            Quantity.size(Limits.fillReach),
+            "ahead of a fetch that a range still waits for it, not asked for on its own"),
         ]),
       ]),
   ]
