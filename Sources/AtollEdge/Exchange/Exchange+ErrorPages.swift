@@ -148,7 +148,7 @@ extension Exchange {
     appendCacheKey(
       head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) {
+    let found = services.cache.lookup(hash: hash, key: key.bytes, coding: caching.coding) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else {

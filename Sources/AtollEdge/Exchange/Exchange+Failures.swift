@@ -96,6 +96,7 @@ extension Exchange {
   func respondClosely(
     from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
+    let entry = form(of: entry)
     if errorPage?.isAnswered(with: entry.status) == true {
       respondWithPage(from: entry)
     } else if entry.status >= 400 {
@@ -103,6 +104,7 @@ extension Exchange {
     } else {
       respond(from: entry, head, base)
     }
+    entry.release()
   }
 
   /// Neither conditions nor ranges count here (RFC 9110 §13.2.1 and §14.2).
