@@ -75,6 +75,8 @@ final class Fetch: @unchecked Sendable {
   let hash: KeyHash
   /// Empty for a fetch that never touches the cache.
   let key: ByteBuffer
+  /// For a fetch that asks for a slice.
+  let slice: SliceTarget?
 
   private let lock = Lock()
   private var phase = Phase.waiting
@@ -99,6 +101,13 @@ final class Fetch: @unchecked Sendable {
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
 
+  /// The origin answered the request for a slice with something whole, which is stored as such.
+  private(set) var isWhole = false
+  /// The part that the response is, when it is one.
+  private(set) var part: ByteRange?
+  /// What the whole is like of which the response is a part. One reference.
+  private(set) var outline: Entry?
+
   // Owner loop's; readers take the pointers under the lock.
   private(set) var entry: Entry?
   private var window: UnsafeMutablePointer<UInt8>?
@@ -117,14 +126,15 @@ final class Fetch: @unchecked Sendable {
 
   init(
     owner: EventLoop, distribution: DistributionPolicy, behavior: BehaviorPolicy,
-    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, purgeNumber: UInt64, cache: CacheStore,
-    budget: MemoryBudget
+    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, slice: SliceTarget? = nil,
+    purgeNumber: UInt64, cache: CacheStore, budget: MemoryBudget
   ) {
     self.owner = owner
     self.distribution = distribution
     self.behavior = behavior
     self.purgeNumber = purgeNumber
     self.hash = hash
+    self.slice = slice
     self.key = ByteBuffer(capacity: key.count)
     self.key.append(key)
     self.cache = cache
@@ -134,6 +144,7 @@ final class Fetch: @unchecked Sendable {
   deinit {
     entry?.release()
     replacement?.release()
+    outline?.release()
     dropWindow()
   }
 
@@ -143,6 +154,10 @@ final class Fetch: @unchecked Sendable {
     budget.release(Limits.relayWindow)
     self.window = nil
   }
+
+  /// Under which key the response is stored.
+  var storedKey: ByteBuffer { isWhole ? slice?.wholeKey ?? key : key }
+  var storedHash: KeyHash { isWhole ? slice?.wholeHash ?? hash : hash }
 
   // MARK: Readers
 
@@ -267,6 +282,19 @@ final class Fetch: @unchecked Sendable {
   }
 
   // MARK: The origin's side; owner loop
+
+  /// The response to a request for a slice turned out to be whole.
+  func becomeWhole() { lock.locked { isWhole = true } }
+
+  /// The response is a part of what `outline`, whose one reference passes on, describes.
+  func describePart(_ part: ByteRange, of outline: Entry?) {
+    lock.locked {
+      self.part = part
+      self.outline = outline
+    }
+  }
+
+  var wasOvertaken: Bool { lock.locked { isOvertaken } }
 
   /// The response head has come and may be stored in `entry`, whose one reference passes on.
   func beginStoring(

@@ -24,8 +24,8 @@ final class OriginRequest {
   /// The viewer asked for the head alone: a body that cannot be stored is not fetched.
   private let isForHead: Bool
 
-  private let services: LoopServices
-  private let loop: EventLoop
+  let services: LoopServices
+  let loop: EventLoop
   private let pool: OriginPool
   private var connection: OriginConnection?
   private var addresses: [SocketAddress] = []
@@ -36,7 +36,7 @@ final class OriginRequest {
   private var lastConnectError: Int32 = 0
   /// Which rule a response broke, for the edge's log.
   var malformation: String?
-  private var requestTime: Int64
+  private(set) var requestTime: Int64
   private(set) var isBodySent: Bool
   private var isEnded = false
   private var isReleased = false
@@ -206,6 +206,12 @@ final class OriginRequest {
         return substitute(stale, .originError, status: response.status)
       }
     }
+    if let slice = fetch.slice {
+      if receivedPart(of: slice, response, base, now) { return }
+    } else if response.status == 206 && fetch.key.count > 0 {
+      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
+      return end(failing: .originRange)
+    }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?
@@ -247,7 +253,11 @@ final class OriginRequest {
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ freshness: Freshness,
     _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?, _ following: Int
   ) -> Reason {
-    if let length, length > UInt64(services.cache.objectLimit) { return .tooLarge }
+    if response.status == 200 { appendAcceptRanges(response, base, to: out) }
+    if let length, length > UInt64(services.cache.objectLimit) {
+      outlineTooLarge(response, base, freshness, meta, head: out.bytes, length: length)
+      return .tooLarge
+    }
     let vary = services.varyBuffer
     let tags = services.tagBuffer
     vary.removeAll()
@@ -271,7 +281,7 @@ final class OriginRequest {
     }
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.hash, key: fetch.key.bytes, vary: vary.bytes, tags: tags.bytes,
+        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
@@ -329,7 +339,7 @@ final class OriginRequest {
   }
 
   /// Later viewers of this key go on their own for a while.
-  private func stopSharing() {
+  func stopSharing() {
     guard !isReleased else { return }
     isReleased = true
     services.registry.remove(fetch)
@@ -432,7 +442,7 @@ final class OriginRequest {
   }
 
   /// Nobody reads any more, and nothing is being stored.
-  private func abandon() {
+  func abandon() {
     guard !isEnded && !drainsBody else { return }
     pool.cancelWaiting(self)
     end(aborting: .originClosed)
