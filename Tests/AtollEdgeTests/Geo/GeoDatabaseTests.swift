@@ -68,7 +68,6 @@ struct GeoDatabaseTests {
     let buffer = ByteBuffer()
     let isKnown = record.append(header, to: buffer)
     #expect((isKnown ? String(decoding: buffer.bytes, as: UTF8.self) : nil) == expected)
-    withExtendedLifetime(database) {}
   }
 
   @Test func `what a database lacks is not made up`() throws {
@@ -79,7 +78,6 @@ struct GeoDatabaseTests {
       #expect(!record.append(header, to: buffer))
     }
     #expect(buffer.count == 0)
-    withExtendedLifetime(database) {}
   }
 
   @Test(arguments: [(52.0, "52.0"), (0.00001, "0.00001"), (-0.000001, "0.0"), (180, "180.0")])
@@ -91,7 +89,6 @@ struct GeoDatabaseTests {
     #expect(
       try #require(database.record(of: IPAddress(ipv4: 0xc000_0201))).append(.latitude, to: buffer))
     #expect(String(decoding: buffer.bytes, as: UTF8.self) == expected)
-    withExtendedLifetime(database) {}
   }
 
   @Test func `a file that cannot be used is named, with the reason`() throws {
