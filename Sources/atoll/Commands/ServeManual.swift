@@ -12,7 +12,10 @@ enum ServeManual {
             "SIGTERM, SIGINT",
             "stop accepting, finish what is under way within --drain-timeout, exit with 0; a second "
               + "one ends at once"),
-          Term("SIGHUP", "read the store again and reopen the access log"),
+          Term(
+            "SIGHUP",
+            "read the store again, reopen the access log and the GeoIP database; replace that by "
+              + "renaming, never write into it"),
         ])
       ]),
     Section(
@@ -73,6 +76,10 @@ enum ServeManual {
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
+          Term(
+            "\(Limits.compressions)",
+            "responses that wait for their compression, with no more bytes than "
+              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
