@@ -159,6 +159,38 @@ struct ErrorCachingTests {
     #expect(origin.requestCount == 1)
   }
 
+  @Test(arguments: [true, false])
+  func `ranges leave a failing origin alone, too`(answers: Bool) throws {
+    let origin = try ScriptedOrigin {
+      if !answers { return $0.close() }
+      try $0.respond("503 Service Unavailable", "Connection: close", body: "busy")
+    }
+    let edge = try Self.edge(origin)
+    for range in ["bytes=0-1", "bytes=5-", "bytes=0-0,4-5", "bytes=0-1"] {
+      let response = try edge.get("/", "Range: \(range)")
+      #expect(response.status == (answers ? 503 : 502))
+    }
+    #expect(try edge.get("/").status == (answers ? 503 : 502))
+    #expect(origin.requestCount == 1)
+  }
+
+  @Test func `stored slices are served although the origin fails for the rest`() throws {
+    let body = String(repeating: "0123456789abcdef", count: 8192)
+    let origin = try ScriptedOrigin { exchange in
+      guard exchange.request.number == 1 else { return exchange.close() }
+      let part = body.prefix(65_536)
+      try exchange.respond(
+        "206 Partial Content", "Content-Range: bytes 0-65535/\(body.utf8.count)", "ETag: \"1\"",
+        "Cache-Control: max-age=600", "Connection: close", body: String(part))
+    }
+    let edge = try Self.edge(origin) { $0.settings.sliceSize = 65_536 }
+    #expect(try edge.get("/", "Range: bytes=0-15").text == "0123456789abcdef")
+    #expect(try edge.get("/", "Range: bytes=70000-70001").status == 502)
+    let again = try edge.get("/", "Range: bytes=16-17")
+    #expect(again.status == 206)
+    #expect(again.text == "01")
+  }
+
   @Test func `without a minimum a failure is forgotten at once`() throws {
     for seconds in [nil, 0] {
       let origin = try ScriptedOrigin {

@@ -225,6 +225,27 @@ struct ErrorPageTests {
     #expect(origin.requestCount == 0)
   }
 
+  @Test func `a country that is refused sees the page of 403 (CloudFront §20)`() throws {
+    let directory = TemporaryDirectory()
+    var file = GeoDatabaseFile()
+    file.add("127.0.0.0/8", .country("AT", "Austria"))
+    let database = try GeoDatabase(path: file.write(to: directory.file("geo.mmdb")))
+    let origin = try Self.pages()
+    let edge = try EdgeUnderTest(
+      origin,
+      {
+        $0.geoRestriction = .block(["AT"])
+        $0.errors.responses = [Self.page(403, "/sorry.html")]
+      }, geoDatabase: database)
+    for _ in 0..<2 {
+      let response = try edge.get("/a")
+      #expect(response.status == 403)
+      #expect(response.text == "page /sorry.html 1")
+      #expect(response.cacheStatus.contains("detail=country-blocked"))
+    }
+    #expect(origin.requests.map(\.target) == ["/sorry.html"])
+  }
+
   @Test func `GET with a body has the page of 403, and the connection ends`() throws {
     let pages = try Self.pages()
     let edge = try Self.edge(1, pages.port, [Self.page(403)])
