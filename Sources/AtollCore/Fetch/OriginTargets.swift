@@ -30,8 +30,10 @@ package final class TargetState: Sendable {
   package var failures: UInt64 { failureCount.load(ordering: .relaxed) }
 
   func candidate(at now: Int64) -> TargetCandidate {
-    TargetCandidate(
-      availability: health.withLock { $0.availability(at: now) }, load: connections, seed: seed)
+    let (availability, standing) = health.withLock { ($0.availability(at: now), $0.standing) }
+    return TargetCandidate(
+      availability: availability, failsRequests: standing != .serving, load: connections,
+      seed: seed)
   }
 
   func claimTrial(at now: Int64) -> Bool { health.withLock { $0.claimTrial(at: now) } }

@@ -56,6 +56,7 @@ struct ErrorPage {
     case .originBadResponse: return "The origin\(site) sent a malformed response."
     case .originClosed: return "The origin\(site) closed the connection without a response."
     case .originTls: return "The origin\(site) is reached over TLS, which this version cannot do."
+    case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."
     case .unknownHost: return "No distribution answers for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."

@@ -214,7 +214,7 @@ extension Exchange {
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504
-      case .overloaded: 503
+      case .overloaded, .originUnhealthy: 503
       default: 502
       }
     refuseOrClose(status: status, reason: reason)
