@@ -138,12 +138,7 @@ final class OriginRequest {
         return substitute(stale, .originError, status: response.status)
       }
     }
-    if let slice = fetch.slice {
-      if receivedPart(of: slice, response, base, now) { return }
-    } else if response.status == 206 && fetch.key.count > 0 {
-      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
-      return end(failing: .originRange)
-    }
+    if let slice = fetch.slice, receivedPart(of: slice, response, base, now) { return }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?

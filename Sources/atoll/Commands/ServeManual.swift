@@ -78,8 +78,16 @@ enum ServeManual {
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
+          Term(
+            "\(Limits.compressions)",
+            "responses that wait for their compression, with no more bytes than "
+              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
+          Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
+          Term(
+            Quantity.size(Limits.fillReach),
+            "ahead of a fetch that a range still waits for it, not asked for on its own"),
         ]),
       ]),
   ]
