@@ -6,9 +6,13 @@ extension OriginRequest {
   /// Makes the head of a response that is about to be stored fit for several forms; whether it is.
   /// - Parameter out: the head to be stored.
   func prepareForms(
-    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, length: UInt64?
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, length: UInt64?,
+    isWhole: Bool = false
   ) -> Bool {
-    guard fetch.behavior.compression.covers(response, base, length: length) else { return false }
+    let compression = fetch.behavior.compression
+    guard compression.covers(response, base, length: length, isWhole: isWhole) else {
+      return false
+    }
     appendVaryOnCoding(to: out)
     return true
   }
