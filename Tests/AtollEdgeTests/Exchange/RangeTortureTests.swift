@@ -31,7 +31,7 @@ struct RangeTortureTests {
     return site
   }
 
-  @Test(arguments: [1, 2, 3] as [UInt64])
+  @Test(arguments: [1, 2] as [UInt64])
   func `whatever happens, every whole response is of one version`(seed: UInt64) throws {
     let version = Shared(0)
     let originDice = Shared(Dice(state: seed))
@@ -63,7 +63,7 @@ struct RangeTortureTests {
     let viewers = (1...10).map { number in
       TestThread {
         var dice = Dice(state: seed &* 1000 &+ UInt64(number))
-        for _ in 1...50 {
+        for _ in 1...30 {
           if number == 1 && dice.oneIn(3) { version.withLock { $0 += 1 } }
           if number == 2 && dice.oneIn(6) {
             edge.purge(dice.pick([.all, .prefix("/film"), .path("/film3")]), soft: dice.oneIn(2))
@@ -82,7 +82,7 @@ struct RangeTortureTests {
     }
     for viewer in viewers { #expect(viewer.join(within: 120)) }
     #expect(wrong.value == [])
-    #expect(served.value > 150)
+    #expect(served.value > 80)
     #expect(try edge.get("/film2", "Range: bytes=0-9").status < 600)
   }
 
