@@ -30,6 +30,8 @@ package enum Limits {
   package static let idleOriginConnections = 64
   /// Targets of one origin that one request is taken to, one after the other.
   package static let targetsPerRequest = 8
+  /// Requests of all loops at once to a target that fails them, when there is no other.
+  package static let lastResortRequests = 64
   /// Bytes of a response that are read for its connection's sake alone, when its request has gone to
   /// the next origin.
   package static let drainedResponse = 65_536

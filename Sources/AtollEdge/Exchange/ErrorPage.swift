@@ -58,6 +58,7 @@ struct ErrorPage {
     case .originTls: return "The origin\(site) is reached over TLS, which this version cannot do."
     case .originRecentlyFailed: return "The origin\(site) failed a moment ago."
     case .originError: return "The origin\(site) answered with this error."
+    case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."
     case .unknownHost: return "No distribution answers for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."

@@ -156,7 +156,8 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
-        fetch.isCompressible = prepareForms(response, base, out, length: length)
+        fetch.isCompressible = prepareForms(
+          response, base, out, status: response.status, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
