@@ -27,20 +27,18 @@ package final class CompressionPolicy: @unchecked Sendable {
   // MARK: Conditions
 
   /// Whether a response may be compressed, as far as its head tells; its length may be unknown yet.
-  /// - Parameter isWhole: a part that has all bytes of the whole.
+  /// - Parameter status: as which it is stored: 200 for a part that is all of the whole.
   package func covers(
-    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, length: UInt64?, isWhole: Bool = false
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, status: UInt16, length: UInt64?
   ) -> Bool {
     if codings.isEmpty { return false }
-    switch response.status {
+    switch status {
     case 200, 403, 404: break
-    case 206 where isWhole: break
     default: return false
     }
     let fields = response.fields
     // An origin's own encoding is kept, whatever it is.
     if fields.contains(.contentEncoding) { return false }
-    if fields.contains(.contentRange) && !isWhole { return false }
     if let length, !covers(length: Int(clamping: length)) { return false }
     guard fields.repeated & KnownField.contentType.bit == 0,
       let type = fields.value(of: .contentType, in: base), covers(type: type)

@@ -4,13 +4,14 @@ import AtollCore
 /// What compression adds to storing and confirming.
 extension OriginRequest {
   /// Makes the head of a response that is about to be stored fit for several forms; whether it is.
-  /// - Parameter out: the head to be stored.
+  /// - Parameters:
+  ///   - out: the head to be stored.
+  ///   - status: as which it is stored.
   func prepareForms(
-    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, length: UInt64?,
-    isWhole: Bool = false
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, status: UInt16,
+    length: UInt64?
   ) -> Bool {
-    let compression = fetch.behavior.compression
-    guard compression.covers(response, base, length: length, isWhole: isWhole) else {
+    guard fetch.behavior.compression.covers(response, base, status: status, length: length) else {
       return false
     }
     appendVaryOnCoding(to: out)

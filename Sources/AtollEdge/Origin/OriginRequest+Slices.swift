@@ -69,7 +69,7 @@ extension OriginRequest {
     if let slice {
       guard total <= services.cache.objectLimit else { return .tooLarge }
       fetch.isCompressible = prepareForms(
-        response, base, whole, length: UInt64(total), isWhole: true)
+        response, base, whole, status: 200, length: UInt64(total))
       guard let entry = makeEntry(whole: slice, head: whole.bytes, capacity: total) else {
         return .memoryFull
       }
