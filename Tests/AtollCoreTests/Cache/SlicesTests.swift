@@ -257,16 +257,6 @@ struct SlicesTests {
     #expect(wholeMeta.isLastModifiedStrong)
   }
 
-  @Test func `a stray Content-Range is not stored with a whole (RFC 9110 §14.4)`() {
-    let response = GivenResponse(200, ["Content-Range: bytes 0-9/50", "ETag: \"a\""])
-    let head = writtenText {
-      appendResponseHead(
-        response.head, response.base, behavior: policy.behavior(), storing: true, now: testTime,
-        to: $0)
-    }
-    #expect(!head.contains("Content-Range"))
-  }
-
   @Test(
     arguments: [
       ([], AcceptedRanges.unstated), (["Accept-Ranges: bytes"], .bytes),
