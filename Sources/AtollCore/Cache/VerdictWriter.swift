@@ -76,7 +76,7 @@ private func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>
 private func appendOutcome(
   _ verdict: Verdict, originStatus: UInt16, stored: Bool, to buffer: ByteBuffer
 ) {
-  buffer.append(xCacheLine(verdict.outcome))
+  buffer.append(xCacheLine(verdict))
   buffer.append("Cache-Status: atoll")
   // A stale entry is a hit unless the origin was asked first (RFC 9211 §2.1).
   if verdict.outcome == .hit
@@ -96,13 +96,15 @@ private func appendOutcome(
 }
 
 /// CloudFront's words, which scripts look for; it counts followers of a fill as hits.
-private func xCacheLine(_ outcome: Outcome) -> StaticString {
-  switch outcome {
+private func xCacheLine(_ verdict: Verdict) -> StaticString {
+  switch verdict.outcome {
   case .hit, .stale, .coalesced: "X-Cache: Hit from atoll\r\n"
   case .revalidated: "X-Cache: RefreshHit from atoll\r\n"
   case .miss, .pass: "X-Cache: Miss from atoll\r\n"
   case .error: "X-Cache: Error from atoll\r\n"
-  case .local: "X-Cache: Answered by atoll\r\n"
+  case .local:
+    verdict.reason == .redirect
+      ? "X-Cache: Redirect from atoll\r\n" : "X-Cache: GeneratedResponse from atoll\r\n"
   }
 }
 

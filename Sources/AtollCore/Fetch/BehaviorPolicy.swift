@@ -16,6 +16,11 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let index: Int
   /// As configured, what the distribution says included; not for the hot path.
   package let settings: BehaviorSettings
+  /// Neither the protocol nor the header of a response wants a look of its own, and the distribution
+  /// is enabled: what most requests are answered without testing one by one.
+  package let isPlain: Bool
+  /// What viewers get of the header of a response.
+  package let responses: ResponsePolicy
   /// Where misses go.
   package let route: OriginRoute
   package let caches: Bool
@@ -70,12 +75,14 @@ package final class BehaviorPolicy: @unchecked Sendable {
 
   init(
     pattern: String, caching: Caching, settings: BehaviorSettings, route: OriginRoute, slot: Int,
-    index: Int
+    index: Int, isEnabled: Bool = true
   ) {
     self.pattern = pattern
     self.index = index
     self.settings = settings
     self.route = route
+    responses = ResponsePolicy(settings.responseHeaders)
+    isPlain = isEnabled && responses.isEmpty && settings.viewerProtocol == .allowAll
     let ttl = settings.ttl
     caches = caching == .cache
     minimumTTL = Self.seconds(ttl.minimum)

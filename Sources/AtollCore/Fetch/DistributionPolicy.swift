@@ -31,14 +31,15 @@ package final class DistributionPolicy: @unchecked Sendable {
       let settings = override.overrides.applied(to: settings)
       return BehaviorPolicy(
         pattern: override.path, caching: override.caching, settings: settings,
-        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index)
+        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index,
+        isEnabled: distribution.isEnabled)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
         pattern: "*", caching: distribution.defaultBehavior, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot,
-        index: overrideCount))
+        index: overrideCount, isEnabled: distribution.isEnabled))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)

@@ -38,4 +38,6 @@ package enum Limits {
   package static let objectShare = 8
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
+  /// Seconds that upgraded connections have left when the edge drains.
+  package static let upgradeGrace = 3
 }

@@ -33,7 +33,7 @@ extension Exchange {
       requestID: requestID)
     sendPage(
       page, format: ErrorPage.Format(accept: head.fields.value(of: .accept, in: base)),
-      allow: status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil)
+      allow: status == 405 ? behavior?.settings.allowedMethods.listing : nil)
   }
 
   func sendPage(_ page: ErrorPage, format: ErrorPage.Format, allow: String?) {
@@ -45,7 +45,7 @@ extension Exchange {
     appendStatusLine(page.status, to: out)
     out.append("Date: ")
     HTTPDate.append(services.loop.wallTime, to: out)
-    out.append("\r\nContent-Type: ")
+    out.append("\r\nServer: atoll\r\nContent-Type: ")
     out.append(format.contentType)
     out.append("\r\nCache-Control: no-store\r\n")
     if let allow {
@@ -54,6 +54,7 @@ extension Exchange {
       out.append("\r\n")
     }
     if page.status == 503 { out.append("Retry-After: 1\r\n") }
+    let head = sentHead(making: out.bytes, keepsCacheControl: true)
     let tail = services.tailBuffer
     tail.removeAll()
     appendVerdict(verdict, age: nil, ttl: nil, originStatus: 0, stored: false, to: tail)
@@ -63,7 +64,7 @@ extension Exchange {
     endTail(tail)
     if method != .head { tail.append(body) }
     send(
-      out.bytes, tail, nil, position: 0, count: 0,
+      head, tail, nil, position: 0, count: 0,
       bodyInTail: method == .head ? 0 : body.utf8.count)
   }
 }

@@ -44,6 +44,7 @@ extension Exchange {
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidateTarget() }
+    if verdict.outcome != .coalesced { upstream = fetch.timing }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -74,14 +75,15 @@ extension Exchange {
         persists = false
       }
     }
+    let head = sentHead(of: fetch)
     endTail(tail)
     hasResponded = true
     step = .responding
     originStatus = fetch.originStatus
-    headBytes = fetch.head.count + tail.count
+    headBytes = head.count + tail.count
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
-      head: fetch.head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
+      head: head, tail: tail, hasBody: !isBodyless, chunked: isChunked,
       endsByClose: endsByClose, closes: !persists)
   }
 
@@ -100,7 +102,8 @@ extension Exchange {
     switch selection {
     case .notModified:
       status = 304
-      appendNotModifiedHead(stored: fetch.head.bytes, to: out)
+      appendNotModifiedHead(
+        stored: sentHead(of: fetch), policy: behavior?.responses, to: out)
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
@@ -111,9 +114,10 @@ extension Exchange {
       verdict, age: nil, ttl: freshness.remaining(at: services.loop.wallTime),
       originStatus: fetch.originStatus, stored: true, to: tail)
     if status == 412 { tail.append("Content-Length: 0\r\n") }
+    let answer = status == 412 ? sentHead(making: out.bytes) : out.bytes
     endTail(tail)
     leaveFetch()
-    send(out.bytes, tail, nil, position: 0, count: 0)
+    send(answer, tail, nil, position: 0, count: 0)
     return true
   }
 
@@ -171,6 +175,7 @@ extension Exchange {
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
+    if verdict.outcome != .coalesced { upstream = fetch.timing }
     entry.retain()
     leaveFetch()
     respond(from: entry, head, base)

@@ -52,6 +52,11 @@ final class Exchange {
   var originStatus: UInt16 = 0
   var missReason = Reason.absent
   var mustNotShare = false
+  // Of behaviors that are not plain.
+  /// The origin's own CORS fields stand.
+  var originAllows = false
+  /// What this exchange's own fetch took.
+  var upstream: UpstreamTiming?
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
@@ -107,19 +112,28 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    if !policy.distribution.isEnabled {
-      return answer(head, base, status: 403, reason: .distributionDisabled)
-    }
+    guard behavior.isPlain else { return admitClosely(head, base, policy, behavior) }
     guard behavior.allows(method) else {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
+    goOn(head, base, policy, behavior, plain: true)
+  }
+
+  /// - Parameter plain: a constant wherever this is inlined, so that hits of plain behaviors test
+  ///   for nothing else.
+  @inline(__always)
+  func goOn(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, plain: Bool
+  ) {
     caching = RequestCaching(head, base, behavior: behavior)
     if case .none = caching.bypass {
-      lookUp(head, base, policy, behavior)
+      lookUp(head, base, policy, behavior, plain: plain)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
       }
+      if answerAsRecipient(head, base) { return }
       verdict = Verdict(.pass, caching.bypass)
       step = .waiting
     }
@@ -130,7 +144,7 @@ final class Exchange {
   @inline(__always)
   func lookUp(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy
+    _ behavior: BehaviorPolicy, plain: Bool
   ) {
     let key = services.keyBuffer
     key.removeAll()
@@ -155,7 +169,7 @@ final class Exchange {
     {
     case .fresh:
       verdict = Verdict(.hit)
-      respond(from: entry, head, base)
+      respond(from: entry, head, base, plain: plain)
     case .staleWhileRevalidate:
       verdict = Verdict(.stale, .staleWhileRevalidate)
       revalidateBehind(entry, head, base, policy, behavior, hash)
@@ -170,12 +184,18 @@ final class Exchange {
   }
 
   /// Serves a stored entry: whole, in part, or as 304 or 412.
-  @inline(__always)
   func respond(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    respond(from: entry, head, base, plain: false)
+  }
+
+  @inline(__always)
+  func respond(
+    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>, plain: Bool
+  ) {
     let selection = select(
       request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
       status: entry.status, bodyLength: entry.bodyLength)
-    if case .full = selection {
+    if plain, case .full = selection {
       let tail = beginTail(entry)
       status = entry.status
       // RFC 9110 §8.6: none with 204.
@@ -184,7 +204,7 @@ final class Exchange {
         tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
         tail.append("\r\n")
       }
-      endTail(tail)
+      endTail(tail, plain: true)
       send(
         entry.head, tail, entry, position: 0,
         count: method == .head ? 0 : entry.bodyLength)
@@ -200,19 +220,30 @@ final class Exchange {
     let tail = beginTail(entry)
     var position = 0
     var count = 0
+    let stored = sentHead(of: entry)
+    var answer = stored
     switch selection {
     case .full:
-      return
+      status = entry.status
+      count = method == .head ? 0 : entry.bodyLength
+      if status != 204 {
+        tail.append("Content-Length: ")
+        tail.appendDecimal(UInt64(entry.bodyLength))
+        tail.append("\r\n")
+      }
     case .notModified:
       status = 304
-      appendNotModifiedHead(stored: entry.head, to: out)
+      appendNotModifiedHead(stored: stored, policy: behavior?.responses, to: out)
+      answer = out.bytes
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
+      answer = sentHead(making: out.bytes)
       tail.append("Content-Length: 0\r\n")
     case .unsatisfiable:
       status = 416
       appendStatusLine(416, to: out)
+      answer = sentHead(making: out.bytes)
       tail.append("Content-Range: bytes */")
       tail.appendDecimal(UInt64(entry.bodyLength))
       tail.append("\r\nContent-Length: 0\r\n")
@@ -222,7 +253,8 @@ final class Exchange {
       count = method == .head ? 0 : length
       appendStatusLine(206, to: out)
       let fieldsStart = Int(entry.meta.fieldsStart)
-      out.append(entry.head.baseAddress! + fieldsStart, entry.head.count - fieldsStart)
+      out.append(stored.baseAddress! + fieldsStart, stored.count - fieldsStart)
+      answer = out.bytes
       tail.append("Content-Range: bytes ")
       tail.appendDecimal(UInt64(start))
       tail.append("-")
@@ -234,7 +266,7 @@ final class Exchange {
       tail.append("\r\n")
     }
     endTail(tail)
-    send(out.bytes, tail, entry, position: position, count: count)
+    send(answer, tail, entry, position: position, count: count)
   }
 
   @inline(__always)
@@ -268,7 +300,8 @@ final class Exchange {
 
   /// Request id, persistence and the empty line.
   @inline(__always)
-  func endTail(_ tail: ByteBuffer) {
+  func endTail(_ tail: ByteBuffer, plain: Bool = false) {
+    if !plain { appendPolicyFields(tail) }
     tail.append("X-Request-Id: ")
     tail.appendHex(requestID.high)
     tail.appendHex(requestID.low)

@@ -86,6 +86,8 @@ final class Fetch: @unchecked Sendable {
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
+  /// What the behavior's policy makes of it, as `SentHead` reads it.
+  let sent = ByteBuffer(capacity: 16)
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -98,6 +100,8 @@ final class Fetch: @unchecked Sendable {
   private(set) var replacementVerdict = Verdict(.revalidated)
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
+  /// How long the steps of getting the response took. Owner loop's, as is who began the fetch.
+  var timing = UpstreamTiming()
 
   // Owner loop's; readers take the pointers under the lock.
   private(set) var entry: Entry?
@@ -275,6 +279,7 @@ final class Fetch: @unchecked Sendable {
   ) {
     lock.locked {
       self.head.append(head)
+      sent.append(entry.sent)
       self.status = status
       originStatus = status
       self.meta = meta
@@ -293,6 +298,7 @@ final class Fetch: @unchecked Sendable {
   ) {
     let others = lock.locked {
       self.head.append(head)
+      SentHead.append(of: head, policy: behavior.responses, now: owner.wallTime, to: sent)
       self.status = status
       originStatus = status
       self.meta = meta

@@ -82,6 +82,7 @@ final class OriginRequest {
     guard !isEnded else { return pool.park(connection) }
     self.connection = connection
     requestTime = loop.wallTime
+    fetch.timing.beginWaiting(at: SystemCall.monotonicMicroseconds(), reused: true)
     connection.begin(self)
   }
 
@@ -94,6 +95,7 @@ final class OriginRequest {
     let loop = self.loop
     let me = Unmanaged.passRetained(self)
     let token = UInt(bitPattern: me.toOpaque())
+    fetch.timing.beginResolving(at: SystemCall.monotonicMicroseconds())
     services.resolver.resolve(host: origin.host, port: origin.port) { result in
       loop.post {
         let request = Unmanaged<OriginRequest>.fromOpaque(
@@ -119,6 +121,7 @@ final class OriginRequest {
   }
 
   private func connectNext() {
+    fetch.timing.beginConnecting(at: SystemCall.monotonicMicroseconds())
     while attemptsLeft > 0 {
       attemptsLeft -= 1
       let address = addresses[attempt % addresses.count]
@@ -137,7 +140,10 @@ final class OriginRequest {
   /// More wait for this origin than it can be asked for.
   func refusedByPool() { end(failing: .overloaded) }
 
-  func connected() { requestTime = loop.wallTime }
+  func connected() {
+    requestTime = loop.wallTime
+    fetch.timing.beginWaiting(at: SystemCall.monotonicMicroseconds(), reused: false)
+  }
 
   func connectFailed(_ error: Int32) {
     connection = nil
@@ -191,10 +197,30 @@ final class OriginRequest {
     if response.status != 100 { fetch.firstReader?.sendInterim(response, base) }
   }
 
+  /// The origin's 101. False when it switches to what the viewer has not asked for.
+  /// - Parameter following: what has come behind it.
+  func switched(
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>,
+    following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection
+  ) -> Bool {
+    let viewer = services.requestHeadAgain
+    guard !isEnded, isBodySent, fetch.key.count == 0, let exchange = fetch.firstReader,
+      case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+      response.acceptsUpgrade(base, of: viewer, viewerHead.base)
+    else { return false }
+    isEnded = true
+    self.connection = nil
+    services.registry.ended(fetch)
+    cleanUp()
+    exchange.upgrade(response, base, following: following, on: connection)
+    return true
+  }
+
   /// The final response's head.
   /// - Parameter following: bytes of body that have come with it.
   func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
+    fetch.timing.received(at: SystemCall.monotonicMicroseconds())
     if let stale, response.status == 304, fetch.key.count > 0 {
       return confirm(stale, response, base, now)
     }
@@ -260,6 +286,9 @@ final class OriginRequest {
       return .varyStar
     }
     appendTags(response, base, to: tags)
+    let sent = services.sentBuffer
+    sent.removeAll()
+    SentHead.append(of: out.bytes, policy: fetch.behavior.responses, now: loop.wallTime, to: sent)
     let capacity: Int
     if response.framing == .none {
       capacity = 0
@@ -269,7 +298,7 @@ final class OriginRequest {
     guard
       let entry = services.cache.makeEntry(
         hash: fetch.hash, key: fetch.key.bytes, vary: vary.bytes, tags: tags.bytes,
-        head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
+        head: out.bytes, sent: sent.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
     fetch.beginStoring(
@@ -294,8 +323,12 @@ final class OriginRequest {
     var updated: Entry?
     switch decision {
     case .store(let freshness):
+      let sent = services.sentBuffer
+      sent.removeAll()
+      SentHead.append(of: out.bytes, policy: fetch.behavior.responses, now: now, to: sent)
       updated = services.cache.makeUpdated(
-        stale, head: out.bytes, freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
+        stale, head: out.bytes, sent: sent.bytes, freshness: freshness, meta: meta,
+        purgeNumber: fetch.purgeNumber)
     case .refuse(.requestCookie), .refuse(.responseAuthorization):
       // That concerns this request, not the entry: it may serve others as before.
       break
