@@ -29,6 +29,7 @@ enum ShowCommand: Command {
       console.write(DistributionFile.encode(distribution))
     } else {
       var details = DistributionView.details(of: distribution)
+      details.add("Transfer", try workspace.transfer.text(of: distribution))
       details.add(
         "Edges",
         lines: edges.isEmpty ? ["none is running"] : edges.map { line(for: $0, distribution) })
