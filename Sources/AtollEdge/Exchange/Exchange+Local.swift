@@ -33,7 +33,7 @@ extension Exchange {
     case .refuse: return answer(head, base, status: 403, reason: .httpsRequired)
     }
     if isPreflight {
-      return answerLocally(status: 204, reason: .corsPreflight) { $0.append(preflight.bytes) }
+      return answerLocally(status: 204, reason: .corsPreflight, behind: preflight.bytes) { _ in }
     }
     goOn(head, base, policy, behavior, plain: false)
   }
@@ -69,8 +69,13 @@ extension Exchange {
     return true
   }
 
+  /// - Parameters:
+  ///   - behind: field lines that no policy changes.
+  ///   - fields: appends those that one may.
   func answerLocally(
-    status: UInt16, reason: Reason, body: String = "", fields: (ByteBuffer) -> Void
+    status: UInt16, reason: Reason, body: String = "",
+    behind: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0),
+    fields: (ByteBuffer) -> Void
   ) {
     // What follows the head is a body that nobody reads.
     if framing != .none && framing != .length(0) { persists = false }
@@ -88,6 +93,7 @@ extension Exchange {
     let tail = services.tailBuffer
     tail.removeAll()
     appendVerdict(verdict, age: nil, ttl: nil, originStatus: 0, stored: false, to: tail)
+    tail.append(behind)
     // RFC 9110 §8.6: none with 204.
     if status != 204 {
       tail.append("Content-Length: ")
