@@ -13,6 +13,7 @@ package final class Edge: @unchecked Sendable {
   package let budget: MemoryBudget
   let registry = FetchRegistry()
   let resolver: Resolver
+  package let compressor: Compressor
   let seed = HashSeed.random()
   /// Names this edge in CDN-Loop: edges may stand behind each other, but none behind itself.
   let loopID = "atoll-\(String(UInt64.random(in: .min ... .max), radix: 36))"
@@ -45,6 +46,8 @@ package final class Edge: @unchecked Sendable {
     budget = MemoryBudget(limit: options.memory)
     cache = CacheStore(budget: budget, seed: seed)
     resolver = options.resolver ?? Resolver(pool: WorkerPool(threads: 4))
+    compressor = Compressor(
+      cache: cache, pool: options.compressionPool, threads: max(1, min(4, options.threads / 2)))
     if let target = options.accessLog {
       do {
         accessLog = try AccessLog(target: target, format: options.logFormat, report: options.report)
@@ -264,6 +267,7 @@ package final class Edge: @unchecked Sendable {
       }
     }
     for loop in loops { loop.stop() }
+    compressor.stop()
     removeUnixPaths()
     accessLog?.close()
   }

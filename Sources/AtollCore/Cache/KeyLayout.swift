@@ -5,12 +5,14 @@
 /// | bytes | what |
 /// |---|---|
 /// | 0 ..< 2 | slot of the distribution |
-/// | 2 ..< 5 | shape: which headers and cookies of a request the behavior adds to the key |
+/// | 2 ..< 5 | shape: what of a request the behavior adds to the key; its highest bit for https |
 /// | 5 | kind: 0 for what GET and HEAD fetch, else see `KeyKind` |
 /// | 6 ..< 8 | length of the URL |
-/// | 8 ... | the URL: path as received, "?" and the selected query |
-/// | then | a length-prefixed value for every keyed header, in the behavior's order |
-/// | then | the keyed cookies, length-prefixed, in the order received |
+/// | 8 ... | the URL: path with its document, "?" and the selected query |
+/// | then | the host, where it is keyed |
+/// | then | the value of every keyed header, in the behavior's order |
+/// | then | the value of every keyed header about the viewer, in the order of their numbers |
+/// | then | the keyed cookies in the order of their names |
 /// | then | of a slice: its number in four bytes |
 ///
 /// Every part is preceded by its length, so no two requests that differ in a part share a key. The
@@ -39,6 +41,11 @@ package enum KeyKind: UInt8, Sendable {
   case slice = 4
 }
 
+/// Makes a response's key that of a form of it.
+package func setKeyKind(_ coding: ContentCoding, in key: ByteBuffer) {
+  key.base[KeyLayout.kindOffset] = coding.rawValue
+}
+
 /// Path and selected query of a key: what purges and listings speak of.
 package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else {
@@ -55,4 +62,9 @@ package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UI
 package func keySlot(_ key: UnsafeBufferPointer<UInt8>) -> Int {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else { return -1 }
   return Int(UInt16(littleEndian: UnsafeRawPointer(base).loadUnaligned(as: UInt16.self)))
+}
+
+/// What an entry of this key is of what its URL names.
+package func keyKind(_ key: UnsafeBufferPointer<UInt8>) -> KeyKind? {
+  key.count > KeyLayout.kindOffset ? KeyKind(rawValue: key[KeyLayout.kindOffset]) : nil
 }

@@ -226,6 +226,17 @@ package struct SentHead {
     buffer.append(0)
     if policy.appendHead(of: head, now: now, to: buffer) { buffer.base[start + 8] = 1 }
   }
+
+  /// Appends what `append` wrote for one form of a response, turned into that of another; nothing of
+  /// nothing.
+  package static func append(
+    stored: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer,
+    turning turn: (UnsafeBufferPointer<UInt8>) -> Void
+  ) {
+    if stored.count <= prefixLength { return }
+    buffer.append(UnsafeBufferPointer(rebasing: stored[..<prefixLength]))
+    turn(UnsafeBufferPointer(rebasing: stored[prefixLength...]))
+  }
 }
 
 /// FNV-1a over parts, each with its length.

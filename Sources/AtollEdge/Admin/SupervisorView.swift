@@ -56,6 +56,9 @@ final class SupervisorView: @unchecked Sendable {
     gauges.memoryUsed = edge.budget.used
     gauges.memoryLimit = edge.budget.limit
     gauges.logLinesLost = edge.accessLog?.lostLines ?? 0
+    let compressions = edge.compressor.counts
+    gauges.compressions = compressions.made
+    gauges.compressionsSkipped = compressions.skipped
     let snapshot = edge.counters()
     var report = MetricsReport(
       time: SystemCall.wallSeconds(),

@@ -15,9 +15,7 @@ extension Exchange {
     if beganAt == 0 && behavior.responses.timing != nil {
       beganAt = SystemCall.monotonicMicroseconds()
     }
-    if !policy.distribution.isEnabled {
-      return answer(head, base, status: 403, reason: .distributionDisabled)
-    }
+    guard let facts = examineViewer(head, base, policy, behavior) else { return }
     let preflight = ByteBuffer(capacity: 256)
     let isPreflight =
       behavior.responses.cors?.appendPreflight(head, base, to: preflight) ?? false
@@ -35,7 +33,7 @@ extension Exchange {
     if isPreflight {
       return answerLocally(status: 204, reason: .corsPreflight, behind: preflight.bytes) { _ in }
     }
-    goOn(head, base, policy, behavior, plain: false)
+    goOn(head, base, policy, behavior, facts, plain: false)
   }
 
   /// To the same URL on https.

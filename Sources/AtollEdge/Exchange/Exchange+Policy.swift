@@ -36,6 +36,11 @@ extension Exchange {
     return out.bytes
   }
 
+  /// Who began a fetch knows what it took.
+  func noteUpstream(_ fetch: Fetch) {
+    if verdict.outcome != .coalesced { upstream = fetch.timing }
+  }
+
   /// What depends on the request: CORS for its origin, Server-Timing.
   @inline(never)
   func appendPolicyFields(_ tail: ByteBuffer) {

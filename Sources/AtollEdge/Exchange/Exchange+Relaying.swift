@@ -7,6 +7,7 @@ extension Exchange {
     guard self.fetch === fetch else { return }
     if step == .responding { return viewer.bodyProgressed() }
     guard step == .waiting else { return }
+    if let slices { return slicesProgressed(slices, fetch) }
     let view = fetch.view
     switch view.phase {
     case .waiting:
@@ -30,9 +31,11 @@ extension Exchange {
   /// The response may not be shared: this exchange asks for its own. It may have found that out by
   /// itself before a loop brought the news, and wait for its own by now.
   func released(by fetch: Fetch, _ reason: Reason) {
+    if step == .responding, self.fetch === fetch { parts?.released(self, by: fetch) }
     guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
+    slices = nil
     mustNotShare = true
     missReason = reason == .none ? .absent : reason
     proceed()
@@ -44,7 +47,7 @@ extension Exchange {
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidateTarget() }
-    if verdict.outcome != .coalesced { upstream = fetch.timing }
+    noteUpstream(fetch)
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -94,7 +97,10 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
     let selection = select(
       request: head, base: base, meta: fetch.meta, storedHead: UnsafePointer(fetch.head.base),
-      status: fetch.status, bodyLength: Int.max)
+      status: fetch.status, bodyLength: Int(clamping: fetch.length ?? UInt64.max))
+    if selection.selectsRanges {
+      return respondInPart(of: fetch, selection, head, base)
+    }
     let out = services.headBuffer
     out.removeAll()
     let tail = services.tailBuffer
@@ -107,7 +113,7 @@ extension Exchange {
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
-    case .full, .range, .unsatisfiable:
+    case .full, .range, .ranges, .unsatisfiable:
       return false
     }
     appendVerdict(
@@ -131,9 +137,12 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
+    )
     let hash = keyHash(key.bytes, seed: services.seed)
     services.registry.overtake(hash)
+    invalidateOutline(of: key.bytes)
     _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
@@ -155,7 +164,9 @@ extension Exchange {
     guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
-    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+    return varyMatches(
+      section, request: head, requestBase: base, behavior: behavior,
+      viewer: viewerFacts(head, base))
   }
 
   func respondFromReplacement(_ fetch: Fetch) {
@@ -164,7 +175,7 @@ extension Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+    if !accepts(entry) || (!entry.vary.isEmpty && !isSelected(by: entry.vary)) {
       return released(by: fetch, .varyMismatch)
     }
     if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
@@ -175,10 +186,10 @@ extension Exchange {
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
-    if verdict.outcome != .coalesced { upstream = fetch.timing }
+    noteUpstream(fetch)
     entry.retain()
     leaveFetch()
-    respond(from: entry, head, base)
+    respondInForm(from: entry, head, base)
     entry.release()
   }
 
@@ -200,6 +211,7 @@ extension Exchange {
 
   func fail(_ reason: Reason) {
     leaveFetch()
+    slices = nil
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504

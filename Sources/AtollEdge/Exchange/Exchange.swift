@@ -40,6 +40,10 @@ final class Exchange {
   var fetchPosition = 0
   /// Where this reader stands among those of its loop; guarded by the fetch's lock.
   var readerIndex = -1
+  /// The body, when it comes in parts.
+  var parts: PartialBody?
+  /// What puts a response together of slices, until its head is out.
+  var slices: SliceReader?
   var verdict = Verdict(.pass)
   var status: UInt16 = 0
   var bytesDown = 0
@@ -60,7 +64,7 @@ final class Exchange {
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
-    | KnownField.ifUnmodifiedSince.bit
+    | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
 
   init(services: LoopServices) { self.services = services }
 
@@ -116,7 +120,7 @@ final class Exchange {
     guard behavior.allows(method) else {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
-    goOn(head, base, policy, behavior, plain: true)
+    goOn(head, base, policy, behavior, ViewerFacts(scheme: peerScheme), plain: true)
   }
 
   /// - Parameter plain: a constant wherever this is inlined, so that hits of plain behaviors test
@@ -124,11 +128,13 @@ final class Exchange {
   @inline(__always)
   func goOn(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy, plain: Bool
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
     caching = RequestCaching(head, base, behavior: behavior)
-    if case .none = caching.bypass {
-      lookUp(head, base, policy, behavior, plain: plain)
+    if caching.isPlain {
+      lookUp(head, base, policy, behavior, facts, plain: plain)
+    } else if caching.bypass == .none {
+      lookUpForm(head, base, policy, behavior, facts)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
@@ -144,25 +150,36 @@ final class Exchange {
   @inline(__always)
   func lookUp(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy, plain: Bool
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
-    guard let entry = found.entry else {
-      missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
-      if caching.flags.contains(.onlyIfCached) {
-        return answer(head, base, status: 504, reason: .onlyIfCached)
-      }
-      step = .waiting
-      return
-    }
+    guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
+    use(entry, hash, head, base, policy, behavior, plain: plain)
+  }
+
+  /// Nothing stored answers the request.
+  @inline(never)
+  func miss(
+    _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    missReason = found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+    step = .waiting
+  }
+
+  /// Serves a stored entry that matches, or asks the origin first.
+  @inline(__always)
+  func use(
+    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, plain: Bool
+  ) {
     let now = services.loop.wallTime
     switch decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
@@ -210,11 +227,19 @@ final class Exchange {
         count: method == .head ? 0 : entry.bodyLength)
       return
     }
-    respondInPart(from: entry, selection)
+    respondInPart(from: entry, selection, head, base)
   }
 
   @inline(never)
-  func respondInPart(from entry: Entry, _ selection: Selection) {
+  func respondInPart(
+    from entry: Entry, _ selection: Selection, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    if case .ranges = selection { return respondInParts(from: entry, head, base) }
+    respondInPart(from: entry, selection, length: entry.bodyLength)
+  }
+
+  /// - Parameter length: of the body that the entry describes.
+  func respondInPart(from entry: Entry, _ selection: Selection, length bodyLength: Int) {
     let out = services.headBuffer
     out.removeAll()
     let tail = beginTail(entry)
@@ -223,6 +248,8 @@ final class Exchange {
     let stored = sentHead(of: entry)
     var answer = stored
     switch selection {
+    case .ranges:
+      return
     case .full:
       status = entry.status
       count = method == .head ? 0 : entry.bodyLength
@@ -245,7 +272,7 @@ final class Exchange {
       appendStatusLine(416, to: out)
       answer = sentHead(making: out.bytes)
       tail.append("Content-Range: bytes */")
-      tail.appendDecimal(UInt64(entry.bodyLength))
+      tail.appendDecimal(UInt64(bodyLength))
       tail.append("\r\nContent-Length: 0\r\n")
     case .range(let start, let length):
       status = 206
@@ -255,13 +282,8 @@ final class Exchange {
       let fieldsStart = Int(entry.meta.fieldsStart)
       out.append(stored.baseAddress! + fieldsStart, stored.count - fieldsStart)
       answer = out.bytes
-      tail.append("Content-Range: bytes ")
-      tail.appendDecimal(UInt64(start))
-      tail.append("-")
-      tail.appendDecimal(UInt64(start + length - 1))
-      tail.append("/")
-      tail.appendDecimal(UInt64(entry.bodyLength))
-      tail.append("\r\nContent-Length: ")
+      tail.appendContentRange(ByteRange(start, start + length), of: bodyLength)
+      tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(length))
       tail.append("\r\n")
     }
@@ -333,6 +355,8 @@ final class Exchange {
   func viewerLeft() {
     if step != .idle { account() }
     leaveFetch()
+    parts = nil
+    slices = nil
     step = .idle
     configuration = nil
   }

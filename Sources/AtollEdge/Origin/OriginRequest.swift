@@ -15,6 +15,7 @@ final class OriginRequest {
   let caching: RequestCaching
   /// The viewer's head, whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
+  let viewerFacts: KeptViewerFacts
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
   /// Feeds the request's body; the request can then not be repeated.
@@ -23,8 +24,8 @@ final class OriginRequest {
   /// The viewer asked for the head alone: a body that cannot be stored is not fetched.
   private let isForHead: Bool
 
-  private let services: LoopServices
-  private let loop: EventLoop
+  let services: LoopServices
+  let loop: EventLoop
   private let pool: OriginPool
   private var connection: OriginConnection?
   private var addresses: [SocketAddress] = []
@@ -35,7 +36,7 @@ final class OriginRequest {
   private var lastConnectError: Int32 = 0
   /// Which rule a response broke, for the edge's log.
   var malformation: String?
-  private var requestTime: Int64
+  private(set) var requestTime: Int64
   private(set) var isBodySent: Bool
   private var isEnded = false
   private var isReleased = false
@@ -43,7 +44,8 @@ final class OriginRequest {
 
   init(
     fetch: Fetch, services: LoopServices, method: Method, head: ByteBuffer, viewerHead: ByteBuffer,
-    caching: RequestCaching, stale: Entry?, upload: Upload?, isForHead: Bool
+    viewerFacts: KeptViewerFacts, caching: RequestCaching, stale: Entry?, upload: Upload?,
+    isForHead: Bool
   ) {
     self.fetch = fetch
     self.services = services
@@ -53,6 +55,7 @@ final class OriginRequest {
     self.method = method
     self.head = head
     self.viewerHead = viewerHead
+    self.viewerFacts = viewerFacts
     self.caching = caching
     self.stale = stale
     stale?.retain()
@@ -229,6 +232,12 @@ final class OriginRequest {
         return substitute(stale, .originError, status: response.status)
       }
     }
+    if let slice = fetch.slice {
+      if receivedPart(of: slice, response, base, now) { return }
+    } else if response.status == 206 && fetch.key.count > 0 {
+      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
+      return end(failing: .originRange)
+    }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?
@@ -244,6 +253,7 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
+        fetch.isCompressible = prepareForms(response, base, out, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
@@ -270,7 +280,11 @@ final class OriginRequest {
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ freshness: Freshness,
     _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?, _ following: Int
   ) -> Reason {
-    if let length, length > UInt64(services.cache.objectLimit) { return .tooLarge }
+    if response.status == 200 { appendAcceptRanges(response, base, to: out) }
+    if let length, length > UInt64(services.cache.objectLimit) {
+      outlineTooLarge(response, base, freshness, meta, head: out.bytes, length: length)
+      return .tooLarge
+    }
     let vary = services.varyBuffer
     let tags = services.tagBuffer
     vary.removeAll()
@@ -281,14 +295,11 @@ final class OriginRequest {
     }
     if !appendVarySection(
       response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-      behavior: fetch.behavior, to: vary)
+      behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
     {
       return .varyStar
     }
     appendTags(response, base, to: tags)
-    let sent = services.sentBuffer
-    sent.removeAll()
-    SentHead.append(of: out.bytes, policy: fetch.behavior.responses, now: loop.wallTime, to: sent)
     let capacity: Int
     if response.framing == .none {
       capacity = 0
@@ -297,8 +308,9 @@ final class OriginRequest {
     }
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.hash, key: fetch.key.bytes, vary: vary.bytes, tags: tags.bytes,
-        head: out.bytes, sent: sent.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
+        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
+        head: out.bytes, sent: preparedHead(of: out.bytes), bodyCapacity: capacity,
+        slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
     fetch.beginStoring(
@@ -308,27 +320,34 @@ final class OriginRequest {
     return .none
   }
 
+  /// What viewers get of a head that is about to be stored, as `SentHead` reads it; valid until the
+  /// next.
+  func preparedHead(of head: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    let sent = services.sentBuffer
+    sent.removeAll()
+    SentHead.append(of: head, policy: fetch.behavior.responses, now: loop.wallTime, to: sent)
+    return sent.bytes
+  }
+
   /// 304: the entry stands, with the response's fields (RFC 9111 §4.3.4).
   private func confirm(
     _ stale: Entry, _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ now: Int64
   ) {
     let out = services.headBuffer
     out.removeAll()
-    let meta = appendUpdatedHead(
+    var meta = appendUpdatedHead(
       stored: stale.head, response: response, base: base, behavior: fetch.behavior, now: now,
       to: out)
+    adaptUpdatedHead(of: stale, response, base, out, &meta, now: now)
     let decision = decideUpdate(
       request: caching, status: stale.status, stored: stale.head, response: response, base: base,
       behavior: fetch.behavior, requestTime: requestTime, responseTime: now)
     var updated: Entry?
     switch decision {
     case .store(let freshness):
-      let sent = services.sentBuffer
-      sent.removeAll()
-      SentHead.append(of: out.bytes, policy: fetch.behavior.responses, now: now, to: sent)
       updated = services.cache.makeUpdated(
-        stale, head: out.bytes, sent: sent.bytes, freshness: freshness, meta: meta,
-        purgeNumber: fetch.purgeNumber)
+        stale, head: out.bytes, sent: preparedHead(of: out.bytes), freshness: freshness,
+        meta: meta, purgeNumber: fetch.purgeNumber)
     case .refuse(.requestCookie), .refuse(.responseAuthorization):
       // That concerns this request, not the entry: it may serve others as before.
       break
@@ -340,7 +359,7 @@ final class OriginRequest {
       stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    _ = services.cache.insert(entry)
+    insertConfirmed(entry, of: stale, response, base)
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
 
@@ -359,7 +378,7 @@ final class OriginRequest {
   }
 
   /// Later viewers of this key go on their own for a while.
-  private func stopSharing() {
+  func stopSharing() {
     guard !isReleased else { return }
     isReleased = true
     services.registry.remove(fetch)
@@ -404,7 +423,10 @@ final class OriginRequest {
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
     let wasStoring = fetch.isStoring
-    if insert() == .inserted { services.registry.forgetUnstorable(fetch.hash) }
+    if insert() == .inserted {
+      services.registry.forgetUnstorable(fetch.hash)
+      compressStored()
+    }
     services.registry.ended(fetch)
     if !wasStoring && fetch.key.count > 0 {
       services.registry.rememberUnstorable(fetch.hash, now: loop.now)
@@ -422,7 +444,8 @@ final class OriginRequest {
     return fetch.complete { section in
       isKnown
         && varyMatches(
-          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
     }
   }
 
@@ -461,7 +484,7 @@ final class OriginRequest {
   }
 
   /// Nobody reads any more, and nothing is being stored.
-  private func abandon() {
+  func abandon() {
     guard !isEnded && !drainsBody else { return }
     pool.cancelWaiting(self)
     end(aborting: .originClosed)

@@ -25,7 +25,7 @@ struct UpgradeTests {
     let request = GivenRequest("GET /chat", fields)
     let policy = makePolicy()
     let context = OriginRequestContext(
-      viewerAddress: UnsafeBufferPointer(start: nil, count: 0), requestID: (0, 0), storing: false)
+      peerAddress: UnsafeBufferPointer(start: nil, count: 0), requestID: (0, 0), storing: false)
     let lines = writtenLines {
       appendOriginRequest(
         request.head, request.base, distribution: policy, behavior: policy.behavior(),
