@@ -154,8 +154,6 @@ extension Exchange {
     let isCacheable = !fetch.key.bytes.isEmpty
     // HEAD fills the cache as GET does, and is answered from it.
     let asGet = isCacheable && method == .head
-    let written = services.headBuffer
-    written.removeAll()
     let facts = viewerFacts(head, base, behavior.sentViewerHeaders)
     var context = OriginRequestContext(
       peerAddress: viewer.addressText, viewer: facts,
@@ -164,21 +162,6 @@ extension Exchange {
     if let stale, let stored = stale.head.baseAddress {
       context.etag = stale.meta.originETag(in: stored)
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
-    }
-    appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior,
-      origin: policy.origins[behavior.route.members[0]], context: context, to: written)
-    written.truncate(to: written.count - 2)
-    fetch.slice?.appendRange(to: written)
-    written.append("CDN-Loop: ")
-    written.append(services.edge.loopID)
-    written.append("\r\n\r\n")
-    let out = ByteBuffer(capacity: written.count)
-    if asGet {
-      out.append("GET")
-      out.append(written.base + 4, written.count - 4)
-    } else {
-      out.append(written.bytes)
     }
     let viewerHead = ByteBuffer(capacity: head.length)
     viewerHead.append(base, head.length)
@@ -189,9 +172,8 @@ extension Exchange {
       upload = body
     }
     let request = OriginRequest(
-      fetch: fetch, services: services, method: asGet ? .get : method, head: out,
-      viewerHead: viewerHead, viewerFacts: KeptViewerFacts(facts), caching: caching, stale: stale,
-      upload: upload,
+      fetch: fetch, services: services, method: asGet ? .get : method, viewerHead: viewerHead,
+      context: context, caching: caching, stale: stale, upload: upload,
       isForHead: method == .head && !isBehind)
     upload?.request = request
     return request

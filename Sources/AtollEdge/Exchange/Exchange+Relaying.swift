@@ -61,6 +61,10 @@ extension Exchange {
       verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, to: tail)
+    // Not with what is stored: others on its way to the viewer might store both.
+    if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
+      tail.append(cookie.bytes)
+    }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {

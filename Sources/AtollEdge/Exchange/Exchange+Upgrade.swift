@@ -8,9 +8,10 @@ extension Exchange {
   ///   - following: what has come behind the origin's 101 already; lies in the loop's scratch memory.
   func upgrade(
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>,
-    following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection
+    following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection, of target: TargetUse?
   ) {
     guard let behavior else { return connection.close() }
+    let cookie = fetch?.stickyCookie
     leaveFetch()
     status = 101
     originStatus = 101
@@ -19,6 +20,7 @@ extension Exchange {
     appendResponseHead(
       response, base, behavior: behavior, storing: false, now: services.loop.wallTime, to: first)
     appendVerdict(verdict, age: nil, ttl: nil, originStatus: 101, stored: false, to: first)
+    if let cookie { first.append(cookie.bytes) }
     first.append("X-Request-Id: ")
     first.appendHex(requestID.high)
     first.appendHex(requestID.low)
@@ -29,7 +31,8 @@ extension Exchange {
     step = .responding
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     let tunnel = UpgradeTunnel(
-      viewer: viewer, origin: connection, timeout: behavior.settings.upgradeTimeout)
+      viewer: viewer, origin: connection, target: target,
+      timeout: behavior.settings.upgradeTimeout)
     connection.upgrade(to: tunnel)
     viewer.upgrade(to: tunnel, first: first)
   }

@@ -104,6 +104,8 @@ final class Fetch: @unchecked Sendable {
   private(set) var length: UInt64?
   private(set) var replacement: Entry?
   private(set) var replacementVerdict = Verdict(.revalidated)
+  /// Keeps the viewer of the primary reader at a target: a whole field line. Never part of an entry.
+  var stickyCookie: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
   /// How long the steps of getting the response took. Owner loop's, as is who began the fetch.

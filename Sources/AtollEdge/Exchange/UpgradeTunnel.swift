@@ -42,6 +42,8 @@ final class UpgradeTunnel {
 
   private unowned(unsafe) let viewer: ViewerConnection
   private let origin: OriginConnection
+  /// Counts the connection as the target's.
+  private let target: TargetUse?
   private let services: LoopServices
   /// Milliseconds without a byte in either direction.
   private let timeout: Int
@@ -51,9 +53,12 @@ final class UpgradeTunnel {
   private var isEnded = false
 
   /// - Parameter timeout: seconds of silence.
-  init(viewer: ViewerConnection, origin: OriginConnection, timeout: Int) {
+  init(
+    viewer: ViewerConnection, origin: OriginConnection, target: TargetUse?, timeout: Int
+  ) {
     self.viewer = viewer
     self.origin = origin
+    self.target = target
     services = viewer.services
     self.timeout = timeout * 1000
     viewerEnd = End(descriptor: viewer.descriptor, peerEnded: viewer.peerEnded)
@@ -190,5 +195,6 @@ final class UpgradeTunnel {
     viewerEnd.pending = nil
     originEnd.pending = nil
     origin.close()
+    target?.finished()
   }
 }

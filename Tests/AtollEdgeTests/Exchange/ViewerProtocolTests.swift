@@ -43,6 +43,21 @@ struct ViewerProtocolTests {
       })
   }
 
+  @Test func `a proxy that is believed may say that the viewer came by https`() throws {
+    let origin = try origin()
+    for (proxies, policy, status) in [
+      (["127.0.0.0/8"], ViewerProtocol.redirectToHTTPS, 200), (["127.0.0.0/8"], .httpsOnly, 200),
+      (["192.0.2.0/24"], .redirectToHTTPS, 301), ([], .httpsOnly, 403),
+    ] {
+      let edge = try EdgeUnderTest(origin) {
+        $0.settings.viewerProtocol = policy
+        $0.trustedProxies = proxies
+      }
+      #expect(try edge.get("/", "X-Forwarded-Proto: https").status == status)
+      #expect(try edge.get("/").status == (policy == .httpsOnly ? 403 : 301))
+    }
+  }
+
   @Test func `the port of http is not https's`() throws {
     let edge = try edge(try origin(), .redirectToHTTPS)
     let viewer = try edge.viewer()
