@@ -81,7 +81,13 @@ package final class DistributionPolicy: @unchecked Sendable {
   private func firstMatch(_ path: UnsafeBufferPointer<UInt8>) -> Unmanaged<BehaviorPolicy> {
     let slash: StaticString = "/"
     let path = path.isEmpty ? UnsafeBufferPointer(start: slash.utf8Start, count: 1) : path
-    for index in 0..<overrideCount where patterns[index].matches(path) { return table[index] }
+    let ends = PathEnds(path)
+    let patterns = self.patterns
+    var index = 0
+    while index < overrideCount {
+      if patterns[index].matches(path, ends: ends) { return table[index] }
+      index &+= 1
+    }
     return table[overrideCount]
   }
 

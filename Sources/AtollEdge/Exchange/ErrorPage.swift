@@ -59,6 +59,7 @@ struct ErrorPage {
     case .unknownHost: return "No distribution answers for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."
+    case .countryBlocked: return "This site is not served in your country."
     case .requestBody: return "A GET or HEAD request must not have a body."
     case .onlyIfCached: return "Nothing usable is stored, and only-if-cached forbids to ask."
     case .requestTimeout: return "The request did not arrive in time."

@@ -12,7 +12,10 @@ enum ServeManual {
             "SIGTERM, SIGINT",
             "stop accepting, finish what is under way within --drain-timeout, exit with 0; a second "
               + "one ends at once"),
-          Term("SIGHUP", "read the store again and reopen the access log"),
+          Term(
+            "SIGHUP",
+            "read the store again, reopen the access log and the GeoIP database; replace that by "
+              + "renaming, never write into it"),
         ])
       ]),
     Section(
