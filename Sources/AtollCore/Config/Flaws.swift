@@ -116,8 +116,15 @@ private let fixedResponseHeaders: Set<String> = [
   "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
   "trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering",
   "x-accel-charset", "x-accel-limit-rate", "x-accel-redirect", "x-cache", "x-forwarded-proto",
-  "x-real-ip",
+  "x-real-ip", "x-request-id",
 ]
+
+/// Of one to be set: no Date of a policy's would move on.
+@Sendable func setResponseHeaderFlaw(_ name: String) -> Flaw? {
+  if let flaw = responseHeaderFlaw(name) { return flaw }
+  return ResponsePolicy.isUnsettable(name)
+    ? ("is written by the edge", "take it off the list; removing it is possible") : nil
+}
 
 @Sendable func cookieFlaw(_ name: String) -> Flaw? {
   // A cookie's name is a token (RFC 6265 §4.1.1); * is one of its characters, ? is not.

@@ -400,7 +400,7 @@ extension ValueForm where Value == [ResponseHeader] {
           hint: "keep at most \(ConfigLimits.headers)")
       }
       for (index, header) in headers.enumerated() {
-        if let flaw = responseHeaderFlaw(header.name) {
+        if let flaw = setResponseHeaderFlaw(header.name) {
           problems.add(
             "\(path)[\(index)].name", "\(quoted(header.name)) \(flaw.what)", hint: flaw.hint)
         }

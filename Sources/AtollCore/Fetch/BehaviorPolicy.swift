@@ -19,6 +19,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let index: Int
   /// As configured, what the distribution says included; not for the hot path.
   package let settings: BehaviorSettings
+  /// What viewers get of the header of a response.
+  package let responses: ResponsePolicy
   /// Where misses go.
   package let route: OriginRoute
   /// The distribution's.
@@ -36,7 +38,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let staleIfError: Int32
   package let compression: CompressionPolicy
   /// Nothing stands between a request and its lookup: no viewer policy of the distribution or the
-  /// behavior has to be looked at, nothing of the viewer but its request is in the key.
+  /// behavior has to be looked at, nothing of the viewer but its request is in the key, and responses
+  /// leave as they are stored.
   package let isPlain: Bool
 
   /// Every header of the viewer goes to the origin, but for those that are withheld.
@@ -115,6 +118,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     self.settings = settings
     self.route = route
     self.errors = errors
+    responses = ResponsePolicy(settings.responseHeaders)
     let ttl = settings.ttl
     let caches = caching == .cache
     self.caches = caches
@@ -205,7 +209,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     isPlain =
       distribution.isEnabled && distribution.geoRestriction == .none
       && distribution.trustedProxies.isEmpty && settings.viewerProtocol == .allowAll
-      && comparedViewerHeaders.isEmpty
+      && comparedViewerHeaders.isEmpty && responses.isEmpty
 
     let shape = KeyShape(
       headers: headers.keyed, keysHost: keysHost, keysScheme: keysScheme,
