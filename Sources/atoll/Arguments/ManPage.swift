@@ -126,8 +126,20 @@ private struct Roff {
         let value = option.placeholder.map { " <\(Roff.escaped($0))>" } ?? ""
         source += ".TP\n\(letter)\\fB\(Roff.escaped(option.spelling))\\fR\(value)\n"
         text(Help.summary(option).capitalizedFirst)
-        if let variable = option.environmentName { text("[\(variable)]") }
+        if let variable = option.environmentName {
+          text("[\(variable)\(separator(of: option))]")
+        }
       }
+    }
+  }
+
+  /// Several values in one variable; commas are told once, in atoll(1).
+  private func separator(of option: OptionDefinition) -> String {
+    switch option.environmentSeparator {
+    case _ where !option.isRepeatable: ""
+    case ",": ""
+    case "\n": ", one a line"
+    case let other: ", separated by \(other)"
     }
   }
 
