@@ -41,6 +41,11 @@ package enum KeyKind: UInt8, Sendable {
   case slice = 4
 }
 
+/// Makes a response's key that of a form of it.
+package func setKeyKind(_ coding: ContentCoding, in key: ByteBuffer) {
+  key.base[KeyLayout.kindOffset] = coding.rawValue
+}
+
 /// Path and selected query of a key: what purges and listings speak of.
 package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else {
@@ -57,4 +62,9 @@ package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UI
 package func keySlot(_ key: UnsafeBufferPointer<UInt8>) -> Int {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else { return -1 }
   return Int(UInt16(littleEndian: UnsafeRawPointer(base).loadUnaligned(as: UInt16.self)))
+}
+
+/// What an entry of this key is of what its URL names.
+package func keyKind(_ key: UnsafeBufferPointer<UInt8>) -> KeyKind? {
+  key.count > KeyLayout.kindOffset ? KeyKind(rawValue: key[KeyLayout.kindOffset]) : nil
 }

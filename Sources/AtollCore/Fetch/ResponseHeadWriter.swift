@@ -25,6 +25,8 @@ package func appendResponseHead(
 
   var dropped = FieldRules.droppedOfResponses
   if storing { dropped |= KnownField.age.bit }
+  // RFC 9110 §14.4: it means nothing with other statuses, and must not stand beside the edge's own.
+  if response.status != 206 && response.status != 416 { dropped |= KnownField.contentRange.bit }
   if !behavior.forwardsCookies { dropped |= KnownField.setCookie.bit }
   if response.status == 101 { dropped &= ~KnownField.upgrade.bit }
   writer.copy(response, base, except: dropped)
@@ -94,7 +96,7 @@ private func hasField(
 }
 
 /// Writes field lines and remembers where those lie that `StoredMeta` wants.
-private struct HeadWriter {
+struct HeadWriter {
   private let buffer: ByteBuffer
   private let start: Int
   private var meta = StoredMeta()
@@ -142,7 +144,7 @@ private struct HeadWriter {
     note(known, valueStart: lineStart &+ offset, line.value)
   }
 
-  private mutating func note(
+  mutating func note(
     _ known: KnownField, valueStart: Int, _ value: UnsafeBufferPointer<UInt8>
   ) {
     let offset = UInt32(truncatingIfNeeded: valueStart &- start)

@@ -7,6 +7,7 @@ extension Exchange {
     guard self.fetch === fetch else { return }
     if step == .responding { return viewer.bodyProgressed() }
     guard step == .waiting else { return }
+    if let slices { return slicesProgressed(slices, fetch) }
     let view = fetch.view
     switch view.phase {
     case .waiting:
@@ -30,9 +31,11 @@ extension Exchange {
   /// The response may not be shared: this exchange asks for its own. It may have found that out by
   /// itself before a loop brought the news, and wait for its own by now.
   func released(by fetch: Fetch, _ reason: Reason) {
+    if step == .responding, self.fetch === fetch { parts?.released(self, by: fetch) }
     guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
+    slices = nil
     mustNotShare = true
     missReason = reason == .none ? .absent : reason
     proceed()
@@ -57,6 +60,10 @@ extension Exchange {
       verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, to: tail)
+    // Not with what is stored: others on its way to the viewer might store both.
+    if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
+      tail.append(cookie.bytes)
+    }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -92,7 +99,10 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
     let selection = select(
       request: head, base: base, meta: fetch.meta, storedHead: UnsafePointer(fetch.head.base),
-      status: fetch.status, bodyLength: Int.max)
+      status: fetch.status, bodyLength: Int(clamping: fetch.length ?? UInt64.max))
+    if selection.selectsRanges {
+      return respondInPart(of: fetch, selection, head, base)
+    }
     let out = services.headBuffer
     out.removeAll()
     let tail = services.tailBuffer
@@ -104,7 +114,7 @@ extension Exchange {
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
-    case .full, .range, .unsatisfiable:
+    case .full, .range, .ranges, .unsatisfiable:
       return false
     }
     appendVerdict(
@@ -132,6 +142,7 @@ extension Exchange {
     )
     let hash = keyHash(key.bytes, seed: services.seed)
     services.registry.overtake(hash)
+    invalidateOutline(of: key.bytes)
     _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
@@ -164,7 +175,7 @@ extension Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+    if !accepts(entry) || (!entry.vary.isEmpty && !isSelected(by: entry.vary)) {
       return released(by: fetch, .varyMismatch)
     }
     if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
@@ -177,7 +188,7 @@ extension Exchange {
       ? Verdict(.coalesced) : fetch.replacementVerdict
     entry.retain()
     leaveFetch()
-    respond(from: entry, head, base)
+    respondInForm(from: entry, head, base)
     entry.release()
   }
 
@@ -199,6 +210,7 @@ extension Exchange {
 
   func fail(_ reason: Reason) {
     leaveFetch()
+    slices = nil
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504

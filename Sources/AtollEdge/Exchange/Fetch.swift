@@ -75,12 +75,18 @@ final class Fetch: @unchecked Sendable {
   let hash: KeyHash
   /// Empty for a fetch that never touches the cache.
   let key: ByteBuffer
+  /// For a fetch that asks for a slice.
+  let slice: SliceTarget?
 
   private let lock = Lock()
   private var phase = Phase.waiting
   private var failure = Reason.none
   private var groups: [Group] = []
   private var available = 0
+  /// The compressed forms that its readers would have taken; guarded by the lock.
+  private(set) var wantedCodings: CodingSet = []
+  /// Whether the entry may be compressed once its length is known; the owner loop's.
+  var isCompressible = false
   /// An unsafe request has changed what this fetch brings.
   private var isOvertaken = false
 
@@ -96,8 +102,17 @@ final class Fetch: @unchecked Sendable {
   private(set) var length: UInt64?
   private(set) var replacement: Entry?
   private(set) var replacementVerdict = Verdict(.revalidated)
+  /// Keeps the viewer of the primary reader at a target: a whole field line. Never part of an entry.
+  var stickyCookie: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
+
+  /// The origin answered the request for a slice with something whole, which is stored as such.
+  private(set) var isWhole = false
+  /// The part that the response is, when it is one.
+  private(set) var part: ByteRange?
+  /// What the whole is like of which the response is a part. One reference.
+  private(set) var outline: Entry?
 
   // Owner loop's; readers take the pointers under the lock.
   private(set) var entry: Entry?
@@ -117,14 +132,15 @@ final class Fetch: @unchecked Sendable {
 
   init(
     owner: EventLoop, distribution: DistributionPolicy, behavior: BehaviorPolicy,
-    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, purgeNumber: UInt64, cache: CacheStore,
-    budget: MemoryBudget
+    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, slice: SliceTarget? = nil,
+    purgeNumber: UInt64, cache: CacheStore, budget: MemoryBudget
   ) {
     self.owner = owner
     self.distribution = distribution
     self.behavior = behavior
     self.purgeNumber = purgeNumber
     self.hash = hash
+    self.slice = slice
     self.key = ByteBuffer(capacity: key.count)
     self.key.append(key)
     self.cache = cache
@@ -134,6 +150,7 @@ final class Fetch: @unchecked Sendable {
   deinit {
     entry?.release()
     replacement?.release()
+    outline?.release()
     dropWindow()
   }
 
@@ -143,6 +160,10 @@ final class Fetch: @unchecked Sendable {
     budget.release(Limits.relayWindow)
     self.window = nil
   }
+
+  /// Under which key the response is stored.
+  var storedKey: ByteBuffer { isWhole ? slice?.wholeKey ?? key : key }
+  var storedHash: KeyHash { isWhole ? slice?.wholeHash ?? hash : hash }
 
   // MARK: Readers
 
@@ -156,6 +177,7 @@ final class Fetch: @unchecked Sendable {
       case .streaming: if entry == nil && !isPrimary { return false }
       }
       if isPrimary { primary = exchange }
+      wantedCodings.formUnion(exchange.caching.coding.set)
       if let index = groups.firstIndex(where: { $0.loop === loop }) {
         if groups[index].readers.count >= Limits.waitersPerFill { return false }
         groups[index].append(exchange)
@@ -267,6 +289,19 @@ final class Fetch: @unchecked Sendable {
   }
 
   // MARK: The origin's side; owner loop
+
+  /// The response to a request for a slice turned out to be whole.
+  func becomeWhole() { lock.locked { isWhole = true } }
+
+  /// The response is a part of what `outline`, whose one reference passes on, describes.
+  func describePart(_ part: ByteRange, of outline: Entry?) {
+    lock.locked {
+      self.part = part
+      self.outline = outline
+    }
+  }
+
+  var wasOvertaken: Bool { lock.locked { isOvertaken } }
 
   /// The response head has come and may be stored in `entry`, whose one reference passes on.
   func beginStoring(
@@ -380,6 +415,8 @@ final class Fetch: @unchecked Sendable {
       entry.freshness = freshness
       entry.meta = meta
       entry.status = status
+      entry.isCompressible =
+        isCompressible && behavior.compression.covers(length: available)
       result = cache.insert(entry, varyMatches: varyMatches)
     }
     lock.locked { phase = .complete }
