@@ -73,6 +73,10 @@ enum ServeManual {
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
+          Term(
+            "\(Limits.compressions)",
+            "responses that wait for their compression, with no more bytes than "
+              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
           Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
