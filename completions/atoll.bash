@@ -227,9 +227,12 @@ _atoll() {
       esac
       ;;
     show)
-      options='--json --home --color --quiet --help'
-      valued='--home --color'
+      options='--json --explain --method --header --home --color --quiet --help'
+      valued='--explain --method --header --home --color'
       case $previous in
+        --explain) values='none' ;;
+        --method) values='none' ;;
+        --header) values='none' ;;
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
@@ -337,8 +340,8 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     test)
-      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
-      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --expect --expect-status --expect-header --expect-ttl --home --color'
+      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --explain --distribution --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --distribution --expect --expect-status --expect-header --expect-ttl --home --color'
       case $previous in
         --count) values='none' ;;
         --method) values='none' ;;
@@ -347,6 +350,7 @@ _atoll() {
         --connect-to) values='none' ;;
         --connect-timeout) values='none' ;;
         --max-time) values='none' ;;
+        --distribution) values='distribution' ;;
         --expect) values='words:hit stale revalidated miss coalesced pass error' ;;
         --expect-status) values='none' ;;
         --expect-header) values='none' ;;

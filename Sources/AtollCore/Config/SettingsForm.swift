@@ -351,7 +351,19 @@ extension ResponseHeaderSettings {
         noun: "removed response headers", default: "none", example: #"["X-Powered-By"]"#,
         "Response headers that viewers do not get. Of Server and Date they get the edge's own."),
       Member(
-        "set", \.set, .responseHeaders, noun: "set response headers", default: "none",
+        "set", \.set,
+        .responseHeaders.listing([
+          ManualEntry(
+            key: "name", kind: "name", default: "required", example: #""X-Site""#,
+            summary: "The header's."),
+          ManualEntry(
+            key: "value", kind: "text", default: "empty", example: #""shop""#,
+            summary: "On one line."),
+          ManualEntry(
+            key: "mode", kind: ValueForm.choice(ResponseHeader.Mode.self).kind,
+            default: "if-absent", example: #""override""#,
+            summary: "Where the origin sends none, in its place, or beside it."),
+        ]), noun: "set response headers", default: "none",
         example: #"[{"name": "X-Site", "value": "shop", "mode": "override"}]"#,
         "Response headers that viewers get: mode if-absent (the default) where the origin sends none, "
           + "override instead of the origin's, append beside it."),

@@ -39,7 +39,7 @@ enum CreateCommand: Command {
     ],
     details: SettingsManual.sections,
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
-    seeAlso: ["update", "apply", "serve", "show"])
+    seeAlso: ["update", "apply", "serve", "show"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]

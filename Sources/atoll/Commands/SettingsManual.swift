@@ -86,7 +86,7 @@ enum SettingsManual {
         """
         A file holds what atoll show --json prints, or the form of CloudFormation's Lightsail \
         distributions: DistributionName, Origin, DefaultCacheBehavior, CacheBehaviors, \
-        CacheBehaviorSettings, BundleId, IsEnabled, Tags. An unknown key is an error. \
+        CacheBehaviorSettings, BundleId, IsEnabled, Tags; or CloudFront's DistributionConfig. An unknown key is an error. \
         atoll-distribution(5) has every setting.
         """)
     ])
