@@ -54,14 +54,16 @@ extension Exchange {
     if let fill = services.registry.fetch(hash: hash, key: key.bytes), awaits(fill, specs) {
       return false
     }
+    let outline = lookUpSlice(SliceKey.outline, of: key.bytes)
+    if outline == nil && !hasRange { return false }
     let reader = SliceReader(
       grid: SliceGrid(size: size), wholeKey: key.bytes, wholeHash: hash,
       isAlone: caching.flags.contains(.noCache))
-    if let outline = lookUpSlice(SliceKey.outline, of: key.bytes) {
+    if let outline {
       defer { outline.release() }
       return answer(from: outline, reader, specs, head, base)
     }
-    if !hasRange { return false }
+    if answerFromFailure(head, base, policy, behavior) { return true }
     if caching.flags.contains(.onlyIfCached) { return false }
     switch services.registry.habits.habit(of: hash, now: services.loop.now) {
     case .whole:
@@ -121,7 +123,7 @@ extension Exchange {
       outline.freshness, softPurged: outline.isSoftPurged, request: caching,
       now: services.loop.wallTime)
     {
-    case .fresh:
+    case .fresh, .freshError:
       verdict = Verdict(.hit)
     case .staleWhileRevalidate:
       verdict = Verdict(.stale, .staleWhileRevalidate)
@@ -238,7 +240,7 @@ extension Exchange {
       give(entry)
       slices = nil
       verdict = Verdict(.hit)
-      respond(from: entry, head, base)
+      respondClosely(from: entry, head, base)
       return .answered
     }
     guard let outline = lookUpSlice(SliceKey.outline, of: reader.wholeKey.bytes) else { return nil }
@@ -258,7 +260,7 @@ extension Exchange {
     let use = decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching,
       now: services.loop.wallTime)
-    return use == .fresh
+    return use == .fresh || use == .freshError
   }
 
   /// Has a slice fetched that nobody waits for yet; false when somebody else does already.
@@ -401,7 +403,7 @@ extension Exchange {
     tail.removeAll()
     appendVerdict(
       verdict, age: nil, ttl: nil, originStatus: fetch.originStatus, stored: false, to: tail)
-    _ = appendPartialHead(ranges, of: total, stored: outline.head, outline.meta, to: tail)
+    _ = appendPartialHead(ranges, of: total, stored: outline.head, to: tail)
     send(
       PartialBody(.fetch(from: part.start), ranges), head: services.headBuffer.bytes, tail)
     return true
@@ -479,7 +481,7 @@ extension Exchange {
       return send(body, head: outline.head, tail)
     }
     let multipart = appendPartialHead(
-      ranges, of: reader.total, stored: outline.head, outline.meta, to: tail)
+      ranges, of: reader.total, stored: outline.head, to: tail)
     send(
       PartialBody(.slices(reader), ranges, multipart: multipart), head: services.headBuffer.bytes,
       tail)
