@@ -33,14 +33,9 @@ private let unkeyablePrefixes = ["proxy-", "x-edge-"]
   if let flaw = headerNameFlaw(name) { return flaw }
   let lower = name.lowercased()
   switch lower {
-  case "host":
-    return (
-      "can't be sent without being part of the key",
-      "write \"hostHeader\": \"viewer\" at the origin"
-    )
   case "cookie": return ("has a list of its own", "list cookies under originRequest.cookies")
   case "connection", "content-length", "te", "trailer", "transfer-encoding", "upgrade",
-    "x-forwarded-proto", "x-real-ip":
+    "x-real-ip":
     return ("is written by the edge", "take it off the list")
   default:
     if unkeyablePrefixes.contains(where: lower.hasPrefix) {
