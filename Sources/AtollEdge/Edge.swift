@@ -13,6 +13,7 @@ package final class Edge: @unchecked Sendable {
   package let budget: MemoryBudget
   let registry = FetchRegistry()
   let resolver: Resolver
+  package let compressor: Compressor
   let seed = HashSeed.random()
   /// Names this edge in CDN-Loop: edges may stand behind each other, but none behind itself.
   let loopID = "atoll-\(String(UInt64.random(in: .min ... .max), radix: 36))"
@@ -29,6 +30,8 @@ package final class Edge: @unchecked Sendable {
   private let currentPurge = Atomic<UInt64>(0)
   private let configurationLock = Lock()
   private var configuration: EdgeConfiguration
+  private var sticky = HashSeed.random()
+  private var checker: HealthChecker!
 
   package static let smallestMemory = 8 << 20
 
@@ -45,6 +48,8 @@ package final class Edge: @unchecked Sendable {
     budget = MemoryBudget(limit: options.memory)
     cache = CacheStore(budget: budget, seed: seed)
     resolver = options.resolver ?? Resolver(pool: WorkerPool(threads: 4))
+    compressor = Compressor(
+      cache: cache, pool: options.compressionPool, threads: max(1, min(4, options.threads / 2)))
     if let target = options.accessLog {
       do {
         accessLog = try AccessLog(target: target, format: options.logFormat, report: options.report)
@@ -59,6 +64,7 @@ package final class Edge: @unchecked Sendable {
       loop.services = LoopServices(loop: loop, edge: self, configuration: configuration)
       loops.append(loop)
     }
+    checker = HealthChecker(loop: loops[0], resolver: resolver, report: options.report)
     do {
       for listener in options.listeners { try bind(listener) }
     } catch {
@@ -123,6 +129,7 @@ package final class Edge: @unchecked Sendable {
   package func start() {
     isStarted = true
     for loop in loops { loop.start() }
+    checkHealth(of: currentConfiguration)
     for listener in listeners {
       let loop = loops[listener.loop]
       loop.post {
@@ -154,8 +161,22 @@ package final class Edge: @unchecked Sendable {
 
   /// Returns when every loop uses the configuration; each takes it between two requests.
   package func apply(_ configuration: EdgeConfiguration) {
+    configuration.adoptTargets(of: currentConfiguration)
     configurationLock.locked { self.configuration = configuration }
     onEveryLoop { $0.services.configuration = configuration }
+    if isStarted { checkHealth(of: configuration) }
+  }
+
+  /// The health checks run on the first loop.
+  private func checkHealth(of configuration: EdgeConfiguration) {
+    loops[0].post { [checker] in checker?.use(configuration) }
+  }
+
+  /// What sticky sessions' cookies are made with. Edges that share it know each other's sessions;
+  /// an edge without a store makes its own.
+  package var stickySecret: HashSeed {
+    get { configurationLock.locked { sticky } }
+    set { configurationLock.locked { sticky = newValue } }
   }
 
   /// The number of the last purge in force.
@@ -217,6 +238,15 @@ package final class Edge: @unchecked Sendable {
     CounterSnapshot(loops.map { $0.services.counters })
   }
 
+  /// Of the targets of the distributions served now.
+  package func health() -> [DistributionHealth] {
+    let now = SystemCall.monotonicMilliseconds()
+    let wallTime = SystemCall.wallSeconds()
+    return currentConfiguration.distributions.map {
+      DistributionHealth($0, now: now, wallTime: wallTime)
+    }
+  }
+
   package func reopenLogs() { accessLog?.reopen() }
 
   private func onEveryLoop(_ work: @escaping @Sendable (EventLoop) -> Void) {
@@ -264,6 +294,7 @@ package final class Edge: @unchecked Sendable {
       }
     }
     for loop in loops { loop.stop() }
+    compressor.stop()
     removeUnixPaths()
     accessLog?.close()
   }

@@ -14,12 +14,12 @@ package final class CacheStore: @unchecked Sendable {
   /// To be touched only by who holds the gate.
   let state: UnsafeMutablePointer<StoreState>
   private let anchor: UnsafeMutablePointer<StoreAnchor>
-  private let gate: Lock
+  let gate: Lock
   private let gateMemory: UnsafeMutableRawPointer
   // Copies for lookups, which never touch the rest of the state.
-  private let index: EntryIndex
-  private let slots: SlotTable
-  private let addresses: EntryAddresses
+  let index: EntryIndex
+  let slots: SlotTable
+  let addresses: EntryAddresses
 
   /// Larger bodies are shared between an entry and its updated successor rather than copied.
   private static let copiedBody = 32 << 10
@@ -230,6 +230,12 @@ package final class CacheStore: @unchecked Sendable {
   ) -> InsertResult {
     gate.lock()
     defer { gate.unlock() }
+    return insertHoldingGate(entry, varyMatches: varyMatches)
+  }
+
+  func insertHoldingGate(
+    _ entry: Entry, varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> InsertResult {
     precondition(!entry.isLinked)
     let standing = state.pointee.standing(
       key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
@@ -262,6 +268,7 @@ package final class CacheStore: @unchecked Sendable {
     }
     if variants >= Limits.variantsPerKey { return .variantLimit }
     if standing == .stale { entry.mark(.softPurged) }
+    unlinkForms(replacedBy: entry, varyMatches: varyMatches)
     state.pointee.link(entry, frequency: frequency, intoMain: intoMain)
     return .inserted
   }
@@ -269,7 +276,12 @@ package final class CacheStore: @unchecked Sendable {
   /// Takes an entry out, if it still is in.
   package func remove(_ entry: Entry) {
     gate.lock()
-    if entry.isLinked { state.pointee.unlink(entry) }
+    if entry.isLinked {
+      state.pointee.unlink(entry)
+      if entry.kind == .response {
+        unlinkForms(hash: entry.hash, key: entry.key) { entry.hasVary($0) }
+      }
+    }
     gate.unlock()
   }
 
@@ -287,6 +299,7 @@ package final class CacheStore: @unchecked Sendable {
       state.pointee.unlink(entry)
       count += 1
     }
+    unlinkForms(hash: hash, key: key) { _ in true }
     return count
   }
 

@@ -94,6 +94,28 @@ package func varyMatches(
   return true
 }
 
+/// Whether two sections, neither empty, are about the same headers in the same order.
+func haveSameVaryNames(
+  _ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>
+) -> Bool {
+  guard let a = first.baseAddress, let b = second.baseAddress else {
+    return first.isEmpty == second.isEmpty
+  }
+  var at = 0
+  var other = 0
+  while at &+ 3 <= first.count && other &+ 3 <= second.count {
+    let length = 2 &+ Int(partPrefix(a + at + 1))
+    if length != 2 &+ Int(partPrefix(b + other + 1)) || memcmp(a + at, b + other, length) != 0 {
+      return false
+    }
+    at &+= length
+    other &+= length
+    at &+= 2 &+ max(Int(partPrefix(a + at)) &- 1, 0)
+    other &+= 2 &+ max(Int(partPrefix(b + other)) &- 1, 0)
+  }
+  return at &+ 3 > first.count && other &+ 3 > second.count
+}
+
 @inline(__always)
 private func partPrefix(_ at: UnsafePointer<UInt8>) -> UInt16 {
   UInt16(at[0]) | UInt16(at[1]) &<< 8
@@ -121,18 +143,12 @@ extension BehaviorPolicy {
     case .cookie: return cookies.keysAllSent ? .constant : .varying
     case .acceptEncoding:
       return keyedFields & known.bit != 0 || negotiation == .withheld ? .constant : .varying
-    case .host: return forwardsUnkeyedHost ? .varying : .constant
-    case .xForwardedHost: return forwardsUnkeyedHost ? .unique : .constant
     case .xForwardedFor, .xRequestID, .via: return .unique
     default:
       // A viewer's conditions and ranges stay at the edge when the response may be stored.
       let received = copiedFields & ~keyedFields & ~FieldRules.conditional
       return received & known.bit == 0 ? .constant : .varying
     }
-  }
-
-  private var forwardsUnkeyedHost: Bool {
-    forwardsHost && !keysHost && keyedFields & KnownField.host.bit == 0
   }
 
   private func reception(_ header: ViewerHeader) -> FieldReception {
@@ -158,7 +174,6 @@ private func appendReceivedValue(
     section.appendPart(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     return
   }
-  if known == .host { return section.appendPart(request.authority(in: requestBase)) }
   if known == .other, let header = ViewerHeader(named: name) {
     if let value = viewer.value(of: header) {
       section.appendPart(value)
@@ -184,9 +199,6 @@ private func receivedValueEquals(
     guard let stored else { return false }
     return sameBytes(
       stored, UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-  if known == .host {
-    return stored.map { sameBytes($0, request.authority(in: requestBase)) } ?? false
   }
   if known == .other, let header = ViewerHeader(named: name) {
     guard let value = viewer.value(of: header) else { return stored == nil }

@@ -138,10 +138,11 @@ package struct KeySettings: Equatable, Sendable {
   package var country: Bool
   /// Query parameters in the order of their names, then of their values; the origin gets them so.
   package var sortsQuery: Bool
-  /// Names of query parameters, `*` and `?` for characters, that neither key nor origin gets,
-  /// whatever else is chosen; "tracking" stands for the well-known ones.
+  /// Names of query parameters, `*` and `?` for characters, that are not keyed whatever else is
+  /// chosen, and that the origin gets only where the origin request sends them; "tracking" stands
+  /// for the well-known ones (`TrackingParameters`).
   package var droppedQueryStrings: [String]
-  /// The content codings that Accept-Encoding is reduced to.
+  /// The content codings that Accept-Encoding is reduced to; empty: a header like any other.
   package var codings: CodingSet
 
   package init(

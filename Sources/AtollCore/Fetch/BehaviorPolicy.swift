@@ -32,6 +32,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let defaultTTL: Int32
   package let maximumTTL: Int32
   package let staleIfError: Int32
+  package let compression: CompressionPolicy
   /// Nothing stands between a request and its lookup: no viewer policy of the distribution or the
   /// behavior has to be looked at, nothing of the viewer but its request is in the key.
   package let isPlain: Bool
@@ -55,7 +56,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   private let requestedHeaders: NameList
   /// Unknown headers that are not forwarded, lower case.
   private let withheldHeaders: NameList
-  /// Whether Host of the viewer reaches the origin as Host, be it keyed or not.
+  /// Whether Host of the viewer reaches the origin as Host, whichever origin that is.
   let forwardsHost: Bool
   /// Whether the viewer's Host is in the key beside `keyedHeaders`: it reaches the origin as Host
   /// or X-Forwarded-Host.
@@ -123,6 +124,9 @@ package final class BehaviorPolicy: @unchecked Sendable {
     // What nobody else will be served needs no key, so nothing of it is withheld: a site whose
     // pages are not cached gets its cookies, queries and credentials.
     let headers = HeaderSelection(settings, caches: caches)
+    compression = CompressionPolicy(
+      settings.compression,
+      isPossible: caches && headers.keyedFields & KnownField.acceptEncoding.bit == 0)
     sendsAllHeaders = headers.sendsAll
     keyedHeaders = NameList(headers.keyed)
     keyedFields = headers.keyedFields
@@ -131,9 +135,11 @@ package final class BehaviorPolicy: @unchecked Sendable {
     let members = route.members.map { origins[$0] }
     let keysListedHost = headers.keyedFields & KnownField.host.bit != 0
     forwardsHost = keysListedHost || headers.requestsHost
+    // Whatever sends it: viewers write into Host what they like, and origins make links of it.
     keysHost =
       !keysListedHost
-      && (settings.key.host || !caches || members.contains { $0.headers.sendsViewerHost })
+      && (settings.key.host || !caches || headers.requestsHost
+        || members.contains { $0.headers.sendsViewerHost })
     // The scheme is part of the target URI (RFC 9111 §2), and in the key where the origin is told.
     keysScheme = caches && (settings.key.scheme || headers.forwardsAll || headers.namesScheme)
     sendsScheme = keysScheme || !caches || settings.viewerProtocol != .allowAll
@@ -187,6 +193,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     if headers.copied & ~headers.keyedFields & KnownField.authorization.bit != 0 {
       interest |= KnownField.authorization.bit
     }
+    if !compression.codings.isEmpty { interest |= KnownField.acceptEncoding.bit }
     // Not for cookies that the origin request names: that is said in so many words.
     if !keysCookies && cookies.sent != .none && settings.forwardedCookies != .none {
       interest |= KnownField.cookie.bit

@@ -96,7 +96,7 @@ private func hasField(
 }
 
 /// Writes field lines and remembers where those lie that `StoredMeta` wants.
-private struct HeadWriter {
+struct HeadWriter {
   private let buffer: ByteBuffer
   private let start: Int
   private var meta = StoredMeta()
@@ -144,7 +144,7 @@ private struct HeadWriter {
     note(known, valueStart: lineStart &+ offset, line.value)
   }
 
-  private mutating func note(
+  mutating func note(
     _ known: KnownField, valueStart: Int, _ value: UnsafeBufferPointer<UInt8>
   ) {
     let offset = UInt32(truncatingIfNeeded: valueStart &- start)

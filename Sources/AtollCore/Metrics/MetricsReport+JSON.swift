@@ -42,6 +42,9 @@ extension EdgeFacts {
       writer.member("memoryUsed", gauges.memoryUsed)
       writer.member("memoryLimit", gauges.memoryLimit)
       writer.member("logLinesLost", gauges.logLinesLost)
+      writer.member("compressions", gauges.compressions)
+      writer.member("compressionsSkipped", gauges.compressionsSkipped)
+      writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
     }
   }
 }
@@ -158,7 +161,9 @@ extension MetricsReport {
 extension EdgeFacts {
   fileprivate init?(node: JSONNode) {
     guard let id = node["id"]?.text, let started = node["started"]?.time else { return nil }
-    self.init(id: id, started: started, gauges: EdgeGauges())
+    self.init(
+      id: id, started: started, gauges: EdgeGauges(),
+      health: node["distributions"].flatMap(DistributionHealth.read) ?? [])
     func gauge(_ key: String) -> Int { Int(clamping: node[key]?.unsigned ?? 0) }
     gauges.connections = gauge("connections")
     gauges.cacheEntries = gauge("cacheEntries")
@@ -166,6 +171,8 @@ extension EdgeFacts {
     gauges.memoryUsed = gauge("memoryUsed")
     gauges.memoryLimit = gauge("memoryLimit")
     gauges.logLinesLost = node["logLinesLost"]?.unsigned ?? 0
+    gauges.compressions = node["compressions"]?.unsigned ?? 0
+    gauges.compressionsSkipped = node["compressionsSkipped"]?.unsigned ?? 0
   }
 }
 

@@ -94,11 +94,16 @@ package struct EdgeFacts: Equatable, Sendable {
   /// Seconds since 1970.
   package var started: Int64
   package var gauges: EdgeGauges
+  /// The targets of the origins as this edge sees them.
+  package var health: [DistributionHealth]
 
-  package init(id: String, started: Int64, gauges: EdgeGauges) {
+  package init(
+    id: String, started: Int64, gauges: EdgeGauges, health: [DistributionHealth] = []
+  ) {
     self.id = id
     self.started = started
     self.gauges = gauges
+    self.health = health
   }
 }
 
@@ -112,6 +117,10 @@ package struct EdgeGauges: Equatable, Sendable {
   package var memoryUsed = 0
   package var memoryLimit = 0
   package var logLinesLost: UInt64 = 0
+  /// Compressed forms that the edge has made.
+  package var compressions: UInt64 = 0
+  /// Those that it did not begin, as too many waited or memory was short.
+  package var compressionsSkipped: UInt64 = 0
 
   package init() {}
 }

@@ -66,6 +66,7 @@ package final class Supervisor: @unchecked Sendable {
   private var publishTrouble: String?
   private var retryAt: Int64?
   private var isDraining = false
+  private var hasStickySecret = false
 
   /// Reads the store and binds the listeners; serves from `run` on. The first thing that a process
   /// does: its later threads inherit the blocked signals.
@@ -308,6 +309,7 @@ package final class Supervisor: @unchecked Sendable {
     }
     record.problems = problems
     guard change.isNew else { return }
+    shareStickySecret()
     install()
     for slot in change.retiredSlots {
       let number = edge.purgeNumber + 1
@@ -345,6 +347,20 @@ package final class Supervisor: @unchecked Sendable {
       EdgeConfiguration(
         distributions: deployment.policies, defaultName: options.defaultDistribution,
         geoDatabase: geoDatabase))
+  }
+
+  /// Once, before the first distribution with sticky sessions is served.
+  private func shareStickySecret() {
+    let usesIt = deployment.policies.contains { policy in
+      policy.origins.contains { $0.origin.sticky != nil }
+    }
+    guard usesIt, !hasStickySecret, let store else { return }
+    do throws(StoreError) {
+      edge.stickySecret = try StickySecret(store).get()
+      hasStickySecret = true
+    } catch {
+      options.report("\(error.message); sticky sessions of this edge mean nothing to others")
+    }
   }
 
   private func applyPurges(_ store: any Store) throws(StoreError) {

@@ -83,7 +83,9 @@ extension Exchange {
     _ behavior: BehaviorPolicy
   ) {
     let facts = viewerFacts(head, base)
-    let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
+    let found = services.cache.lookup(
+      hash: fetch.hash, key: fetch.key.bytes, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     if let entry = found.entry {
@@ -97,7 +99,7 @@ extension Exchange {
         services.registry.ended(fetch)
         fetch.wakeReaders()
         verdict = Verdict(.hit)
-        respond(from: entry, head, base)
+        respondInForm(from: entry, head, base)
         entry.release()
         return
       }
@@ -123,7 +125,9 @@ extension Exchange {
       makeFetch(policy, behavior, key, hash)
     }
     let facts = viewerFacts(head, base)
-    let found = services.cache.lookup(hash: hash, key: key) {
+    let found = services.cache.lookup(
+      hash: hash, key: key, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     verdict = Verdict(.miss, missReason)
@@ -150,31 +154,14 @@ extension Exchange {
     let isCacheable = !fetch.key.bytes.isEmpty
     // HEAD fills the cache as GET does, and is answered from it.
     let asGet = isCacheable && method == .head
-    let written = services.headBuffer
-    written.removeAll()
     let facts = viewerFacts(head, base, behavior.sentViewerHeaders)
     var context = OriginRequestContext(
       peerAddress: viewer.addressText, viewer: facts,
       requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
-      context.etag = stale.meta.etag(in: stored)
+      context.etag = stale.meta.originETag(in: stored)
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
-    }
-    appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior,
-      origin: policy.origins[behavior.route.members[0]], context: context, to: written)
-    written.truncate(to: written.count - 2)
-    fetch.slice?.appendRange(to: written)
-    written.append("CDN-Loop: ")
-    written.append(services.edge.loopID)
-    written.append("\r\n\r\n")
-    let out = ByteBuffer(capacity: written.count)
-    if asGet {
-      out.append("GET")
-      out.append(written.base + 4, written.count - 4)
-    } else {
-      out.append(written.bytes)
     }
     let viewerHead = ByteBuffer(capacity: head.length)
     viewerHead.append(base, head.length)
@@ -185,9 +172,8 @@ extension Exchange {
       upload = body
     }
     let request = OriginRequest(
-      fetch: fetch, services: services, method: asGet ? .get : method, head: out,
-      viewerHead: viewerHead, viewerFacts: KeptViewerFacts(facts), caching: caching, stale: stale,
-      upload: upload,
+      fetch: fetch, services: services, method: asGet ? .get : method, viewerHead: viewerHead,
+      context: context, caching: caching, stale: stale, upload: upload,
       isForHead: method == .head && !isBehind)
     upload?.request = request
     return request
@@ -203,8 +189,10 @@ extension Exchange {
       makeFetch(policy, behavior, key, hash)
     }
     guard case .lead(let fetch) = answer else { return }
+    let source = source(of: entry, fetch, head, base, behavior)
+    defer { source.release() }
     let request = makeOriginRequest(
-      fetch, head, base, policy, behavior, stale: entry, isBehind: true)
+      fetch, head, base, policy, behavior, stale: source, isBehind: true)
     services.loop.afterwards { request.start() }
   }
 }

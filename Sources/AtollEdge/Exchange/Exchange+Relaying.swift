@@ -60,6 +60,10 @@ extension Exchange {
       verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, to: tail)
+    // Not with what is stored: others on its way to the viewer might store both.
+    if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
+      tail.append(cookie.bytes)
+    }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -171,7 +175,7 @@ extension Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+    if !accepts(entry) || (!entry.vary.isEmpty && !isSelected(by: entry.vary)) {
       return released(by: fetch, .varyMismatch)
     }
     if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
@@ -184,7 +188,7 @@ extension Exchange {
       ? Verdict(.coalesced) : fetch.replacementVerdict
     entry.retain()
     leaveFetch()
-    respond(from: entry, head, base)
+    respondInForm(from: entry, head, base)
     entry.release()
   }
 

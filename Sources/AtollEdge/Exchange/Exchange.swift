@@ -120,8 +120,10 @@ final class Exchange {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
     caching = RequestCaching(head, base, behavior: behavior)
-    if case .none = caching.bypass {
+    if caching.isPlain {
       lookUp(head, base, policy, behavior, facts)
+    } else if caching.bypass == .none {
+      lookUpForm(head, base, policy, behavior, facts)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
@@ -146,13 +148,26 @@ final class Exchange {
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
-    guard let entry = found.entry else {
-      missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
-      step = .waiting
-      return
-    }
+    guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
+    use(entry, hash, head, base, policy, behavior)
+  }
+
+  /// Nothing stored answers the request.
+  @inline(never)
+  func miss(
+    _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    missReason = found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+    step = .waiting
+  }
+
+  /// Serves a stored entry that matches, or asks the origin first.
+  @inline(__always)
+  func use(
+    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
+  ) {
     let now = services.loop.wallTime
     switch decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
