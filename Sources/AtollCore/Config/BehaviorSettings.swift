@@ -169,6 +169,8 @@ package struct CodingSet: OptionSet, Equatable, Sendable {
 
 /// What the origin gets although it is not in the key (CloudFront's origin request policy).
 package struct OriginRequestSettings: Equatable, Sendable {
+  /// All but Host, which is keyed wherever it is sent; the headers about the viewer
+  /// (`ViewerHeader`) only when they are listed.
   package var headers: NameSelection
   package var cookies: NameSelection
   package var queryStrings: NameSelection
