@@ -3,38 +3,51 @@ import Synchronization
 
 /// One target of an origin with everything that an edge keeps about it. Shared by its loops and its
 /// health checks, and handed on from one configuration to the next.
-package final class TargetState: Sendable {
+package final class TargetState: @unchecked Sendable {
   package let target: OriginTarget
   /// As in a Host field, the port always written: `[::1]:8080`.
   package let address: String
   let seed: UInt64
-  private let health = Mutex(TargetHealth())
+  private let lock: Lock
+  private let lockMemory = UnsafeMutableRawPointer.allocate(
+    byteCount: Lock.stride, alignment: Lock.stride)
+  // Under the lock:
+  private var health = TargetHealth()
   /// The checks that count: one that began under other settings may still end.
-  private let check: Mutex<HealthCheck?>
+  private var check: HealthCheck?
   private let load = Atomic<Int>(0)
   private let requestCount = Atomic<UInt64>(0)
   private let failureCount = Atomic<UInt64>(0)
 
   init(_ target: OriginTarget, check: HealthCheck?) {
     self.target = target
-    self.check = Mutex(check)
+    self.check = check
+    Lock.initialize(at: lockMemory)
+    lock = Lock(at: lockMemory)
     let host = target.host.utf8.contains(UInt8(ascii: ":")) ? "[\(target.host)]" : target.host
     address = "\(host):\(target.port)"
     seed = Array(address.utf8).withUnsafeBufferPointer { publicHash($0) }
   }
 
-  package var currentHealth: TargetHealth { health.withLock { $0 } }
+  deinit {
+    lock.destroy()
+    lockMemory.deallocate()
+  }
+
+  package var currentHealth: TargetHealth { locked { health } }
   /// Requests that it has now, waiting ones included.
   package var connections: Int { load.load(ordering: .relaxed) }
   package var requests: UInt64 { requestCount.load(ordering: .relaxed) }
   package var failures: UInt64 { failureCount.load(ordering: .relaxed) }
 
   func candidate(at now: Int64) -> TargetCandidate {
-    TargetCandidate(
-      availability: health.withLock { $0.availability(at: now) }, load: connections, seed: seed)
+    let (availability, standing) = locked { (health.availability(at: now), health.standing) }
+    return TargetCandidate(
+      availability: availability, failsRequests: standing != .serving, load: connections,
+      seed: seed)
   }
 
-  func claimTrial(at now: Int64) -> Bool { health.withLock { $0.claimTrial(at: now) } }
+  func claimTrial(at now: Int64) -> Bool { locked { health.claimTrial(at: now) } }
 
   fileprivate func began() {
     load.add(1, ordering: .relaxed)
@@ -45,10 +58,14 @@ package final class TargetState: Sendable {
 
   fileprivate func countFailure() { failureCount.add(1, ordering: .relaxed) }
 
-  fileprivate func update<Result: Sendable>(
-    _ change: @Sendable (inout TargetHealth) -> Result
-  ) -> Result {
-    health.withLock { change(&$0) }
+  fileprivate func update<Result>(_ change: (inout TargetHealth) -> Result) -> Result {
+    locked { change(&health) }
+  }
+
+  private func locked<Result>(_ body: () -> Result) -> Result {
+    lock.lock()
+    defer { lock.unlock() }
+    return body()
   }
 
   /// A health check has ended.
@@ -56,9 +73,8 @@ package final class TargetState: Sendable {
   package func checked(
     _ failure: TargetFailure?, by check: HealthCheck, at now: Int64
   ) -> TargetHealth.Change? {
-    self.check.withLock { current in
-      guard check == current else { return nil }
-      return update { $0.checked(failure, by: check, at: now) }
+    locked {
+      check == self.check ? health.checked(failure, by: check, at: now) : nil
     }
   }
 
@@ -82,13 +98,11 @@ package final class TargetState: Sendable {
 
   /// Takes no notice of what was learned under settings that are no more.
   fileprivate func adapt(from old: Origin, to new: Origin) {
-    let forgetsRequests = old.ejection != new.ejection
-    let forgetsChecks = old.healthCheck != new.healthCheck
-    if forgetsRequests { update { $0.forgetRequests() } }
-    if forgetsChecks {
-      check.withLock { current in
-        current = new.healthCheck
-        update { $0.forgetChecks() }
+    locked {
+      if old.ejection != new.ejection { health.forgetRequests() }
+      if old.healthCheck != new.healthCheck {
+        check = new.healthCheck
+        health.forgetChecks()
       }
     }
   }
@@ -121,8 +135,7 @@ package final class TargetUse {
     if let failure = TargetFailure.of(status: status) { return note(failure, at: now) }
     guard progress == .sent, !isOver else { return nil }
     progress = .answered
-    let provesRecovery = kind != .usual
-    return state.update { $0.answered(provesRecovery: provesRecovery, at: now) }
+    return state.update { $0.answered(provesRecovery: kind != .usual, at: now) }
   }
 
   /// The request did not get what it asked for.
@@ -150,7 +163,6 @@ package final class TargetUse {
     let isTrial = kind == .trial && progress == .sent
     progress = .failed
     state.countFailure()
-    let ejection = ejection
     return state.update { $0.failed(failure, isTrial: isTrial, ejection: ejection, at: now) }
   }
 

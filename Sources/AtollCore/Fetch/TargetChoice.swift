@@ -3,13 +3,19 @@
 /// A target of an origin at the moment of choosing.
 package struct TargetCandidate: Equatable, Sendable {
   package var availability: TargetHealth.Availability
+  /// Whether it is down because requests failed: not for its health checks alone.
+  package var failsRequests: Bool
   /// Requests of all loops that it has now.
   package var load: Int
   /// Of its host and port, the same in every edge.
   package var seed: UInt64
 
-  package init(availability: TargetHealth.Availability, load: Int = 0, seed: UInt64 = 0) {
+  package init(
+    availability: TargetHealth.Availability, failsRequests: Bool = false, load: Int = 0,
+    seed: UInt64 = 0
+  ) {
     self.availability = availability
+    self.failsRequests = failsRequests
     self.load = load
     self.seed = seed
   }
@@ -68,7 +74,9 @@ package struct TargetWish: Equatable, Sendable {
 ///
 /// Those that are up come first, then those on their way back, and only when every target of the
 /// origin is down one of these, as AWS's load balancers do: a health check that is wrong about all
-/// of them must not take the site away.
+/// of them must not take the site away. Where requests have failed it is no mistake: then a few at a
+/// time look whether that is over, and the rest neither queue for the timeout nor fall upon the
+/// origin in the moment that it is back.
 package func chooseTarget(_ candidates: [TargetCandidate], _ wish: TargetWish) -> TargetChoice? {
   var admitted: [Int] = []
   var returning: [Int] = []
@@ -96,7 +104,11 @@ package func chooseTarget(_ candidates: [TargetCandidate], _ wish: TargetWish) -
   // request.
   let hasUp = candidates.contains { if case .up = $0.availability { true } else { false } }
   guard wish.isLastResort, !hasUp else { return nil }
-  let rest = candidates.indices.filter { !wish.tried.contains($0) }
+  let rest = candidates.indices.filter { index in
+    let candidate = candidates[index]
+    return !wish.tried.contains(index)
+      && (!candidate.failsRequests || candidate.load < Limits.lastResortRequests)
+  }
   guard !rest.isEmpty else { return nil }
   if let preferred = wish.preferred, rest.contains(preferred) {
     return TargetChoice(index: preferred, kind: .lastResort)

@@ -30,6 +30,8 @@ package enum Limits {
   package static let idleOriginConnections = 64
   /// Targets of one origin that one request is taken to, one after the other.
   package static let targetsPerRequest = 8
+  /// Requests of all loops at once to a target that fails them, when there is no other.
+  package static let lastResortRequests = 64
   /// Bytes of a response that are read for its connection's sake alone, when its request has gone to
   /// the next origin.
   package static let drainedResponse = 65_536
@@ -41,6 +43,8 @@ package enum Limits {
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bytes of an error page that is read from a file.
+  package static let errorPageFile = 262_144
   /// Bodies that wait for their compression or are being compressed.
   package static let compressions = 256
   /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a

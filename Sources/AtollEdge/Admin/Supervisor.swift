@@ -319,6 +319,20 @@ package final class Supervisor: @unchecked Sendable {
     view.update { $0.policies = deployment.policies }
   }
 
+  /// Once, before the first distribution with sticky sessions is served.
+  private func shareStickySecret() {
+    let usesIt = deployment.policies.contains { policy in
+      policy.origins.contains { $0.origin.sticky != nil }
+    }
+    guard usesIt, !hasStickySecret, let store else { return }
+    do throws(StoreError) {
+      edge.stickySecret = try StickySecret(store).get()
+      hasStickySecret = true
+    } catch {
+      options.report("\(error.message); sticky sessions of this edge mean nothing to others")
+    }
+  }
+
   /// Those that this edge is able to serve, and what keeps it from serving the others.
   private func withinMeans(_ distributions: [Distribution]) -> (
     [Distribution], [(name: String, error: ConfigError)]
@@ -347,20 +361,6 @@ package final class Supervisor: @unchecked Sendable {
       EdgeConfiguration(
         distributions: deployment.policies, defaultName: options.defaultDistribution,
         geoDatabase: geoDatabase))
-  }
-
-  /// Once, before the first distribution with sticky sessions is served.
-  private func shareStickySecret() {
-    let usesIt = deployment.policies.contains { policy in
-      policy.origins.contains { $0.origin.sticky != nil }
-    }
-    guard usesIt, !hasStickySecret, let store else { return }
-    do throws(StoreError) {
-      edge.stickySecret = try StickySecret(store).get()
-      hasStickySecret = true
-    } catch {
-      options.report("\(error.message); sticky sessions of this edge mean nothing to others")
-    }
   }
 
   private func applyPurges(_ store: any Store) throws(StoreError) {

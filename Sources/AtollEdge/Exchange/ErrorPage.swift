@@ -56,6 +56,9 @@ struct ErrorPage {
     case .originBadResponse: return "The origin\(site) sent a malformed response."
     case .originClosed: return "The origin\(site) closed the connection without a response."
     case .originTls: return "The origin\(site) is reached over TLS, which this version cannot do."
+    case .originRecentlyFailed: return "The origin\(site) failed a moment ago."
+    case .originError: return "The origin\(site) answered with this error."
+    case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."
     case .unknownHost: return "No distribution answers for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."
@@ -66,6 +69,7 @@ struct ErrorPage {
     case .requestTooLarge, .badRequest: return "The request could not be read."
     case .loop: return "The origin\(site) leads back to this edge."
     case .overloaded: return "The edge is at its limit."
+    case .draining: return "The edge is shutting down."
     default: return "The request could not be answered."
     }
   }

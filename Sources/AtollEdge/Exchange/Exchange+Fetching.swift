@@ -5,6 +5,7 @@ import AtollCore
 extension Exchange {
   /// The head is in the connection's own memory now: goes to the origin, or joins who does.
   func proceed() {
+    if let errorPage, !errorPage.isTried { return fetchErrorPage() }
     guard step == .waiting, fetch == nil, let policy, let behavior,
       let base = viewer.keptHead.map({ UnsafePointer($0) })
     else { return }
@@ -13,6 +14,7 @@ extension Exchange {
     if isLooping(head, base) { return answer(head, base, status: 508, reason: .loop) }
     if caching.bypass == .none {
       if answersFromSlices(head, base, policy, behavior) { return }
+      if answerFromFailure(head, base, policy, behavior) { return }
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -89,17 +91,19 @@ extension Exchange {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     if let entry = found.entry {
-      if case .fresh = decideUse(
+      switch decideUse(
         entry.freshness, softPurged: entry.isSoftPurged, request: caching,
         now: services.loop.wallTime)
       {
+      case .revalidate, .staleWhileRevalidate: break
+      case .fresh, .freshError:
         // Who joined meanwhile is served from the same entry.
         entry.retain()
         fetch.replace(with: entry, verdict: Verdict(.hit), originStatus: 0)
         services.registry.ended(fetch)
         fetch.wakeReaders()
         verdict = Verdict(.hit)
-        respondInForm(from: entry, head, base)
+        respondClosely(from: entry, head, base)
         entry.release()
         return
       }
@@ -184,6 +188,7 @@ extension Exchange {
     _ entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, _ hash: KeyHash
   ) {
+    if hasFailedRecently(head, base, behavior) { return }
     let key = services.keyBuffer.bytes
     let answer = services.registry.enter(hash: hash, key: key, now: services.loop.now) {
       makeFetch(policy, behavior, key, hash)

@@ -49,17 +49,25 @@ extension Exchange {
     if invalidates(method, status: fetch.status) { invalidateTarget() }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
+    originStatus = fetch.originStatus
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
+    if status >= 400,
+      substitutePage(
+        for: status, originStatus: originStatus,
+        remaining: fetch.freshness?.remaining(at: services.loop.wallTime))
+    {
+      return
+    }
     if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
       return
     }
+    let head = pageHead(fetch) ?? fetch.head.bytes
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
-    appendVerdict(
-      verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
-      ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
-      stored: fetch.freshness != nil, to: tail)
+    appendPageVerdict(
+      age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
+      ttl: fetch.freshness.map { $0.remaining(at: now) }, stored: fetch.freshness != nil, to: tail)
     // Not with what is stored: others on its way to the viewer might store both.
     if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
       tail.append(cookie.bytes)
@@ -84,11 +92,10 @@ extension Exchange {
     endTail(tail)
     hasResponded = true
     step = .responding
-    originStatus = fetch.originStatus
-    headBytes = fetch.head.count + tail.count
+    headBytes = head.count + tail.count
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
-      head: fetch.head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
+      head: head, tail: tail, hasBody: !isBodyless, chunked: isChunked,
       endsByClose: endsByClose, closes: !persists)
   }
 
@@ -144,6 +151,7 @@ extension Exchange {
     services.registry.overtake(hash)
     invalidateOutline(of: key.bytes)
     _ = services.cache.invalidate(hash: hash, key: key.bytes)
+    forgetFailure()
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.
@@ -152,7 +160,7 @@ extension Exchange {
     switch decideUse(
       freshness, softPurged: false, request: caching, now: services.loop.wallTime)
     {
-    case .fresh, .staleWhileRevalidate: break
+    case .fresh, .freshError, .staleWhileRevalidate: break
     case .revalidate(let reason): return reason
     }
     if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
@@ -188,7 +196,7 @@ extension Exchange {
       ? Verdict(.coalesced) : fetch.replacementVerdict
     entry.retain()
     leaveFetch()
-    respondInForm(from: entry, head, base)
+    respondClosely(from: entry, head, base)
     entry.release()
   }
 
@@ -211,13 +219,7 @@ extension Exchange {
   func fail(_ reason: Reason) {
     leaveFetch()
     slices = nil
-    let status: UInt16 =
-      switch reason {
-      case .originTimeout: 504
-      case .overloaded: 503
-      default: 502
-      }
-    refuseOrClose(status: status, reason: reason)
+    refuseOrClose(status: failureStatus(reason), reason: reason)
   }
 
   func refuseOrClose(status: UInt16, reason: Reason) {

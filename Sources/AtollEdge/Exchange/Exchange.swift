@@ -56,6 +56,8 @@ final class Exchange {
   var originStatus: UInt16 = 0
   var missReason = Reason.absent
   var mustNotShare = false
+  /// The error whose page this exchange is after; `configuration` is kept meanwhile.
+  var errorPage: ErrorPageRequest?
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
@@ -128,6 +130,10 @@ final class Exchange {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
       }
+      // It would be cut off soon after its beginning.
+      if head.asksUpgrade && services.isDraining {
+        return answer(head, base, status: 503, reason: .draining)
+      }
       verdict = Verdict(.pass, caching.bypass)
       step = .waiting
     }
@@ -175,12 +181,16 @@ final class Exchange {
     case .fresh:
       verdict = Verdict(.hit)
       respond(from: entry, head, base)
+    case .freshError:
+      verdict = Verdict(.hit)
+      respondClosely(from: entry, head, base)
     case .staleWhileRevalidate:
       verdict = Verdict(.stale, .staleWhileRevalidate)
       revalidateBehind(entry, head, base, policy, behavior, hash)
-      respond(from: entry, head, base)
+      respondClosely(from: entry, head, base)
     case .revalidate(let reason):
       missReason = reason
+      if answerFromFailure(head, base, behavior, stale: entry) { return }
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -305,6 +315,12 @@ final class Exchange {
 
   // MARK: Ends
 
+  /// The whole body has come, and has perhaps not been stored after all: too late for the headers,
+  /// but not for the log.
+  func bodyCompleted(_ refusal: Reason) {
+    if refusal != .none && verdict.outcome == .miss { verdict.reason = refusal }
+  }
+
   /// The body broke off: what the viewer got is visibly incomplete.
   func bodyBroke(_ reason: Reason) {
     verdict = Verdict(.error, reason)
@@ -315,7 +331,10 @@ final class Exchange {
     account()
     if fetch != nil { leaveFetch() }
     step = .idle
-    if configuration != nil { configuration = nil }
+    if configuration != nil {
+      configuration = nil
+      errorPage = nil
+    }
   }
 
   /// The viewer has gone before that.
@@ -326,6 +345,7 @@ final class Exchange {
     slices = nil
     step = .idle
     configuration = nil
+    errorPage = nil
   }
 
   func countUpload(_ bytes: Int) { bytesUp += bytes }

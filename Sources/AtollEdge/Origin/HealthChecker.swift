@@ -26,6 +26,8 @@ final class HealthChecker: @unchecked Sendable {
         guard let check = origin.origin.healthCheck else { continue }
         for target in origin.targets.all {
           let id = ObjectIdentifier(target)
+          // Named twice by the configuration, it is one target all the same.
+          if next[id] != nil { continue }
           if let round = rounds[id], round.origin.origin == origin.origin {
             round.take(origin, of: policy.distribution.name)
             next[id] = round

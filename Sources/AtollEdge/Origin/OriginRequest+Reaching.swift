@@ -61,6 +61,7 @@ extension OriginRequest {
       }
       writeHead()
       if askTarget() { return }
+      reason = .originUnhealthy
     }
     end(failing: reason)
   }

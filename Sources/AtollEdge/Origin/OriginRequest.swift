@@ -135,6 +135,8 @@ final class OriginRequest {
     }
     if let stale, isOriginFailure(response.status) {
       if mayStandIn(stale, now) {
+        FailureNote.remember(
+          .originError, status: response.status, of: fetch, vary: stale.vary, services: services)
         return substitute(stale, .originError, status: response.status)
       }
     }
@@ -154,7 +156,8 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
-        fetch.isCompressible = prepareForms(response, base, out, length: length)
+        fetch.isCompressible = prepareForms(
+          response, base, out, status: response.status, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
@@ -207,9 +210,12 @@ final class OriginRequest {
     } else {
       capacity = length.map { Int($0) } ?? max(4096, following)
     }
+    let isApart = isStoredApart(response.status)
+    let key = isApart ? fetch.failureKey : fetch.storedKey
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
+        hash: isApart ? keyHash(key.bytes, seed: services.seed) : fetch.storedHash, key: key.bytes,
+        vary: vary.bytes, tags: tags.bytes,
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
@@ -253,13 +259,10 @@ final class OriginRequest {
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
 
-  /// Whether the stale entry may answer for a failing origin. A soft purge ends its lifetime.
+  /// Whether the stale entry may answer for a failing origin.
   private func mayStandIn(_ stale: Entry, _ now: Int64) -> Bool {
-    var freshness = stale.freshness
-    if stale.isSoftPurged && freshness.isFresh(at: now) {
-      freshness.lifetime = Int32(clamping: freshness.age(at: now))
-    }
-    return mayServeStaleOnError(freshness, request: caching, now: now)
+    AtollCore.mayStandIn(
+      stale.freshness, softPurged: stale.isSoftPurged, request: caching, now: now)
   }
 
   private func substitute(_ stale: Entry, _ reason: Reason, status: UInt16) {
@@ -351,6 +354,9 @@ final class OriginRequest {
   }
 
   func end(failing reason: Reason) {
+    FailureNote.remember(
+      reason, status: failureStatus(reason), of: fetch,
+      vary: UnsafeBufferPointer(start: nil, count: 0), services: services)
     if let stale, mayStandIn(stale, loop.wallTime) {
       return substitute(stale, .originUnreachable, status: 0)
     }

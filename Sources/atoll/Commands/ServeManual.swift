@@ -33,8 +33,10 @@ enum ServeManual {
             + "the target gets a tenth of its share at first, all of it "
             + "\(Quantity.duration(Int(TargetHealth.ramp / 1000))) later. Health checks take a "
             + "target out and bring it back apart from that. When every target of an origin is "
-            + "down they are asked all the same, in the hope that they are not: nobody is "
-            + "answered with an error that no target gave."),
+            + "down they are asked all the same, as the checks may be wrong about them; but "
+            + "those that fail requests get no more than \(Limits.lastResortRequests) at once, and "
+            + "the rest are answered with 503 (or what is stored), so that an origin that is back "
+            + "is not buried at once."),
         .paragraph(
           "What could not be sent goes to the next address, then to the next target. After "
             + "something was sent, only safe methods without a body are sent again: at once when a "
@@ -83,11 +85,19 @@ enum ServeManual {
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
           Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),
           Term("\(Limits.targetsPerRequest)", "targets of one origin that a request is taken to"),
+          Term(
+            "\(Limits.lastResortRequests)",
+            "requests at once to a target that fails them, when there is no other; 503 beyond"),
           Term("\(Limits.variantsPerKey)", "entries of one URL that differ by Vary"),
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
+          Term(
+            "\(Limits.compressions)",
+            "responses that wait for their compression, with no more bytes than "
+              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
+          Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
           Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
           Term(

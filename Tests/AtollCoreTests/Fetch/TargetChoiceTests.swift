@@ -124,6 +124,21 @@ struct TargetChoiceTests {
         == TargetChoice(index: 1, kind: .lastResort))
   }
 
+  @Test func `as a last resort a target that fails requests gets a few at once`() {
+    let limit = Limits.lastResortRequests
+    func choose(_ targets: [(fails: Bool, load: Int)]) -> Int? {
+      let candidates = targets.map {
+        TargetCandidate(availability: .down, failsRequests: $0.fails, load: $0.load)
+      }
+      return chooseTarget(candidates, TargetWish(balance: .roundRobin))?.index
+    }
+    #expect(choose([(true, limit - 1)]) == 0)
+    #expect(choose([(true, limit)]) == nil)
+    // Its checks may be wrong.
+    #expect(choose([(false, limit)]) == 0)
+    #expect(choose([(true, limit), (true, 3)]) == 1)
+  }
+
   @Test func `one that is down is not asked because the one that is up failed this request`() {
     #expect(Self.choose([Self.up, .down], TargetWish(balance: .roundRobin, tried: [0])) == nil)
   }

@@ -243,6 +243,36 @@ struct TargetTests {
     for index in 0..<5 { #expect(try edge.get("/\(index)").text == "patient") }
   }
 
+  @Test func `a failing origin is looked after by a few, the rest hear of it at once`() throws {
+    let limit = Limits.lastResortRequests
+    let go = Event()
+    let isWell = Shared(false)
+    let origin = try ScriptedOrigin { exchange in
+      if exchange.request.target != "/first" { go.wait(within: 30) }
+      let status = isWell.value ? "200 OK" : "503 Busy"
+      try exchange.respond(status, "Cache-Control: no-store")
+    }
+    let edge = try EdgeUnderTest(
+      origin, { $0.origin.ejection = Ejection(failures: 1, duration: 3600) },
+      options: { $0.threads = 2 })
+    #expect(try edge.get("/first").status == 503)
+    let viewers = try (0..<limit).map { _ in try edge.viewer() }
+    for (index, viewer) in viewers.enumerated() {
+      try viewer.send(ScriptedViewer.head("GET", "/\(index)"))
+    }
+    #expect(origin.waitFor(requests: 1 + limit, within: 30))
+    let response = try edge.get("/more")
+    #expect(response.status == 503)
+    #expect(response.cacheStatus.contains { $0.contains("origin-unhealthy") })
+    #expect(response["retry-after"] != nil)
+    isWell.withLock { $0 = true }
+    go.fire()
+    for viewer in viewers { #expect(try viewer.readResponse().status == 200) }
+    // It has answered: everybody is served again.
+    #expect(try edge.get("/last").status == 200)
+    #expect(origin.requestCount == 2 + limit)
+  }
+
   @Test func `a body that breaks off counts as a failure`() throws {
     let breaking = try ScriptedOrigin { exchange in
       try exchange.sendHead("200 OK", "Content-Length: 10")
@@ -398,6 +428,77 @@ struct TargetTests {
   }
 
   // MARK: Several loops
+
+  /// Targets that fail now and then, a configuration that changes all the while, viewers that leave.
+  @Test func `nothing is lost in a long mess`() throws {
+    let origins = try (0..<3).map { place in
+      try ScriptedOrigin { exchange in
+        let number = exchange.request.number
+        if number % 11 == place { return exchange.close() }
+        if number % 13 == place { return exchange.reset() }
+        if number % 7 == place { return try exchange.respond("503 Busy", body: "no") }
+        if number % 17 == place {
+          try exchange.sendHead("200 OK", "Content-Length: 100")
+          try exchange.send("short")
+          return exchange.close()
+        }
+        try exchange.respond("200 OK", "Cache-Control: no-store", body: "\(place)")
+      }
+    }
+    let ports = origins.map(\.port)
+    let edge = try Self.edge(
+      ports,
+      {
+        $0.origin.ejection = Ejection(failures: 2, duration: 1)
+        $0.origin.connectAttempts = 2
+        $0.origin.healthCheck = HealthCheck(path: "/up", interval: 1, timeout: 1)
+        $0.origin.sticky = StickySession(cookie: "lb")
+      }, options: { $0.threads = 4 })
+    let end = Clock.now() + 3
+    let counts = Shared<[Int: Int]>([:])
+    let threads = (0..<6).map { thread in
+      TestThread {
+        var index = 0
+        while Clock.now() < end {
+          index += 1
+          guard let viewer = try? edge.viewer() else { continue }
+          let method = index % 5 == 0 ? "POST" : "GET"
+          let body = method == "POST" ? "abc" : nil
+          if index % 9 == 0 {
+            try? viewer.send(ScriptedViewer.head("GET", "/\(thread)-\(index)"))
+            viewer.reset()
+            continue
+          }
+          guard let response = try? viewer.request(method, "/\(thread)-\(index)", body: body)
+          else { continue }
+          counts.withLock { $0[response.status, default: 0] += 1 }
+        }
+      }
+    }
+    var round = 0
+    while Clock.now() < end {
+      round += 1
+      let balance = Balance.allCases[round % Balance.allCases.count]
+      try edge.reload {
+        $0[0].origin.balance = balance
+        $0[0].origin.targets = ports[1...(round % 2 + 1)].map {
+          OriginTarget(host: "127.0.0.1", port: $0)
+        }
+        $0[0].origin.healthCheck = round % 3 == 0 ? nil : HealthCheck(path: "/up", interval: 1)
+      }
+      usleep(20_000)
+    }
+    for thread in threads { #expect(thread.join()) }
+    let statuses = counts.value
+    #expect(Set(statuses.keys).isSubset(of: [200, 502, 503]), "\(statuses)")
+    #expect(statuses[200, default: 0] > 100, "\(statuses)")
+    // No use of a target is left behind, and no viewer.
+    #expect(eventually { edge.edge.connectionCount == 0 })
+    #expect(
+      eventually {
+        edge.edge.health()[0].origins[0].targets.allSatisfy { $0.connections == 0 }
+      })
+  }
 
   @Test func `loops share what they know of a target`() throws {
     let patient = try Patient()
