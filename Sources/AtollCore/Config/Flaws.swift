@@ -254,8 +254,9 @@ extension StringProtocol {
   return rootObjectFlaw(name)
 }
 
-/// An address, or a network as `10.0.0.0/8`.
+/// An address, a network as `10.0.0.0/8`, or `unix:` for the peers of Unix sockets.
 @Sendable func networkFlaw(_ text: String) -> Flaw? {
+  if text == TrustedProxies.unixSockets { return nil }
   let hint = "write an address such as 10.0.0.7, or a network such as 10.0.0.0/8 or 2001:db8::/32"
   let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
   let address = String(parts[0])

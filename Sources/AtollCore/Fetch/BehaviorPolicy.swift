@@ -61,7 +61,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   private let requestedHeaders: NameList
   /// Unknown headers that are not forwarded, lower case.
   private let withheldHeaders: NameList
-  /// Whether Host of the viewer reaches the origin as Host, be it keyed or not.
+  /// Whether Host of the viewer reaches the origin as Host, whichever origin that is.
   let forwardsHost: Bool
   /// Whether the viewer's Host is in the key beside `keyedHeaders`: it reaches the origin as Host
   /// or X-Forwarded-Host.
@@ -143,9 +143,11 @@ package final class BehaviorPolicy: @unchecked Sendable {
     let members = route.members.map { origins[$0] }
     let keysListedHost = headers.keyedFields & KnownField.host.bit != 0
     forwardsHost = keysListedHost || headers.requestsHost
+    // Whatever sends it: viewers write into Host what they like, and origins make links of it.
     keysHost =
       !keysListedHost
-      && (settings.key.host || !caches || members.contains { $0.headers.sendsViewerHost })
+      && (settings.key.host || !caches || headers.requestsHost
+        || members.contains { $0.headers.sendsViewerHost })
     // The scheme is part of the target URI (RFC 9111 §2), and in the key where the origin is told.
     keysScheme = caches && (settings.key.scheme || headers.forwardsAll || headers.namesScheme)
     sendsScheme = keysScheme || !caches || settings.viewerProtocol != .allowAll
