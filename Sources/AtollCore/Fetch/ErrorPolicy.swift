@@ -92,7 +92,7 @@ package func isFailureOfOrigin(_ reason: Reason) -> Bool {
 package func failureStatus(_ reason: Reason) -> UInt16 {
   switch reason {
   case .originTimeout: 504
-  case .overloaded, .draining: 503
+  case .overloaded, .draining, .originUnhealthy: 503
   default: 502
   }
 }
