@@ -78,8 +78,8 @@ extension Exchange {
   /// False when there is nothing to set out for: the error itself is sent with another status.
   private func setOut(for page: ErrorPageRequest) -> Bool {
     errorPage = page
-    // Its end drops what this exchange keeps.
-    configuration = services.configuration
+    // Kept until the exchange ends; one that has waited keeps that under which it began.
+    if configuration == nil { configuration = services.configuration }
     if page.rule.page == nil {
       page.isTried = true
       return false

@@ -37,7 +37,7 @@ extension Exchange {
     }
     let tail = beginTail(entry)
     let multipart = appendPartialHead(
-      ranges, of: entry.bodyLength, stored: entry.head, entry.meta, to: tail)
+      ranges, of: entry.bodyLength, stored: entry.head, to: tail)
     entry.retain()
     send(
       PartialBody(.entry(entry), ranges, multipart: multipart), head: services.headBuffer.bytes,
@@ -82,7 +82,7 @@ extension Exchange {
       return true
     }
     let multipart = appendPartialHead(
-      ranges, of: length, stored: fetch.head.bytes, fetch.meta, to: tail)
+      ranges, of: length, stored: fetch.head.bytes, to: tail)
     send(
       PartialBody(.fetch(from: 0), ranges, multipart: multipart), head: services.headBuffer.bytes,
       tail)
@@ -100,17 +100,14 @@ extension Exchange {
   /// Writes status line and fields of a 206 into the head buffer, and what is left of its head into
   /// the tail.
   func appendPartialHead(
-    _ ranges: [ByteRange], of total: Int, stored: UnsafeBufferPointer<UInt8>, _ meta: StoredMeta,
-    to tail: ByteBuffer
+    _ ranges: [ByteRange], of total: Int, stored: UnsafeBufferPointer<UInt8>, to tail: ByteBuffer
   ) -> MultipartRanges? {
     status = 206
     let out = services.headBuffer
     out.removeAll()
     var multipart: MultipartRanges?
     if ranges.count == 1 {
-      appendStatusLine(206, to: out)
-      let fieldsStart = Int(meta.fieldsStart)
-      out.append(stored.baseAddress! + fieldsStart, stored.count - fieldsStart)
+      appendPartHead(stored: stored, to: out)
       tail.appendContentRange(ranges[0], of: total)
     } else {
       var generator = SystemRandomNumberGenerator()

@@ -54,14 +54,15 @@ extension Exchange {
     if let fill = services.registry.fetch(hash: hash, key: key.bytes), awaits(fill, specs) {
       return false
     }
+    let outline = lookUpSlice(SliceKey.outline, of: key.bytes)
+    if outline == nil && !hasRange { return false }
     let reader = SliceReader(
       grid: SliceGrid(size: size), wholeKey: key.bytes, wholeHash: hash,
       isAlone: caching.flags.contains(.noCache))
-    if let outline = lookUpSlice(SliceKey.outline, of: key.bytes) {
+    if let outline {
       defer { outline.release() }
       return answer(from: outline, reader, specs, head, base)
     }
-    if !hasRange { return false }
     if answerFromFailure(head, base, policy, behavior) { return true }
     if caching.flags.contains(.onlyIfCached) { return false }
     switch services.registry.habits.habit(of: hash, now: services.loop.now) {
@@ -402,7 +403,7 @@ extension Exchange {
     tail.removeAll()
     appendVerdict(
       verdict, age: nil, ttl: nil, originStatus: fetch.originStatus, stored: false, to: tail)
-    _ = appendPartialHead(ranges, of: total, stored: outline.head, outline.meta, to: tail)
+    _ = appendPartialHead(ranges, of: total, stored: outline.head, to: tail)
     send(
       PartialBody(.fetch(from: part.start), ranges), head: services.headBuffer.bytes, tail)
     return true
@@ -480,7 +481,7 @@ extension Exchange {
       return send(body, head: outline.head, tail)
     }
     let multipart = appendPartialHead(
-      ranges, of: reader.total, stored: outline.head, outline.meta, to: tail)
+      ranges, of: reader.total, stored: outline.head, to: tail)
     send(
       PartialBody(.slices(reader), ranges, multipart: multipart), head: services.headBuffer.bytes,
       tail)

@@ -257,9 +257,7 @@ final class Exchange {
       status = 206
       position = start
       count = method == .head ? 0 : length
-      appendStatusLine(206, to: out)
-      let fieldsStart = Int(entry.meta.fieldsStart)
-      out.append(entry.head.baseAddress! + fieldsStart, entry.head.count - fieldsStart)
+      appendPartHead(stored: entry.head, to: out)
       tail.appendContentRange(ByteRange(start, start + length), of: bodyLength)
       tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(length))
