@@ -21,7 +21,8 @@ struct OriginRequestTests {
         etag: tag?.bytes, lastModified: time?.bytes, bodyFraming: framing)
       appendOriginRequest(
         request.head, request.base, distribution: policy, behavior: policy.behavior(path),
-        origin: policy.origins[policy.behavior(path).route.members[0]], context: context, to: buffer)
+        origin: policy.origins[policy.behavior(path).route.members[0]], context: context, to: buffer
+      )
       withExtendedLifetime((address, tag, time)) {}
     }
     #expect(text.hasSuffix("\r\n\r\n"))
