@@ -135,18 +135,22 @@ package final class CacheStore: @unchecked Sendable {
     return grown
   }
 
-  /// After a 304: the same key, vary section, status and body with a new head, which comes with
-  /// freshness and meta of its own. The old entry stays as it is until `insert` replaces it.
-  /// - Parameter tags: the old entry's when nil.
+  /// After a 304: the same key, status and body with a new head, which comes with freshness and meta
+  /// of its own. The old entry stays as it is until `insert` replaces it.
+  /// - Parameters:
+  ///   - vary: the old entry's section when nil.
+  ///   - tags: the old entry's when nil.
   package func makeUpdated(
-    _ entry: Entry, head: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>? = nil,
+    _ entry: Entry, head: UnsafeBufferPointer<UInt8>, vary: UnsafeBufferPointer<UInt8>? = nil,
+    tags: UnsafeBufferPointer<UInt8>? = nil,
     freshness: Freshness, meta: StoredMeta, purgeNumber: UInt64
   ) -> Entry? {
     let length = entry.bodyLength
     let shares = length > Self.copiedBody
     guard
       let updated = makeEntry(
-        hash: entry.hash, key: entry.key, vary: entry.vary, tags: tags ?? entry.tags, head: head,
+        hash: entry.hash, key: entry.key, vary: vary ?? entry.vary, tags: tags ?? entry.tags,
+        head: head,
         bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
         purgeNumber: purgeNumber)
     else { return nil }
@@ -201,7 +205,8 @@ package final class CacheStore: @unchecked Sendable {
         }
         continue
       }
-      // Variants stand in the chain newest first, as RFC 9111 §4.1 would have them chosen.
+      // Variants stand in the chain as RFC 9111 §4.1 would have them chosen: newest first, what has
+      // no Vary last.
       if entry.pointer.pointee.varyLength != 0 && !varyMatches(entry.vary) {
         result.sawOtherVariant = true
         continue
@@ -240,6 +245,7 @@ package final class CacheStore: @unchecked Sendable {
         to: EntryHeader.byteCount + entry.pointer.pointee.partsLength + entry.bodyLength)
     }
     var variants = 0
+    var lastVariant: Entry?
     var frequency: UInt8 = 0
     var intoMain = false
     var at = index.first(index.bucket(of: entry.hash))
@@ -250,7 +256,7 @@ package final class CacheStore: @unchecked Sendable {
       let isSame = entry.hasVary(other.vary)
       if slots.isDead(other) {
         state.pointee.unlink(other)
-      } else if isSame || entry.vary.isEmpty || varyMatches(other.vary) {
+      } else if isSame || varyMatches(other.vary) {
         // What is older than a soft purge never replaces what came after it.
         if standing == .stale && other.purgeNumber > entry.purgeNumber { return .purged }
         frequency = max(frequency, other.frequency)
@@ -258,12 +264,62 @@ package final class CacheStore: @unchecked Sendable {
         state.pointee.unlink(other)
       } else {
         variants += 1
+        lastVariant = other
       }
     }
-    if variants >= Limits.variantsPerKey { return .variantLimit }
+    if variants >= Limits.variantsPerKey {
+      guard let victim = leastValuableVariant(of: entry.hash, entry.key, entry.freshness) else {
+        return .variantLimit
+      }
+      if lastVariant == victim { lastVariant = nil }
+      state.pointee.unlink(victim)
+    }
     if standing == .stale { entry.mark(.softPurged) }
-    state.pointee.link(entry, frequency: frequency, intoMain: intoMain)
+    // RFC 9111 §4.1: a response without Vary, which would match every request, does not hide those
+    // that have one.
+    state.pointee.link(
+      entry, frequency: frequency, intoMain: intoMain,
+      behind: entry.vary.isEmpty ? lastVariant : nil)
     return .inserted
+  }
+
+  /// Whether one more variant of a key may be stored, at the cost of another if need be.
+  /// - Parameter varyMatches: as for `insert`; what goes anyway takes no room.
+  package func hasRoomForVariant(
+    of hash: KeyHash, _ key: UnsafeBufferPointer<UInt8>, _ freshness: Freshness,
+    varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> Bool {
+    gate.lock()
+    defer { gate.unlock() }
+    var variants = 0
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = addresses.entry(at)
+      at = entry.chain
+      if entry.has(hash, key) && !slots.isDead(entry) && !varyMatches(entry.vary) {
+        variants += 1
+      }
+    }
+    return variants < Limits.variantsPerKey
+      || leastValuableVariant(of: hash, key, freshness) != nil
+  }
+
+  /// The variant to give up when a key has too many: the oldest that is stale when the new one
+  /// comes, else the oldest that nobody has asked for again. Under the gate.
+  private func leastValuableVariant(
+    of hash: KeyHash, _ key: UnsafeBufferPointer<UInt8>, _ new: Freshness
+  ) -> Entry? {
+    var stale: Entry?
+    var unused: Entry?
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = addresses.entry(at)
+      at = entry.chain
+      if !entry.has(hash, key) || entry.vary.isEmpty { continue }
+      if !entry.freshness.isFresh(at: new.responseTime) { stale = entry }
+      if entry.frequency == 0 { unused = entry }
+    }
+    return stale ?? unused
   }
 
   /// Takes an entry out, if it still is in.

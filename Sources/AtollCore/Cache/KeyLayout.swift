@@ -39,6 +39,11 @@ package enum KeyKind: UInt8, Sendable {
   case slice = 4
 }
 
+/// Makes a key that of another entry derived from the same response.
+package func setKeyKind(_ kind: KeyKind, of key: ByteBuffer) {
+  key.base[KeyLayout.kindOffset] = kind.rawValue
+}
+
 /// Path and selected query of a key: what purges and listings speak of.
 package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else {

@@ -56,6 +56,9 @@ package struct RequestCaching: Sendable, Equatable {
     if present & KnownField.cookie.bit != 0 { flags.insert(.cookie) }
     // RFC 9110 §14.2: Range means nothing but for GET.
     if head.method == .get && present & KnownField.range.bit != 0 { passOnMiss = .requestRange }
+    // RFC 9111 §4.3.2: these ask the origin, not a cache. A stored response that meets them may
+    // answer (RFC 9110 §13.1.1); whether nothing does is the origin's to say.
+    if present & FieldRules.originConditions != 0 { passOnMiss = .requestCondition }
     if !behavior.honorsRequestDirectives { return }
     if present & KnownField.cacheControl.bit != 0 {
       var line = head.fields.firstIndex(of: .cacheControl)

@@ -63,6 +63,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case redirect, corsPreflight
   // What the configuration refuses.
   case httpsRequired, countryBlocked
+  // Why a request with conditions for the origin was passed on.
+  case requestCondition
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -123,6 +125,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .corsPreflight: "cors-preflight"
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
+    case .requestCondition: "request-condition"
     }
   }
 }

@@ -7,9 +7,11 @@
 ///   - ttl: seconds until it is stale, negative afterwards; nil when it has no lifetime.
 ///   - originStatus: of the response that this exchange got from the origin; 0 when it got none.
 ///   - stored: the response is being stored.
+///   - lookup: why the lookup found nothing usable, when the verdict tells another reason.
+///   - wasReleased: it waited for another's response, which did not answer it.
 package func appendVerdict(
   _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool,
-  to buffer: ByteBuffer
+  lookup: Reason = .none, wasReleased: Bool = false, to buffer: ByteBuffer
 ) {
   if verdict.outcome == .hit, verdict.reason == .none, let age, let ttl, ttl >= 0 {
     return appendHit(age: UInt64(max(age, 0)), ttl: UInt64(ttl), to: buffer)
@@ -19,7 +21,9 @@ package func appendVerdict(
     buffer.appendDecimal(UInt64(max(age, 0)))
     buffer.append("\r\n")
   }
-  appendOutcome(verdict, originStatus: originStatus, stored: stored, to: buffer)
+  appendOutcome(
+    verdict, originStatus: originStatus, stored: stored, lookup: lookup, wasReleased: wasReleased,
+    to: buffer)
   if let ttl {
     buffer.append(ttl < 0 ? "; ttl=-" : "; ttl=")
     buffer.appendDecimal(ttl.magnitude)
@@ -74,7 +78,8 @@ private func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>
 
 @inline(never)
 private func appendOutcome(
-  _ verdict: Verdict, originStatus: UInt16, stored: Bool, to buffer: ByteBuffer
+  _ verdict: Verdict, originStatus: UInt16, stored: Bool, lookup: Reason, wasReleased: Bool,
+  to buffer: ByteBuffer
 ) {
   buffer.append(xCacheLine(verdict.outcome))
   buffer.append("Cache-Status: atoll")
@@ -83,14 +88,18 @@ private func appendOutcome(
     || (verdict.outcome == .stale && verdict.reason == .staleWhileRevalidate)
   {
     buffer.append("; hit")
-  } else if let forward = forwardReason(verdict) {
+  } else if let forward = forwardReason(verdict, lookup) {
     buffer.append("; fwd=")
     buffer.append(forward)
     if originStatus != 0 {
       buffer.append("; fwd-status=")
       buffer.appendDecimal(UInt64(originStatus))
     }
-    if verdict.outcome == .coalesced { buffer.append("; collapsed") }
+    if verdict.outcome == .coalesced {
+      buffer.append("; collapsed")
+    } else if wasReleased {
+      buffer.append("; collapsed=?0")
+    }
     if stored { buffer.append("; stored") }
   }
 }
@@ -107,20 +116,21 @@ private func xCacheLine(_ outcome: Outcome) -> StaticString {
 }
 
 /// The fwd parameter of RFC 9211 §2.2; nil when the request did not go forward.
-private func forwardReason(_ verdict: Verdict) -> StaticString? {
+private func forwardReason(_ verdict: Verdict, _ lookup: Reason) -> StaticString? {
   switch verdict.outcome {
   case .hit, .local: return nil
   case .stale: return "stale"
-  case .pass: return verdict.reason == .method ? "method" : "bypass"
-  case .miss, .coalesced, .revalidated:
+  case .pass:
     switch verdict.reason {
-    case .absent: return "uri-miss"
-    case .partial: return "partial"
-    case .varyMismatch: return "vary-miss"
-    case .expired: return "stale"
-    case .requestNoCache, .requestMaxAge, .requestAuthorization: return "request"
-    default: return verdict.outcome == .revalidated ? "stale" : "miss"
+    case .method: return "method"
+    case .requestNoStore: return "request"
+    // These were looked up before.
+    case .requestRange, .requestCondition: return forwardReason(of: lookup) ?? "request"
+    default: return "bypass"
     }
+  case .miss, .coalesced, .revalidated:
+    return forwardReason(of: lookup == .none ? verdict.reason : lookup)
+      ?? (verdict.outcome == .revalidated ? "stale" : "miss")
   case .error:
     switch verdict.reason {
     case .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed,
@@ -128,5 +138,18 @@ private func forwardReason(_ verdict: Verdict) -> StaticString? {
       return "miss"
     default: return nil
     }
+  }
+}
+
+/// What the lookup found.
+private func forwardReason(of lookup: Reason) -> StaticString? {
+  switch lookup {
+  // What was purged is not there any more.
+  case .absent, .purged: "uri-miss"
+  case .partial: "partial"
+  case .varyMismatch: "vary-miss"
+  case .expired, .responseNoCache: "stale"
+  case .requestNoCache, .requestMaxAge, .requestAuthorization, .requestCondition: "request"
+  default: nil
   }
 }

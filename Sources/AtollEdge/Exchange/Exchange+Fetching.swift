@@ -93,7 +93,7 @@ extension Exchange {
         return
       }
     }
-    verdict = Verdict(.miss, missReason)
+    verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
     start(fetch, head, base, policy, behavior, stale: found.entry)
     found.entry?.release()
   }
@@ -116,7 +116,7 @@ extension Exchange {
     let found = services.cache.lookup(hash: hash, key: key) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior)
     }
-    verdict = Verdict(.miss, missReason)
+    verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
     start(fetch, head, base, policy, behavior, stale: found.entry)
     found.entry?.release()
   }

@@ -23,7 +23,7 @@ extension Exchange {
         fail(view.failure)
       }
     case .failed:
-      fail(view.failure)
+      fail(view.failure, forbidsStale: fetch.forbidsStale)
     }
   }
 
@@ -33,8 +33,7 @@ extension Exchange {
     guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
-    mustNotShare = true
-    missReason = reason == .none ? .absent : reason
+    releaseReason = reason == .none ? .absent : reason
     proceed()
   }
 
@@ -43,7 +42,7 @@ extension Exchange {
       return released(by: fetch, obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
-    if invalidates(method, status: fetch.status) { invalidateTarget() }
+    if invalidates(method, status: fetch.status) { invalidate(after: fetch) }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
@@ -53,10 +52,12 @@ extension Exchange {
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
+    // The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
+    let isReused = verdict.outcome == .coalesced
     appendVerdict(
-      verdict, age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
+      verdict, age: isReused ? fetch.freshness.map { $0.age(at: now) } : nil,
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
-      stored: fetch.freshness != nil, to: tail)
+      stored: fetch.freshness != nil, lookup: missReason, wasReleased: mustNotShare, to: tail)
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -78,10 +79,11 @@ extension Exchange {
     hasResponded = true
     step = .responding
     originStatus = fetch.originStatus
-    headBytes = fetch.head.count + tail.count
+    let head = isReused ? fetch.head : fetch.wholeHead ?? fetch.head
+    headBytes = head.count + tail.count
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
-      head: fetch.head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
+      head: head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
       endsByClose: endsByClose, closes: !persists)
   }
 
@@ -101,36 +103,17 @@ extension Exchange {
     case .notModified:
       status = 304
       appendNotModifiedHead(stored: fetch.head.bytes, to: out)
-    case .preconditionFailed:
-      status = 412
-      appendStatusLine(412, to: out)
-    case .full, .range, .unsatisfiable:
+    case .full, .range, .unsatisfiable, .preconditionFailed:
       return false
     }
     appendVerdict(
       verdict, age: nil, ttl: freshness.remaining(at: services.loop.wallTime),
-      originStatus: fetch.originStatus, stored: true, to: tail)
-    if status == 412 { tail.append("Content-Length: 0\r\n") }
+      originStatus: fetch.originStatus, stored: true, lookup: missReason,
+      wasReleased: mustNotShare, to: tail)
     endTail(tail)
     leaveFetch()
     send(out.bytes, tail, nil, position: 0, count: 0)
     return true
-  }
-
-  /// What is stored for the target of a successful unsafe request has probably changed
-  /// (RFC 9111 §4.4).
-  func invalidateTarget() {
-    guard let policy, let behavior, behavior.caches,
-      let base = viewer.keptHead.map({ UnsafePointer($0) })
-    else { return }
-    let head = services.requestHead
-    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    services.registry.overtake(hash)
-    _ = services.cache.invalidate(hash: hash, key: key.bytes)
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.
@@ -144,6 +127,22 @@ extension Exchange {
     }
     if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
     return nil
+  }
+
+  /// Why a stored response that another request had confirmed, or that stands in for its failed
+  /// one, does not answer this one; nil when it does.
+  func obstacleToReuse(_ entry: Entry, _ fetch: Fetch) -> Reason? {
+    let now = services.loop.wallTime
+    if fetch.replacementVerdict.outcome == .stale {
+      return mayServeStaleOnError(entry.freshness, request: caching, now: now)
+        ? nil : fetch.replacementVerdict.reason
+    }
+    switch decideUse(
+      entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
+    {
+    case .fresh, .staleWhileRevalidate: return nil
+    case .revalidate(let reason): return reason
+    }
   }
 
   /// Whether a response with this vary section answers this exchange's request too.
@@ -163,14 +162,13 @@ extension Exchange {
     if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
       return released(by: fetch, .varyMismatch)
     }
-    if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
-      !entry.freshness.flags.contains(.sharedWithAuthorization)
-    {
-      return released(by: fetch, .requestAuthorization)
+    if case .coalesced = verdict.outcome, let obstacle = obstacleToReuse(entry, fetch) {
+      return released(by: fetch, obstacle)
     }
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
+    originStatus = fetch.originStatus
     entry.retain()
     leaveFetch()
     respond(from: entry, head, base)
@@ -193,12 +191,15 @@ extension Exchange {
     refuseOrClose(status: status, reason: reason)
   }
 
-  func fail(_ reason: Reason) {
+  /// - Parameter forbidsStale: a stored response would do but for its directives, so that the status
+  ///   is the one of RFC 9111 §5.2.2.2.
+  func fail(_ reason: Reason, forbidsStale: Bool = false) {
     leaveFetch()
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504
       case .overloaded: 503
+      case .originDns, .originConnect, .originClosed, .originUnhealthy: forbidsStale ? 504 : 502
       default: 502
       }
     refuseOrClose(status: status, reason: reason)

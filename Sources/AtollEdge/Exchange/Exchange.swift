@@ -50,8 +50,11 @@ final class Exchange {
   var firstByteAt: Int64 = 0
   var age: Int64 = -1
   var originStatus: UInt16 = 0
+  /// Why the lookup found nothing usable.
   var missReason = Reason.absent
-  var mustNotShare = false
+  /// Why another's response, which this exchange waited for, did not answer it.
+  var releaseReason = Reason.none
+  var mustNotShare: Bool { releaseReason != .none }
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
@@ -71,7 +74,7 @@ final class Exchange {
     firstByteAt = 0
     age = -1
     originStatus = 0
-    mustNotShare = false
+    releaseReason = .none
     method = head.method
     minorVersion = head.minorVersion
     framing = head.framing
@@ -207,9 +210,11 @@ final class Exchange {
       status = 304
       appendNotModifiedHead(stored: entry.head, to: out)
     case .preconditionFailed:
-      status = 412
-      appendStatusLine(412, to: out)
-      tail.append("Content-Length: 0\r\n")
+      // RFC 9111 §4.3.2: not a cache's to say. Only `lookUp` comes here: what asks for such a
+      // condition is passed on, see `RequestCaching.passOnMiss`.
+      missReason = .requestCondition
+      step = .waiting
+      return
     case .unsatisfiable:
       status = 416
       appendStatusLine(416, to: out)
@@ -259,12 +264,10 @@ final class Exchange {
     age = entry.freshness.age(at: now)
     appendVerdict(
       verdict, age: age, ttl: entry.freshness.remaining(at: now),
-      originStatus: isRevalidated ? 304 : 0, stored: false, to: tail)
+      originStatus: originStatus, stored: false, lookup: missReason,
+      wasReleased: mustNotShare, to: tail)
     return tail
   }
-
-  @inline(__always)
-  var isRevalidated: Bool { if case .revalidated = verdict.outcome { true } else { false } }
 
   /// Request id, persistence and the empty line.
   @inline(__always)

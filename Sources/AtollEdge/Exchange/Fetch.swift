@@ -82,10 +82,14 @@ final class Fetch: @unchecked Sendable {
   private var groups: [Group] = []
   private var available = 0
   /// An unsafe request has changed what this fetch brings.
-  private var isOvertaken = false
+  private var wasOvertaken = false
+  /// What is stored would do but for a directive that forbids it without validation.
+  private(set) var forbidsStale = false
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
+  /// With what is for the primary reader alone, when there is any such field.
+  private(set) var wholeHead: ByteBuffer?
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -238,7 +242,8 @@ final class Fetch: @unchecked Sendable {
     }
   }
 
-  func overtake() { lock.locked { isOvertaken = true } }
+  func overtake() { lock.locked { wasOvertaken = true } }
+  var isOvertaken: Bool { lock.locked { wasOvertaken } }
 
   /// Tells every reader that something has changed. Owner loop.
   func wakeReaders() {
@@ -269,12 +274,14 @@ final class Fetch: @unchecked Sendable {
   // MARK: The origin's side; owner loop
 
   /// The response head has come and may be stored in `entry`, whose one reference passes on.
+  /// - Parameter whole: the head for the primary reader, when it differs from what is stored.
   func beginStoring(
-    entry: Entry, head: UnsafeBufferPointer<UInt8>, status: UInt16, meta: StoredMeta,
-    freshness: Freshness, length: UInt64?
+    entry: Entry, head: UnsafeBufferPointer<UInt8>, whole: ByteBuffer?, status: UInt16,
+    meta: StoredMeta, freshness: Freshness, length: UInt64?
   ) {
     lock.locked {
       self.head.append(head)
+      wholeHead = whole
       self.status = status
       originStatus = status
       self.meta = meta
@@ -375,7 +382,7 @@ final class Fetch: @unchecked Sendable {
   /// - Parameter varyMatches: whether a vary section fits this fetch's request.
   func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if let entry, let freshness, !lock.locked({ isOvertaken }) {
+    if let entry, let freshness, !isOvertaken {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta
@@ -395,10 +402,11 @@ final class Fetch: @unchecked Sendable {
   }
 
   /// No response, and nothing stored that may stand in.
-  func fail(_ reason: Reason) {
+  func fail(_ reason: Reason, forbidsStale: Bool) {
     lock.locked {
       phase = .failed
       failure = reason
+      self.forbidsStale = forbidsStale
     }
   }
 

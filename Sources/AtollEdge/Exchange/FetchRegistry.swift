@@ -20,8 +20,8 @@ final class FetchRegistry: @unchecked Sendable {
     let lock = Lock()
     /// By hash; a fetch tells its key, and equal hashes of different keys go on alone.
     var fetches: [KeyHash: Fetch] = [:]
-    /// The purge number of every fetch that may still be stored, joinable or not.
-    var active: [ObjectIdentifier: UInt64] = [:]
+    /// Every fetch that may still be stored, joinable or not.
+    var active: [ObjectIdentifier: Fetch] = [:]
     /// Milliseconds of the monotonic clock until which a key counts as not storable.
     var unstorable: [KeyHash: Int64] = [:]
   }
@@ -54,7 +54,7 @@ final class FetchRegistry: @unchecked Sendable {
       }
       let fetch = make()
       shard.fetches[hash] = fetch
-      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      shard.active[ObjectIdentifier(fetch)] = fetch
       return .lead(fetch)
     }
   }
@@ -65,7 +65,7 @@ final class FetchRegistry: @unchecked Sendable {
     let shard = shard(hash)
     return shard.lock.locked {
       let fetch = make()
-      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      shard.active[ObjectIdentifier(fetch)] = fetch
       return fetch
     }
   }
@@ -104,7 +104,10 @@ final class FetchRegistry: @unchecked Sendable {
   /// joins it any more, and it is not stored.
   func overtake(_ hash: KeyHash) {
     let shard = shard(hash)
-    shard.lock.locked { shard.fetches.removeValue(forKey: hash)?.overtake() }
+    shard.lock.locked {
+      shard.fetches[hash] = nil
+      for fetch in shard.active.values where fetch.hash == hash { fetch.overtake() }
+    }
   }
 
   /// Viewers that come from now on do not join the fetches that match: a purge has overtaken them.
@@ -122,7 +125,7 @@ final class FetchRegistry: @unchecked Sendable {
     var oldest: UInt64?
     for shard in shards {
       shard.lock.locked {
-        for number in shard.active.values { oldest = min(oldest ?? .max, number) }
+        for fetch in shard.active.values { oldest = min(oldest ?? .max, fetch.purgeNumber) }
       }
     }
     return oldest

@@ -10,13 +10,17 @@ final class OriginRequest {
   let origin: Origin
   let method: Method
   /// The whole request head as it goes out, kept for another attempt.
-  let head: ByteBuffer
+  private(set) var head: ByteBuffer
   /// What the request allowed, for the storage decision.
   let caching: RequestCaching
   /// The viewer's head, whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
+  /// The request asks whether the entry still holds; not any more when the answer was about another.
+  private var validates: Bool
+  /// The request goes out once more when this response has ended.
+  private var repeats = false
   /// Feeds the request's body; the request can then not be repeated.
   weak var upload: Upload?
   private let hasBody: Bool
@@ -56,6 +60,7 @@ final class OriginRequest {
     self.caching = caching
     self.stale = stale
     stale?.retain()
+    validates = stale != nil
     self.upload = upload
     self.isForHead = isForHead
     hasBody = upload != nil
@@ -195,8 +200,15 @@ final class OriginRequest {
   /// - Parameter following: bytes of body that have come with it.
   func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
-    if let stale, response.status == 304, fetch.key.count > 0 {
-      return confirm(stale, response, base, now)
+    if let stale, validates, response.status == 304, fetch.key.count > 0 {
+      if freshens(response, base, meta: stale.meta, storedHead: stale.head.baseAddress!) {
+        return confirm(stale, response, base, now)
+      }
+      // It is about something else than what is stored: only the whole response will do.
+      validates = false
+      repeats = true
+      head = withoutValidators(head)
+      return
     }
     if let stale, isOriginFailure(response.status) {
       if mayStandIn(stale, now) {
@@ -259,6 +271,10 @@ final class OriginRequest {
     {
       return .varyStar
     }
+    let hasRoom = services.cache.hasRoomForVariant(of: fetch.hash, fetch.key.bytes, freshness) {
+      varyMatches($0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+    }
+    if vary.count > 0 && !hasRoom { return .varyLimit }
     appendTags(response, base, to: tags)
     let capacity: Int
     if response.framing == .none {
@@ -272,9 +288,15 @@ final class OriginRequest {
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
+    var whole: ByteBuffer?
+    if !storedHeadIsWhole(response, base) {
+      whole = ByteBuffer(capacity: out.count + 64)
+      appendResponseHead(
+        response, base, behavior: fetch.behavior, storing: false, now: loop.wallTime, to: whole!)
+    }
     fetch.beginStoring(
-      entry: entry, head: out.bytes, status: response.status, meta: meta, freshness: freshness,
-      length: response.framing == .none ? 0 : length)
+      entry: entry, head: out.bytes, whole: whole, status: response.status, meta: meta,
+      freshness: freshness, length: response.framing == .none ? 0 : length)
     fetch.wakeReaders()
     return .none
   }
@@ -294,8 +316,7 @@ final class OriginRequest {
     var updated: Entry?
     switch decision {
     case .store(let freshness):
-      updated = services.cache.makeUpdated(
-        stale, head: out.bytes, freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
+      updated = renewed(stale, response, base, out, freshness, meta)
     case .refuse(.requestCookie), .refuse(.responseAuthorization):
       // That concerns this request, not the entry: it may serve others as before.
       break
@@ -307,8 +328,44 @@ final class OriginRequest {
       stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    _ = services.cache.insert(entry)
+    if fetch.isOvertaken {
+      return end(replacing: entry, Verdict(.revalidated), status: 304)
+    }
+    // Older variants that this request would get go, and the entry itself if Vary has changed.
+    services.cache.remove(stale)
+    let viewer = services.requestHeadAgain
+    _ = services.cache.insert(entry) {
+      varyMatches(
+        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+    }
     end(replacing: entry, Verdict(.revalidated), status: 304)
+  }
+
+  /// The confirmed entry with what the 304 says of tags and of Vary; nil when it is not to be kept.
+  private func renewed(
+    _ stale: Entry, _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ head: ByteBuffer,
+    _ freshness: Freshness, _ meta: StoredMeta
+  ) -> Entry? {
+    let vary = services.varyBuffer
+    let tags = services.tagBuffer
+    vary.removeAll()
+    tags.removeAll()
+    let viewer = services.requestHeadAgain
+    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else {
+      return nil
+    }
+    let renewsVary = response.fields.contains(.vary)
+    if renewsVary
+      && !appendVarySection(
+        response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
+        behavior: fetch.behavior, to: vary)
+    {
+      return nil
+    }
+    appendTags(storedHead: head.bytes, to: tags)
+    return services.cache.makeUpdated(
+      stale, head: head.bytes, vary: renewsVary ? vary.bytes : nil, tags: tags.bytes,
+      freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
   }
 
   /// Whether the stale entry may answer for a failing origin. A soft purge ends its lifetime.
@@ -367,6 +424,10 @@ final class OriginRequest {
   func finished() {
     connection = nil
     guard !isEnded else { return }
+    if repeats {
+      repeats = false
+      return pool.start(self, mayReuse: true)
+    }
     isEnded = true
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
@@ -408,7 +469,7 @@ final class OriginRequest {
       return substitute(stale, .originUnreachable, status: 0)
     }
     isEnded = true
-    fetch.fail(reason)
+    fetch.fail(reason, forbidsStale: stale?.freshness.flags.contains(.mustRevalidate) ?? false)
     services.registry.ended(fetch)
     services.reportOriginFailure(
       fetch.distribution, reason,
