@@ -16,9 +16,12 @@ let package = Package(
     // What Glibc's module map leaves out (epoll, eventfd, inotify, accept4) and
     // the byte scanners that only C can express with vector instructions.
     .target(name: "CSystem"),
+    // Reads GeoIP databases.
+    .systemLibrary(name: "CMaxMind", providers: [.apt(["libmaxminddb-dev"])]),
     .target(name: "AtollCore", dependencies: ["CSystem"], swiftSettings: strict + quick),
     .target(
-      name: "AtollEdge", dependencies: ["AtollCore", "CSystem"], swiftSettings: strict + quick),
+      name: "AtollEdge", dependencies: ["AtollCore", "CSystem", "CMaxMind"],
+      swiftSettings: strict + quick),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
     // What the tests of several targets need.

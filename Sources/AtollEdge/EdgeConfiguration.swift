@@ -4,6 +4,8 @@ import AtollCore
 /// What an edge serves, immutable: every loop uses one until it is handed the next.
 package final class EdgeConfiguration: Sendable {
   package let distributions: [DistributionPolicy]
+  /// Tells where viewers are; nil when nobody wants to know.
+  package let geoDatabase: GeoDatabase?
   /// Answers for hosts that no distribution claims.
   private let fallback: DistributionPolicy?
   /// The fallback when there is no other: no host needs to be looked at.
@@ -12,8 +14,12 @@ package final class EdgeConfiguration: Sendable {
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
   ///   distribution, when there is just one.
-  package init(distributions: [DistributionPolicy], defaultName: String? = nil) {
+  package init(
+    distributions: [DistributionPolicy], defaultName: String? = nil,
+    geoDatabase: GeoDatabase? = nil
+  ) {
     self.distributions = distributions
+    self.geoDatabase = geoDatabase
     var byHost: [String: DistributionPolicy] = [:]
     for policy in distributions {
       for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }

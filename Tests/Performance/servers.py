@@ -192,6 +192,21 @@ class Atoll(Server):
         return {"ATOLL_HOME": str(self.directory / "home")}
 
 
+class AtollBehaviors(Atoll):
+    """The same with ten behaviors, of which the last, the default, is the object's."""
+
+    name = "atoll-10"
+
+    def command(self):
+        command = super().command()
+        paths = [f"/section-{number}/*" for number in range(1, 9)] + ["*.jpg"]
+        subprocess.run(
+            [self.atoll, "create", "bench", "--origin", f"http://127.0.0.1:{self.origin_port}",
+             "--quiet"] + [word for path in paths for word in ("--cache-path", path)],
+            env=self.environment(), check=True)
+        return [command[0], "serve"] + command[3:]
+
+
 class Nginx(Server):
     name = "nginx"
     program = "nginx"
@@ -349,4 +364,4 @@ class TrafficServer(Server):
         return {"TS_RUNROOT": str(self.directory / "runroot.yaml")}
 
 
-ALL_SERVERS = [Ceiling, Atoll, HAProxy, Nginx, TrafficServer, Varnish]
+ALL_SERVERS = [Ceiling, Atoll, AtollBehaviors, HAProxy, Nginx, TrafficServer, Varnish]

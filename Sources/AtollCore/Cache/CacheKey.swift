@@ -4,13 +4,15 @@
 ///
 /// RFC 9111 §2 wants method and target URI in it. Where the viewer's host makes no difference to
 /// the origin, the distribution's slot stands for it, so that all names of a site share entries.
+/// - Parameter viewer: with the headers that the behavior compares.
 package func appendCacheKey(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, distribution: DistributionPolicy,
-  behavior: BehaviorPolicy, to key: ByteBuffer
+  behavior: BehaviorPolicy, viewer: ViewerFacts, to key: ByteBuffer
 ) {
   let start = key.count
   let prefix = UnsafeMutableRawPointer(key.reserveTail(KeyLayout.urlOffset))
   var word = behavior.keyPrefix
+  if viewer.scheme == .https && behavior.keysScheme { word |= KeyShape.https }
   if head.method == .options {
     word |= UInt64(KeyKind.options.rawValue) &<< UInt64(KeyLayout.kindOffset &* 8)
   }
@@ -22,7 +24,21 @@ package func appendCacheKey(
     of: length.littleEndian, as: UInt16.self)
   if behavior.keysHost { key.appendPart(head.authority(in: base)) }
   if behavior.keyedHeaders.count > 0 { appendKeyedHeaders(head, base, behavior, to: key) }
+  if !behavior.keyedViewerHeaders.isEmpty {
+    appendKeyedViewerHeaders(viewer, behavior.keyedViewerHeaders, to: key)
+  }
   if behavior.keysCookies { appendKeyedCookies(head, base, behavior, to: key) }
+}
+
+@inline(never)
+private func appendKeyedViewerHeaders(
+  _ viewer: ViewerFacts, _ keyed: ViewerHeaders, to key: ByteBuffer
+) {
+  var parts = ViewerParts(viewer.headers)
+  while let part = parts.next() {
+    if keyed.isDisjoint(with: part.header.set) { continue }
+    if let value = part.value { key.appendPart(value) } else { key.appendLittleEndian(0) }
+  }
 }
 
 @inline(never)
@@ -52,17 +68,11 @@ private func appendKeyedHeaders(
 private func appendKeyedCookies(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, to key: ByteBuffer
 ) {
-  guard head.fields.contains(.cookie) else { return }
-  if behavior.cookies == .listed {
-    var cookies = head.listedCookies(base, names: behavior.listedCookies)
-    while let pair = cookies.next() { key.appendPart(pair) }
-    return
+  withCookies(head, base) {
+    behavior.cookies.keys($0)
+  } _: { cookies in
+    for index in 0..<cookies.count { key.appendPart(cookies[index]) }
   }
-  let name: StaticString = "cookie"
-  let nameBytes = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-  if head.withholds(nameBytes, base) { return }
-  var values = FieldValues(head.fields, base, known: .cookie, name: nameBytes)
-  key.appendPart(joining: &values, separator: "; ")
 }
 
 extension ByteBuffer {
@@ -91,6 +101,11 @@ extension ByteBuffer {
       isFirst = false
       append(value)
     }
+    setPrefix(at: start)
+  }
+
+  /// Says in the two bytes at `start` how long the part is that they precede.
+  func setPrefix(at start: Int) {
     let prefix = KeyLayout.prefix(ofLength: count &- start &- 2)
     base[start] = UInt8(truncatingIfNeeded: prefix)
     base[start &+ 1] = UInt8(truncatingIfNeeded: prefix &>> 8)

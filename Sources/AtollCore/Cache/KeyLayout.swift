@@ -5,12 +5,14 @@
 /// | bytes | what |
 /// |---|---|
 /// | 0 ..< 2 | slot of the distribution |
-/// | 2 ..< 5 | shape: which headers and cookies of a request the behavior adds to the key |
+/// | 2 ..< 5 | shape: what of a request the behavior adds to the key; its highest bit for https |
 /// | 5 | kind: 0 for what GET and HEAD fetch, else see `KeyKind` |
 /// | 6 ..< 8 | length of the URL |
-/// | 8 ... | the URL: path as received, "?" and the selected query |
-/// | then | a length-prefixed value for every keyed header, in the behavior's order |
-/// | then | the keyed cookies, length-prefixed, in the order received |
+/// | 8 ... | the URL: path with its document, "?" and the selected query |
+/// | then | the host, where it is keyed |
+/// | then | the value of every keyed header, in the behavior's order |
+/// | then | the value of every keyed header about the viewer, in the order of their numbers |
+/// | then | the keyed cookies in the order of their names |
 /// | then | of a slice: its number in four bytes |
 ///
 /// Every part is preceded by its length, so no two requests that differ in a part share a key. The

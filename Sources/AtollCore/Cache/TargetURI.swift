@@ -13,7 +13,8 @@ package struct TargetURI {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, scheme: Scheme, origin: OriginPolicy
   ) {
     self.init(
-      scheme: scheme, authorities: [Array(head.authority(in: base)), Array(origin.host.bytes)],
+      scheme: scheme,
+      authorities: [Array(head.authority(in: base)), Array(origin.headers.host.bytes)],
       path: Array(head.path(in: base)),
       query: head.hasQuery
         ? Array(

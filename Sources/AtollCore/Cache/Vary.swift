@@ -13,7 +13,8 @@ private let varyNameLimit = 32
 ///   the edge makes anew for every exchange.
 package func appendVarySection(
   response: ResponseHead, responseBase: UnsafePointer<UInt8>, request: RequestHead,
-  requestBase: UnsafePointer<UInt8>, behavior: BehaviorPolicy, to section: ByteBuffer
+  requestBase: UnsafePointer<UInt8>, behavior: BehaviorPolicy, viewer: ViewerFacts,
+  to section: ByteBuffer
 ) -> Bool {
   var line = response.fields.firstIndex(of: .vary)
   var count = 0
@@ -35,10 +36,12 @@ package func appendVarySection(
       case .varying:
         section.append(known.rawValue)
         section.appendLowercasedPart(name)
+        // The name is read where it now stands while its value is appended.
+        section.reserve(Limits.requestHead + longestViewerValue)
         let nameStart = section.count &- name.count
         appendReceivedValue(
           known, UnsafeBufferPointer(start: section.base + nameStart, count: name.count), request,
-          requestBase, behavior, to: section)
+          requestBase, behavior, viewer, to: section)
       }
     }
     line = response.fields.nextIndex(of: .vary, after: index)
@@ -49,7 +52,7 @@ package func appendVarySection(
 /// Whether a request has the values that a section, written by `appendVarySection`, holds.
 package func varyMatches(
   _ section: UnsafeBufferPointer<UInt8>, request: RequestHead, requestBase: UnsafePointer<UInt8>,
-  behavior: BehaviorPolicy
+  behavior: BehaviorPolicy, viewer: ViewerFacts
 ) -> Bool {
   guard let base = section.baseAddress else { return true }
   var at = 0
@@ -63,7 +66,9 @@ package func varyMatches(
     let value =
       valueLength < 0 ? nil : UnsafeBufferPointer(start: base + at + 2, count: valueLength)
     at &+= 2 &+ max(valueLength, 0)
-    if !receivedValueEquals(value, known, name, request, requestBase, behavior) { return false }
+    if !receivedValueEquals(value, known, name, request, requestBase, behavior, viewer) {
+      return false
+    }
   }
   return true
 }
@@ -85,16 +90,18 @@ enum FieldReception {
 
 extension BehaviorPolicy {
   func reception(_ known: KnownField, _ name: UnsafeBufferPointer<UInt8>) -> FieldReception {
+    if replacedFields & known.bit != 0 && known != .other { return .constant }
     switch known {
     case .other:
-      if keyedHeaders.containsIgnoringCase(name) || FieldRules.isMadeByEdge(name)
-        || FieldRules.isMethodOverride(name)
-      {
-        return .constant
-      }
-      return .varying
-    case .cookie: return cookies == .none || keysCookies ? .constant : .varying
-    case .acceptEncoding: return keyedFields & known.bit != 0 ? .constant : .varying
+      if let header = ViewerHeader(named: name) { return reception(header) }
+      // Before a response may be stored, the method was one that is cached.
+      return keyedHeaders.containsIgnoringCase(name) || !forwards(unknown: name, isStorable: true)
+        ? .constant : .varying
+    case .cookie: return cookies.keysAllSent ? .constant : .varying
+    case .acceptEncoding:
+      return keyedFields & known.bit != 0 || negotiation == .withheld ? .constant : .varying
+    case .host: return forwardsUnkeyedHost ? .varying : .constant
+    case .xForwardedHost: return forwardsUnkeyedHost ? .unique : .constant
     case .xForwardedFor, .xRequestID, .via: return .unique
     default:
       // A viewer's conditions and ranges stay at the edge when the response may be stored.
@@ -103,18 +110,40 @@ extension BehaviorPolicy {
     }
   }
 
-  func acceptedCodings(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> StaticString {
-    AcceptedCodings(head, base).text(gzipOnly: !forwardsEverything)
+  private var forwardsUnkeyedHost: Bool {
+    forwardsHost && !keysHost && keyedFields & KnownField.host.bit == 0
+  }
+
+  private func reception(_ header: ViewerHeader) -> FieldReception {
+    if sentViewerHeaders.isDisjoint(with: header.set) { return .constant }
+    if !ViewerHeaders.unique.isDisjoint(with: header.set) { return .unique }
+    return comparedViewerHeaders.subtracting(keyedViewerHeaders).isDisjoint(with: header.set)
+      ? .constant : .varying
+  }
+
+  /// Accept-Encoding as the origin gets it when the response may be stored; nil as received.
+  func acceptedCodings(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> StaticString? {
+    guard negotiation == .reduced else { return nil }
+    return AcceptedCodings(head, base, among: settings.key.codings).text
   }
 }
 
 private func appendReceivedValue(
   _ known: KnownField, _ name: UnsafeBufferPointer<UInt8>, _ request: RequestHead,
-  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, to section: ByteBuffer
+  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, _ viewer: ViewerFacts,
+  to section: ByteBuffer
 ) {
-  if known == .acceptEncoding {
-    let text = behavior.acceptedCodings(request, requestBase)
+  if known == .acceptEncoding, let text = behavior.acceptedCodings(request, requestBase) {
     section.appendPart(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    return
+  }
+  if known == .host { return section.appendPart(request.authority(in: requestBase)) }
+  if known == .other, let header = ViewerHeader(named: name) {
+    if let value = viewer.value(of: header) {
+      section.appendPart(value)
+    } else {
+      section.appendLittleEndian(0)
+    }
     return
   }
   var values = FieldValues(request.fields, requestBase, known: known, name: name)
@@ -128,13 +157,19 @@ private func appendReceivedValue(
 private func receivedValueEquals(
   _ stored: UnsafeBufferPointer<UInt8>?, _ known: KnownField,
   _ name: UnsafeBufferPointer<UInt8>, _ request: RequestHead,
-  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
+  _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, _ viewer: ViewerFacts
 ) -> Bool {
-  if known == .acceptEncoding {
+  if known == .acceptEncoding, let text = behavior.acceptedCodings(request, requestBase) {
     guard let stored else { return false }
-    let text = behavior.acceptedCodings(request, requestBase)
     return sameBytes(
       stored, UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+  if known == .host {
+    return stored.map { sameBytes($0, request.authority(in: requestBase)) } ?? false
+  }
+  if known == .other, let header = ViewerHeader(named: name) {
+    guard let value = viewer.value(of: header) else { return stored == nil }
+    return stored.map { sameBytes($0, value) } ?? false
   }
   var values = FieldValues(request.fields, requestBase, known: known, name: name)
   if values.isEmpty || request.withholds(name, requestBase) { return stored == nil }

@@ -35,6 +35,42 @@ package func appendVerdict(
   buffer.append("\r\n")
 }
 
+/// Appends the key parameter (RFC 9211 §2.7) to the Cache-Status line that ends the buffer: URL and
+/// what else the behavior keys, separated by spaces. Only for those who may know.
+package func appendKeyParameter(_ key: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+  buffer.truncate(to: buffer.count - 2)
+  buffer.append("; key=\"")
+  let url = keyURL(key)
+  appendQuoted(url, to: buffer)
+  let parts = UnsafeBufferPointer(
+    rebasing: key.dropFirst(min(KeyLayout.urlOffset + url.count, key.count)))
+  var at = 0
+  while at + 2 <= parts.count {
+    let prefix = Int(parts[at]) | Int(parts[at + 1]) << 8
+    let end = min(at + 2 + max(prefix - 1, 0), parts.count)
+    buffer.append(" ")
+    if prefix == 0 { buffer.append("-") }
+    appendQuoted(UnsafeBufferPointer(rebasing: parts[(at + 2)..<end]), to: buffer)
+    at = end
+  }
+  buffer.append("\"\r\n")
+}
+
+/// As a String of Structured Fields takes it (RFC 8941 §3.3.3); other bytes percent-encoded.
+private func appendQuoted(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+  for byte in bytes {
+    switch byte {
+    case 0x22, 0x5c:
+      buffer.append(0x5c)
+      buffer.append(byte)
+    case 0x20...0x7e: buffer.append(byte)
+    default:
+      buffer.append(UInt8(ascii: "%"))
+      appendHexByte(byte, letters: UInt8(ascii: "A"), to: buffer)
+    }
+  }
+}
+
 /// The same for the usual hit, with one look at the room in the buffer: the copies become a few
 /// moves of constants.
 private func appendHit(age: UInt64, ttl: UInt64, to buffer: ByteBuffer) {

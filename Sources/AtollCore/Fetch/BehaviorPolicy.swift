@@ -7,7 +7,10 @@
 /// - *Selected* (Lightsail's presets): headers, cookies and query parameters that are chosen are
 ///   forwarded and keyed, the rest is left out or the same for every viewer.
 /// - *Everything* (preset `origin`, and whatever a behavior does not cache): nothing is left out;
-///   the key holds URL and host, Vary selects among the rest (RFC 9111 §4.1).
+///   the key holds URL, scheme and host, Vary selects among the rest (RFC 9111 §4.1).
+///
+/// What `OriginRequestSettings` names is sent beside that without being keyed: Vary selects there,
+/// too, and the rest is what the configuration says in so many words.
 @usableFromInline
 package final class BehaviorPolicy: @unchecked Sendable {
   /// The path override's pattern, "*" for the default.
@@ -29,25 +32,52 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let defaultTTL: Int32
   package let maximumTTL: Int32
   package let staleIfError: Int32
+  /// Nothing stands between a request and its lookup: no viewer policy of the distribution or the
+  /// behavior has to be looked at, nothing of the viewer but its request is in the key.
+  package let isPlain: Bool
 
-  let forwardsEverything: Bool
-  let cookies: SelectionMode
+  /// Every header of the viewer goes to the origin, but for those that are withheld.
+  let sendsAllHeaders: Bool
+  let cookies: SelectedNames
   let keysCookies: Bool
-  let queries: SelectionMode
-  let listedCookies: NameList
-  let listedQueries: NameList
+  let queries: SelectedNames
+  let sortsQuery: Bool
+  let documents: DocumentNames
+  /// How the URL of a key is made.
+  let keyURL: URLMode
+  /// How the URL of a request to the origin is made.
+  let originURL: URLMode
   /// Headers that are forwarded and keyed, lower case, in the order of the settings.
   let keyedHeaders: NameList
   /// The known ones of them.
   let keyedFields: UInt64
-  /// Whether Host of the viewer reaches the origin as Host.
+  /// Unknown headers that the origin request names, lower case.
+  private let requestedHeaders: NameList
+  /// Unknown headers that are not forwarded, lower case.
+  private let withheldHeaders: NameList
+  /// Whether Host of the viewer reaches the origin as Host, be it keyed or not.
   let forwardsHost: Bool
-  /// Whether the viewer's Host is in the key: it reaches the origin as Host or X-Forwarded-Host.
+  /// Whether the viewer's Host is in the key beside `keyedHeaders`: it reaches the origin as Host
+  /// or X-Forwarded-Host.
   let keysHost: Bool
+  /// Whether entries of http and https differ.
+  package let keysScheme: Bool
+  /// Whether the origin is told the viewer's scheme: only where its response serves no other.
+  let sendsScheme: Bool
+  /// How Accept-Encoding goes to the origin.
+  let negotiation: Negotiation
+  /// Headers about the viewer that are in the key.
+  let keyedViewerHeaders: ViewerHeaders
+  /// Those that the origin gets.
+  package let sentViewerHeaders: ViewerHeaders
+  /// Those whose values a lookup needs, for the key or for Vary.
+  package let comparedViewerHeaders: ViewerHeaders
   /// Known fields that go to the origin as received, on GET and HEAD (and OPTIONS when cached).
   let copiedFields: UInt64
   /// The same for other methods.
   let copiedFieldsOfUncachedMethods: UInt64
+  /// Known fields that every origin of the route replaces by its own.
+  let replacedFields: UInt64
   /// Fields without any of which a GET needs no closer look.
   let fieldsOfInterest: UInt64
   /// Slot and shape, the beginning of every key of this behavior.
@@ -55,59 +85,89 @@ package final class BehaviorPolicy: @unchecked Sendable {
   @usableFromInline let allowedMethods: UInt16
   @usableFromInline let cachedMethods: UInt16
 
-  enum SelectionMode: UInt8 {
-    case none, all, listed
+  enum URLMode: UInt8 {
+    /// Path and query as received.
+    case asReceived
+    /// The path as received.
+    case pathOnly
+    /// Documents are added, parameters chosen or sorted.
+    case composed
+  }
 
-    init(_ selection: NameSelection) {
-      switch selection {
-      case .none: self = .none
-      case .all: self = .all
-      case .listed: self = .listed
-      case .allExcept: self = .all
-      }
-    }
+  enum Negotiation: UInt8 {
+    /// The origin gets no Accept-Encoding.
+    case withheld
+    case asReceived
+    /// Reduced to `CodingSet` where the response may be stored.
+    case reduced
   }
 
   init(
     pattern: String, caching: Caching, settings: BehaviorSettings, route: OriginRoute, slot: Int,
-    index: Int
+    index: Int, distribution: Distribution, origins: [OriginPolicy]
   ) {
     self.pattern = pattern
     self.index = index
     self.settings = settings
     self.route = route
     let ttl = settings.ttl
-    caches = caching == .cache
+    let caches = caching == .cache
+    self.caches = caches
     minimumTTL = Self.seconds(ttl.minimum)
     defaultTTL = ttl.default.map(Self.seconds) ?? -1
     maximumTTL = max(Self.seconds(ttl.maximum), minimumTTL)
     overridesOrigin = settings.overridesOrigin
     staleIfError = Self.seconds(settings.staleIfError)
+    honorsRequestDirectives = settings.honorsRequestDirectives
 
-    let forwardsAllHeaders = settings.forwardedHeaders == .all
     // What nobody else will be served needs no key, so nothing of it is withheld: a site whose
     // pages are not cached gets its cookies, queries and credentials.
-    forwardsEverything = forwardsAllHeaders || !caches
-    honorsRequestDirectives = settings.honorsRequestDirectives
-    let listed = Self.listedHeaders(settings.forwardedHeaders)
-    keyedHeaders = NameList(listed)
-    var keyedFields: UInt64 = 0
-    for position in 0..<listed.count { keyedFields |= keyedHeaders.known(position).bit }
-    keyedFields &= ~KnownField.other.bit
-    self.keyedFields = keyedFields
-    cookies = caches ? SelectionMode(settings.forwardedCookies) : .all
-    keysCookies = caches && (cookies == .listed || (cookies == .all && !forwardsAllHeaders))
-    queries = caches ? SelectionMode(settings.forwardedQueryStrings) : .all
-    listedCookies = NameList(Self.names(settings.forwardedCookies))
-    listedQueries = NameList(Self.names(settings.forwardedQueryStrings))
-    forwardsHost = keyedFields & KnownField.host.bit != 0
-    keysHost = (settings.key.host || !caches) && !forwardsHost
+    let headers = HeaderSelection(settings, caches: caches)
+    sendsAllHeaders = headers.sendsAll
+    keyedHeaders = NameList(headers.keyed)
+    keyedFields = headers.keyedFields
+    requestedHeaders = NameList(headers.requested)
+    withheldHeaders = NameList(headers.withheld)
+    let members = route.members.map { origins[$0] }
+    let keysListedHost = headers.keyedFields & KnownField.host.bit != 0
+    forwardsHost = keysListedHost || headers.requestsHost
+    keysHost =
+      !keysListedHost
+      && (settings.key.host || !caches || members.contains { $0.headers.sendsViewerHost })
+    // The scheme is part of the target URI (RFC 9111 §2), and in the key where the origin is told.
+    keysScheme = caches && (settings.key.scheme || headers.forwardsAll || headers.namesScheme)
+    sendsScheme = keysScheme || !caches || settings.viewerProtocol != .allowAll
 
-    var copied = ~FieldRules.replaced
-    if !forwardsEverything { copied &= ~FieldRules.leftOut | keyedFields }
+    let viewer = ViewerHeaderSelection(settings, caches: caches, keysScheme: keysScheme)
+    keyedViewerHeaders = viewer.keyed
+    sentViewerHeaders = viewer.sent
+    comparedViewerHeaders = viewer.compared
+
+    let request = settings.originRequest
+    cookies = SelectedNames(
+      key: caches ? settings.forwardedCookies : .all, request: request.cookies,
+      isUnkeyed: !caches || (headers.forwardsAll && settings.forwardedCookies == .all))
+    keysCookies = cookies.keyed != .none
+    sortsQuery = caches && settings.key.sortsQuery
+    queries = SelectedNames(
+      key: caches ? settings.forwardedQueryStrings : .all, request: request.queryStrings,
+      isUnkeyed: !caches,
+      dropped: caches ? TrackingParameters.expanding(settings.key.droppedQueryStrings) : [],
+      ordered: sortsQuery)
+    documents = DocumentNames(distribution)
+    keyURL = Self.urlMode(caches ? queries.keyed : queries.sent, documents)
+    originURL = Self.urlMode(queries.sent, documents)
+
+    if settings.key.codings.isEmpty || headers.keyedFields & KnownField.acceptEncoding.bit != 0 {
+      negotiation = headers.sends(.acceptEncoding) ? .asReceived : .withheld
+    } else {
+      negotiation = .reduced
+    }
+
+    copiedFields = headers.copied
     copiedFieldsOfUncachedMethods =
-      copied | (forwardsEverything ? 0 : KnownField.authorization.bit)
-    copiedFields = copied
+      headers.copied | (KnownField.authorization.bit & ~headers.withheldFields)
+    replacedFields = members.reduce(~0) { $0 & $1.headers.replaced }
 
     let allowed: [Method]
     switch settings.allowedMethods {
@@ -125,22 +185,33 @@ package final class BehaviorPolicy: @unchecked Sendable {
     if honorsRequestDirectives {
       interest |= KnownField.cacheControl.bit | KnownField.pragma.bit
     }
-    if copied & ~keyedFields & KnownField.authorization.bit != 0 {
+    if headers.copied & ~headers.keyedFields & KnownField.authorization.bit != 0 {
       interest |= KnownField.authorization.bit
     }
-    if cookies != .none && !keysCookies { interest |= KnownField.cookie.bit }
+    // Not for cookies that the origin request names: that is said in so many words.
+    if !keysCookies && cookies.sent != .none && settings.forwardedCookies != .none {
+      interest |= KnownField.cookie.bit
+    }
     fieldsOfInterest = interest
 
-    let shape = Self.shape(
-      headers: listed, keysHost: keysHost,
-      cookies: keysCookies ? settings.forwardedCookies : .none)
-    keyPrefix = UInt64(slot) | UInt64(shape) << 16
+    isPlain =
+      distribution.isEnabled && distribution.geoRestriction == .none
+      && distribution.trustedProxies.isEmpty && settings.viewerProtocol == .allowAll
+      && comparedViewerHeaders.isEmpty
+
+    let shape = KeyShape(
+      headers: headers.keyed, keysHost: keysHost, keysScheme: keysScheme,
+      viewerHeaders: viewer.keyed, settings: settings)
+    keyPrefix = UInt64(slot) | UInt64(shape.bits) << 16
   }
 
   deinit {
     keyedHeaders.deallocate()
-    listedCookies.deallocate()
-    listedQueries.deallocate()
+    requestedHeaders.deallocate()
+    withheldHeaders.deallocate()
+    cookies.deallocate()
+    queries.deallocate()
+    documents.deallocate()
   }
 
   /// Whether the method is among those that viewers may use (else 405).
@@ -156,42 +227,51 @@ package final class BehaviorPolicy: @unchecked Sendable {
   }
 
   /// Whether Set-Cookie reaches viewers.
-  package var forwardsCookies: Bool { cookies != .none }
+  package var forwardsCookies: Bool { cookies.sent != .none }
+
+  /// Whether a header that no decision looks at goes to the origin.
+  /// - Parameter isStorable: the response to this method may be stored.
+  func forwards(unknown name: UnsafeBufferPointer<UInt8>, isStorable: Bool) -> Bool {
+    if FieldRules.isMadeByEdge(name) { return false }
+    if keyedHeaders.containsIgnoringCase(name) { return true }
+    if withheldHeaders.containsIgnoringCase(name) { return false }
+    if !FieldRules.isOverride(name) { return true }
+    return (sendsAllHeaders && !isStorable) || requestedHeaders.containsIgnoringCase(name)
+  }
 
   private static func seconds(_ value: Int) -> Int32 { Int32(clamping: max(value, 0)) }
 
-  private static func names(_ selection: NameSelection) -> [String] {
-    guard case .listed(let names) = selection else { return [] }
-    return names
+  private static func urlMode(_ queries: SelectedNames.Mode, _ documents: DocumentNames) -> URLMode
+  {
+    if !documents.isEmpty { return .composed }
+    switch queries {
+    case .none: return .pathOnly
+    case .all: return .asReceived
+    case .chosen: return .composed
+    }
+  }
+}
+
+/// The documents that stand for directories (CloudFront §2). Its owner frees it.
+struct DocumentNames {
+  let root: FixedBytes
+  let index: FixedBytes
+  let isEmpty: Bool
+
+  init(_ distribution: Distribution) {
+    root = FixedBytes(distribution.rootObject ?? "")
+    index = FixedBytes(distribution.indexDocument ?? "")
+    isEmpty = root.bytes.isEmpty && index.bytes.isEmpty
   }
 
-  /// The chosen headers that can be forwarded and keyed: lower case, each once.
-  private static func listedHeaders(_ selection: NameSelection) -> [String] {
-    var result: [String] = []
-    for name in names(selection) {
-      let name = name.lowercased()
-      let isUsable = Array(name.utf8).withUnsafeBufferPointer {
-        $0.count > 0 && !FieldRules.isMadeByEdge($0)
-          && FieldRules.neverKeyed & KnownField.of($0.baseAddress!, length: $0.count).bit == 0
-      }
-      if isUsable && !result.contains(name) {
-        result.append(name)
-      }
-    }
-    return result
+  func deallocate() {
+    root.deallocate()
+    index.deallocate()
   }
 
-  /// 24 bits that differ when the keyed parts of a request do (FNV-1a).
-  private static func shape(headers: [String], keysHost: Bool, cookies: NameSelection) -> UInt32 {
-    var text = headers.joined(separator: "\n") + (keysHost ? "\n\nhost\n" : "\n\n\n")
-    switch cookies {
-    case .none: text += "-"
-    case .all: text += "*"
-    case .listed(let names): text += "=" + names.joined(separator: "\n")
-    case .allExcept(let names): text += "!" + names.joined(separator: "\n")
-    }
-    var hash: UInt32 = 0x811c_9dc5
-    for byte in text.utf8 { hash = (hash ^ UInt32(byte)) &* 0x0100_0193 }
-    return (hash ^ hash &>> 24) & 0xff_ffff
+  /// What is added to a path; empty for nothing.
+  func document(for path: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    if path.last != 0x2f { return UnsafeBufferPointer(start: nil, count: 0) }
+    return path.count == 1 ? root.bytes : index.bytes
   }
 }

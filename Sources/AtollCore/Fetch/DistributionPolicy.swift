@@ -11,6 +11,9 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let behaviors: [BehaviorPolicy]
   /// Names that it answers for without any further set-up, lower case.
   package let hostNames: [String]
+  /// The proxies that are believed about their viewers.
+  package let trustedProxies: TrustedProxies
+  package let countries: CountryRestriction
   private let overrideCount: Int
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
@@ -26,19 +29,22 @@ package final class DistributionPolicy: @unchecked Sendable {
       }
     self.origins = origins
     hostNames = distribution.ownDomains.map { $0.lowercased() }
+    trustedProxies = TrustedProxies(distribution.trustedProxies)
+    countries = CountryRestriction(distribution.geoRestriction)
     let settings = distribution.settings
     var behaviors = distribution.behaviors.enumerated().map { index, override in
       let settings = override.overrides.applied(to: settings)
       return BehaviorPolicy(
         pattern: override.path, caching: override.caching, settings: settings,
-        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index)
+        route: Self.route(settings.origin, distribution, origins), slot: slot, index: index,
+        distribution: distribution, origins: origins)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
         pattern: "*", caching: distribution.defaultBehavior, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot,
-        index: overrideCount))
+        index: overrideCount, distribution: distribution, origins: origins))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
@@ -86,12 +92,10 @@ package final class DistributionPolicy: @unchecked Sendable {
     url.withUTF8 { bytes in
       let mark = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.count
       let path = UnsafeBufferPointer(rebasing: bytes[..<mark])
-      buffer.append(path)
-      if mark < bytes.count {
-        appendSelectedQuery(
-          UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]),
-          behavior: behavior(forPath: path), to: buffer)
-      }
+      let query =
+        mark < bytes.count ? UnsafeBufferPointer(rebasing: bytes[(mark + 1)...]) : nil
+      let behavior = behavior(forPath: path)
+      behavior.appendURL(path: path, query: query, forOrigin: !behavior.caches, to: buffer)
     }
     return Array(buffer.bytes)
   }

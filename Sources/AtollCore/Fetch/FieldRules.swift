@@ -48,17 +48,48 @@ enum FieldRules {
     fields.reduce(0) { $0 | $1.bit }
   }
 
+  /// Request fields that an origin's own headers cannot replace (CloudFront §14): they frame the
+  /// request, belong to its conditions, or say which way it went.
+  static func mayBeSet(forOrigin name: UnsafeBufferPointer<UInt8>) -> Bool {
+    guard let start = name.baseAddress, !name.isEmpty else { return false }
+    let fixed =
+      hopByHop | conditional
+      | set(
+        .cacheControl, .contentLength, .cookie, .expect, .forwarded, .host, .maxForwards, .pragma,
+        .via, .xRealIP, .xRequestID)
+    return fixed & KnownField.of(start, length: name.count).bit == 0 && !isMadeByEdge(name)
+      && !beginsIgnoringCase(name, "x-amz-") && !equalsIgnoringCase(name, "request-range")
+      && !equalsIgnoringCase(name, "cdn-loop")
+  }
+
   /// Fields that the edge makes, which a viewer must not be able to forge.
   static func isMadeByEdge(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     beginsIgnoringCase(name, "x-edge-") || beginsIgnoringCase(name, "cloudfront-")
   }
 
-  /// Fields that turn a GET into another request in the eyes of some origins: with them a response
-  /// could be stored under the wrong key.
-  static func isMethodOverride(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
+  /// Fields that turn a request into another one in the eyes of some origins or frameworks: another
+  /// method, another URL, another host or scheme for the links of the page. With them a response
+  /// could be stored under the wrong key, so they go only where nothing is stored, or where a
+  /// behavior names them.
+  static func isOverride(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
     switch name.count {
-    case 13: equalsIgnoringCase(name, "x-http-method")
+    case 6: equalsIgnoringCase(name, "x-host")
+    case 12: equalsIgnoringCase(name, "x-url-scheme")
+    case 13: equalsIgnoringCase(name, "x-http-method") || equalsIgnoringCase(name, "x-rewrite-url")
+    case 14:
+      equalsIgnoringCase(name, "x-original-url") || equalsIgnoringCase(name, "x-original-uri")
+    case 15:
+      equalsIgnoringCase(name, "x-original-host") || equalsIgnoringCase(name, "x-forwarded-ssl")
+        || equalsIgnoringCase(name, "x-forwarded-uri")
+        || equalsIgnoringCase(name, "front-end-https")
+    case 16:
+      equalsIgnoringCase(name, "x-forwarded-port") || equalsIgnoringCase(name, "x-forwarded-path")
     case 17: equalsIgnoringCase(name, "x-method-override")
+    case 18:
+      equalsIgnoringCase(name, "x-forwarded-server")
+        || equalsIgnoringCase(name, "x-forwarded-scheme")
+        || equalsIgnoringCase(name, "x-forwarded-prefix")
+    case 20: equalsIgnoringCase(name, "x-http-host-override")
     case 22: equalsIgnoringCase(name, "x-http-method-override")
     default: false
     }

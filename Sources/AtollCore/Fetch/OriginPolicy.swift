@@ -7,24 +7,23 @@ package final class OriginPolicy: @unchecked Sendable {
   /// Its place in the distribution policy's `origins`.
   package let index: Int
   package let origin: Origin
-  /// What Host says unless the viewer's is sent (RFC 9110 §7.2): the port only when it is not the
-  /// scheme's.
-  let host: FixedBytes
   let path: FixedBytes
+  let headers: OriginHeaders
 
   init(name: String, index: Int, origin: Origin) {
     self.name = name
     self.index = index
     self.origin = origin
-    host = FixedBytes(Self.authority(of: origin))
     path = FixedBytes(origin.path)
+    headers = OriginHeaders(origin, authority: Self.authority(of: origin))
   }
 
   deinit {
-    host.deallocate()
     path.deallocate()
+    headers.deallocate()
   }
 
+  /// With the port only when it is not the scheme's.
   private static func authority(of origin: Origin) -> String {
     let host = origin.host.utf8.contains(UInt8(ascii: ":")) ? "[\(origin.host)]" : origin.host
     let usual: UInt16 = origin.scheme == .http ? 80 : 443

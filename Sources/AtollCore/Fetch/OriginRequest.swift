@@ -2,10 +2,10 @@
 
 /// What the edge adds to a viewer's request on its way to the origin.
 package struct OriginRequestContext {
-  /// The viewer's address as text; empty when there is none (Unix sockets).
-  package var viewerAddress: UnsafeBufferPointer<UInt8>
-  /// How the viewer reached the edge.
-  package var scheme: Scheme
+  /// The address of the connection's peer as text, for X-Forwarded-For; empty when there is none.
+  package var peerAddress: UnsafeBufferPointer<UInt8>
+  /// With the headers that the behavior sends.
+  package var viewer: ViewerFacts
   package var requestID: (high: UInt64, low: UInt64)
   /// The response may become an entry: the viewer's conditions and ranges stay at the edge.
   package var storing: Bool
@@ -17,13 +17,13 @@ package struct OriginRequestContext {
   package var bodyFraming: BodyFraming
 
   package init(
-    viewerAddress: UnsafeBufferPointer<UInt8>, scheme: Scheme = .http,
+    peerAddress: UnsafeBufferPointer<UInt8>, viewer: ViewerFacts = ViewerFacts(),
     requestID: (high: UInt64, low: UInt64), storing: Bool,
     etag: UnsafeBufferPointer<UInt8>? = nil, lastModified: UnsafeBufferPointer<UInt8>? = nil,
     bodyFraming: BodyFraming = .none
   ) {
-    self.viewerAddress = viewerAddress
-    self.scheme = scheme
+    self.peerAddress = peerAddress
+    self.viewer = viewer
     self.requestID = requestID
     self.storing = storing
     self.etag = etag
@@ -48,16 +48,19 @@ package func appendOriginRequest(
     request.append(0x2a)
   } else {
     request.append(origin.path.bytes)
-    head.appendURL(base, behavior: behavior, to: request)
+    head.appendOriginURL(base, behavior: behavior, to: request)
   }
   request.append(" HTTP/1.1\r\nHost: ")
   let authority = head.authority(in: base)
+  let sendsViewerHost = behavior.forwardsHost || origin.headers.sendsViewerHost
   request.append(
-    behavior.forwardsHost && !authority.isEmpty ? authority : origin.host.bytes)
+    sendsViewerHost && !authority.isEmpty ? authority : origin.headers.host.bytes)
   request.append("\r\n")
-  appendViewerFields(head, base, behavior, context, to: request)
-  appendNegotiatedFields(head, base, behavior, context, to: request)
-  appendForwardingFields(head, base, behavior, context, to: request)
+  appendViewerFields(head, base, behavior, origin.headers, context, to: request)
+  appendNegotiatedFields(head, base, behavior, origin.headers, context, to: request)
+  appendForwardingFields(head, base, behavior, origin.headers, context, to: request)
+  appendFactsAboutViewer(context.viewer, behavior.sentViewerHeaders, to: request)
+  request.append(origin.headers.lines.bytes)
   appendValidators(context, to: request)
   appendFraming(head, base, context, to: request)
   request.append("\r\n")
@@ -66,69 +69,83 @@ package func appendOriginRequest(
 /// The viewer's fields that go on as they are.
 private func appendViewerFields(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
-  _ context: OriginRequestContext, to request: ByteBuffer
+  _ own: OriginHeaders, _ context: OriginRequestContext, to request: ByteBuffer
 ) {
   let fields = head.fields
-  let usesCache = behavior.cachesMethod(head.method) || head.method == .get || head.method == .head
+  let isStorable = behavior.cachesMethod(head.method)
+  let usesCache = isStorable || head.method == .get || head.method == .head
   var copied = usesCache ? behavior.copiedFields : behavior.copiedFieldsOfUncachedMethods
   if context.storing || context.etag != nil || context.lastModified != nil {
     copied &= ~FieldRules.conditional
   }
+  copied &= ~own.replaced
   for index in 0..<fields.count {
     let known = fields.lines[index].known
     if copied & known.bit == 0 { continue }
     let name = fields.name(at: index, in: base)
-    if known == .other && !forwards(unknown: name, head, behavior) { continue }
+    if known == .other {
+      if !behavior.forwards(unknown: name, isStorable: isStorable) || own.replaces(known, name) {
+        continue
+      }
+    }
     if head.withholds(name, base) { continue }
     request.append(name)
     request.append(": ")
     request.append(fields.value(at: index, in: base))
     request.append("\r\n")
   }
-  if !behavior.forwardsEverything && behavior.keyedFields & KnownField.userAgent.bit == 0 {
+  if (behavior.copiedFields | own.replaced) & KnownField.userAgent.bit == 0 {
     request.append("User-Agent: atoll\r\n")
   }
-}
-
-private func forwards(
-  unknown name: UnsafeBufferPointer<UInt8>, _ head: RequestHead, _ behavior: BehaviorPolicy
-) -> Bool {
-  if FieldRules.isMadeByEdge(name) { return false }
-  if !FieldRules.isMethodOverride(name) { return true }
-  if behavior.forwardsEverything { return !behavior.cachesMethod(head.method) }
-  return behavior.keyedHeaders.containsIgnoringCase(name)
 }
 
 /// Accept-Encoding and Cookie: reduced to what the behavior selects.
 private func appendNegotiatedFields(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
-  _ context: OriginRequestContext, to request: ByteBuffer
+  _ own: OriginHeaders, _ context: OriginRequestContext, to request: ByteBuffer
 ) {
-  let copiesCodings =
-    behavior.keyedFields & KnownField.acceptEncoding.bit != 0
-    || (behavior.forwardsEverything && !context.storing)
-  if copiesCodings {
-    appendLines(of: .acceptEncoding, "Accept-Encoding: ", head, base, to: request)
-  } else {
-    let codings = behavior.acceptedCodings(head, base)
-    if codings.utf8CodeUnitCount > 0 {
-      request.append("Accept-Encoding: ")
-      request.append(codings)
-      request.append("\r\n")
+  if own.replaced & KnownField.acceptEncoding.bit == 0 {
+    if let codings = behavior.acceptedCodings(head, base),
+      context.storing || !behavior.sendsAllHeaders
+    {
+      if codings.utf8CodeUnitCount > 0 {
+        request.append("Accept-Encoding: ")
+        request.append(codings)
+        request.append("\r\n")
+      }
+    } else if behavior.negotiation != .withheld {
+      appendLines(of: .acceptEncoding, "Accept-Encoding: ", head, base, to: request)
     }
   }
-  switch behavior.cookies {
+  switch behavior.cookies.sent {
   case .none: break
-  case .all: appendLines(of: .cookie, "Cookie: ", head, base, to: request)
-  case .listed:
-    var cookies = head.listedCookies(base, names: behavior.listedCookies)
-    var separator: StaticString = "Cookie: "
-    while let pair = cookies.next() {
-      request.append(separator)
-      request.append(pair)
-      separator = "; "
+  case .all where behavior.cookies.keyed == .none:
+    appendLines(of: .cookie, "Cookie: ", head, base, to: request)
+  case .all, .chosen:
+    withCookies(head, base) {
+      behavior.cookies.sends($0)
+    } _: { cookies in
+      for index in 0..<cookies.count {
+        request.append(index == 0 ? "Cookie: " : "; ")
+        request.append(cookies[index])
+      }
+      if cookies.count > 0 { request.append("\r\n") }
     }
-    if separator.utf8CodeUnitCount == 2 { request.append("\r\n") }
+  }
+}
+
+/// What the edge has found out about the viewer (CloudFront §14).
+private func appendFactsAboutViewer(
+  _ viewer: ViewerFacts, _ sent: ViewerHeaders, to request: ByteBuffer
+) {
+  if sent.isEmpty { return }
+  var parts = ViewerParts(viewer.headers)
+  while let part = parts.next() {
+    guard let value = part.value, !sent.isDisjoint(with: part.header.set) else { continue }
+    request.append(part.header.name)
+    request.append(": ")
+    request.append(value)
+    request.append("\r\n")
   }
 }
 
@@ -149,31 +166,26 @@ private func appendLines(
 /// What says where the request came from and which way it went.
 private func appendForwardingFields(
   _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
-  _ context: OriginRequestContext, to request: ByteBuffer
+  _ own: OriginHeaders, _ context: OriginRequestContext, to request: ByteBuffer
 ) {
-  var separator: StaticString = "X-Forwarded-For: "
-  var line = head.fields.firstIndex(of: .xForwardedFor)
-  while let index = line {
-    request.append(separator)
-    request.append(head.fields.value(at: index, in: base))
-    separator = ", "
-    line = head.fields.nextIndex(of: .xForwardedFor, after: index)
+  if own.replaced & KnownField.xForwardedFor.bit == 0 {
+    appendForwardedFor(head, base, context, to: request)
   }
-  if !context.viewerAddress.isEmpty {
-    request.append(separator)
-    request.append(context.viewerAddress)
-    separator = ", "
-  }
-  if separator.utf8CodeUnitCount == 2 { request.append("\r\n") }
-
-  switch context.scheme {
-  case .http: request.append("X-Forwarded-Proto: http\r\n")
-  case .https: request.append("X-Forwarded-Proto: https\r\n")
+  // Only where responses of one scheme do not answer for the other.
+  if own.replaced & KnownField.xForwardedProto.bit == 0,
+    behavior.sendsScheme || !behavior.cachesMethod(head.method)
+  {
+    switch context.viewer.scheme {
+    case .http: request.append("X-Forwarded-Proto: http\r\n")
+    case .https: request.append("X-Forwarded-Proto: https\r\n")
+    }
   }
   // Only where it is part of the key: origins build links from it, and a viewer may write anything
   // into Host.
   let authority = head.authority(in: base)
-  if (behavior.keysHost || behavior.forwardsHost) && !authority.isEmpty {
+  if behavior.keysHost || behavior.forwardsHost, !authority.isEmpty,
+    own.replaced & KnownField.xForwardedHost.bit == 0
+  {
     request.append("X-Forwarded-Host: ")
     request.append(authority)
     request.append("\r\n")
@@ -192,6 +204,27 @@ private func appendForwardingFields(
     request.appendDecimal(hops == 0 ? 0 : hops - 1)
     request.append("\r\n")
   }
+}
+
+/// Whoever the viewer names, and the viewer itself: what an origin may believe of it is its affair.
+private func appendForwardedFor(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ context: OriginRequestContext,
+  to request: ByteBuffer
+) {
+  var separator: StaticString = "X-Forwarded-For: "
+  var line = head.fields.firstIndex(of: .xForwardedFor)
+  while let index = line {
+    request.append(separator)
+    request.append(head.fields.value(at: index, in: base))
+    separator = ", "
+    line = head.fields.nextIndex(of: .xForwardedFor, after: index)
+  }
+  if !context.peerAddress.isEmpty {
+    request.append(separator)
+    request.append(context.peerAddress)
+    separator = ", "
+  }
+  if separator.utf8CodeUnitCount == 2 { request.append("\r\n") }
 }
 
 private func appendValidators(_ context: OriginRequestContext, to request: ByteBuffer) {

@@ -24,22 +24,47 @@ extension RequestHead {
     UnsafeBufferPointer(start: base + Int(authorityStart), count: Int(authorityLength))
   }
 
-  /// Path, "?" and the selected query.
+  /// Path, "?" and query as the key has them.
   @inline(__always)
   func appendURL(_ base: UnsafePointer<UInt8>, behavior: BehaviorPolicy, to buffer: ByteBuffer) {
-    let length = Int(pathLength)
-    if !hasQuery || behavior.queries == .none {
-      buffer.append(path(in: base))
-    } else if behavior.queries == .all {
-      if length == 0 { buffer.append(0x2f) }
-      // "?" and query follow the path in every form of target.
-      buffer.append(base + Int(pathStart), length &+ 1 &+ Int(queryLength))
+    if behavior.keyURL == .composed {
+      appendComposedURL(base, behavior, forOrigin: !behavior.caches, to: buffer)
     } else {
-      buffer.append(path(in: base))
-      appendSelectedQuery(
-        UnsafeBufferPointer(start: base + Int(queryStart), count: Int(queryLength)),
-        behavior: behavior, to: buffer)
+      appendPlainURL(base, behavior.keyURL, to: buffer)
     }
+  }
+
+  /// The same as the origin gets them: with the parameters that are sent without being keyed.
+  func appendOriginURL(
+    _ base: UnsafePointer<UInt8>, behavior: BehaviorPolicy, to buffer: ByteBuffer
+  ) {
+    if behavior.originURL == .composed {
+      appendComposedURL(base, behavior, forOrigin: true, to: buffer)
+    } else {
+      appendPlainURL(base, behavior.originURL, to: buffer)
+    }
+  }
+
+  @inline(__always)
+  private func appendPlainURL(
+    _ base: UnsafePointer<UInt8>, _ mode: BehaviorPolicy.URLMode, to buffer: ByteBuffer
+  ) {
+    if !hasQuery || mode == .pathOnly {
+      buffer.append(path(in: base))
+    } else {
+      if pathLength == 0 { buffer.append(0x2f) }
+      // "?" and query follow the path in every form of target.
+      buffer.append(base + Int(pathStart), Int(pathLength) &+ 1 &+ Int(queryLength))
+    }
+  }
+
+  @inline(never)
+  private func appendComposedURL(
+    _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, forOrigin: Bool, to buffer: ByteBuffer
+  ) {
+    let query = UnsafeBufferPointer(start: base + Int(queryStart), count: Int(queryLength))
+    behavior.appendURL(
+      path: path(in: base), query: hasQuery ? query : nil, forOrigin: forOrigin, to: buffer)
   }
 
   /// Whether Connection keeps this field from the origin. What the origin does not get must not
@@ -49,86 +74,35 @@ extension RequestHead {
   func withholds(_ name: UnsafeBufferPointer<UInt8>, _ base: UnsafePointer<UInt8>) -> Bool {
     connectionListsFields && fields.connectionLists(name, base)
   }
-
-  /// The Cookie pairs that a behavior with chosen names forwards.
-  func listedCookies(_ base: UnsafePointer<UInt8>, names: NameList) -> ListedCookies {
-    let cookie: StaticString = "cookie"
-    let name = UnsafeBufferPointer(start: cookie.utf8Start, count: cookie.utf8CodeUnitCount)
-    let line = withholds(name, base) ? nil : fields.firstIndex(of: .cookie)
-    return ListedCookies(fields: fields, base: base, names: names, line: line)
-  }
 }
 
-/// Appends "?" and the parameters that a behavior selects out of a query, in their order; nothing
-/// when none is. Only "&" separates, and names are compared byte by byte.
-func appendSelectedQuery(
-  _ query: UnsafeBufferPointer<UInt8>, behavior: BehaviorPolicy, to buffer: ByteBuffer
-) {
-  if behavior.queries == .none { return }
-  if behavior.queries == .all {
-    buffer.append(0x3f)
-    buffer.append(query)
-    return
-  }
-  var separator: UInt8 = 0x3f
-  var start = 0
-  while start < query.count {
-    var end = start
-    var nameEnd = -1
-    while end < query.count, query[end] != 0x26 {
-      if nameEnd < 0 && query[end] == 0x3d { nameEnd = end }
-      end &+= 1
-    }
-    if nameEnd < 0 { nameEnd = end }
-    let name = UnsafeBufferPointer(rebasing: query[start..<nameEnd])
-    if behavior.listedQueries.contains(name) {
-      buffer.append(separator)
-      buffer.append(UnsafeBufferPointer(rebasing: query[start..<end]))
-      separator = 0x26
-    }
-    start = end &+ 1
-  }
-}
-
-/// Iterates over `name=value` pairs of the Cookie lines whose name matches a pattern; what is no
-/// pair is skipped.
-struct ListedCookies {
-  private let fields: FieldTable
-  private let base: UnsafePointer<UInt8>
-  private let names: NameList
-  private var line: Int?
-  private var at = 0
-
-  init(fields: FieldTable, base: UnsafePointer<UInt8>, names: NameList, line: Int?) {
-    self.fields = fields
-    self.base = base
-    self.names = names
-    self.line = line
-  }
-
-  mutating func next() -> UnsafeBufferPointer<UInt8>? {
-    while let current = line {
-      let value = fields.value(at: current, in: base)
-      while at < value.count {
-        while at < value.count, value[at] == 0x3b || value[at] == 0x20 || value[at] == 0x09 {
-          at &+= 1
-        }
-        let start = at
-        var nameEnd = -1
-        while at < value.count, value[at] != 0x3b {
-          if nameEnd < 0 && value[at] == 0x3d { nameEnd = at }
-          at &+= 1
-        }
-        var end = at
-        while end > start, value[end &- 1] == 0x20 || value[end &- 1] == 0x09 { end &-= 1 }
-        if nameEnd > start, names.matches(UnsafeBufferPointer(rebasing: value[start..<nameEnd])) {
-          return UnsafeBufferPointer(rebasing: value[start..<end])
+extension BehaviorPolicy {
+  /// The URL of a key, or of a request to the origin: with the document that stands for a
+  /// directory, and the parameters that are chosen; "?" only before one of them, or where the query
+  /// goes on as received.
+  func appendURL(
+    path: UnsafeBufferPointer<UInt8>, query: UnsafeBufferPointer<UInt8>?, forOrigin: Bool,
+    to buffer: ByteBuffer
+  ) {
+    buffer.append(path)
+    buffer.append(documents.document(for: path))
+    guard let query else { return }
+    switch forOrigin ? queries.sent : queries.keyed {
+    case .none: return
+    case .all:
+      buffer.append(0x3f)
+      buffer.append(query)
+    case .chosen:
+      withQueryParameters(query) {
+        forOrigin ? queries.sends($0) : queries.keys($0)
+      } _: { pieces in
+        if sortsQuery { pieces.sort(byValue: true) }
+        for index in 0..<pieces.count {
+          buffer.append(index == 0 ? 0x3f : 0x26)
+          buffer.append(pieces[index])
         }
       }
-      line = fields.nextIndex(of: .cookie, after: current)
-      at = 0
     }
-    return nil
   }
 }
 

@@ -48,6 +48,7 @@ final class LoopServices {
   /// For a second head while the first is in use.
   let requestHeadAgain = RequestHead()
   let keyBuffer = ByteBuffer(capacity: 1024)
+  let viewerBuffer = ByteBuffer(capacity: 256)
   let tailBuffer = ByteBuffer(capacity: 1024)
   let headBuffer = ByteBuffer(capacity: 4096)
   let varyBuffer = ByteBuffer(capacity: 512)

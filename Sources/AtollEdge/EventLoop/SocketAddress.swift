@@ -191,6 +191,26 @@ package struct SocketAddress: Sendable {
     }
   }
 
+  /// Nil for a Unix socket.
+  package var ipAddress: IPAddress? {
+    withUnsafeBytes(of: storage) { bytes in
+      switch family {
+      case AF_INET:
+        IPAddress(
+          ipv4: UInt32(
+            bigEndian: bytes.loadUnaligned(fromByteOffset: Self.ipv4Offset, as: UInt32.self))
+        )
+      case AF_INET6:
+        IPAddress(
+          high: UInt64(
+            bigEndian: bytes.loadUnaligned(fromByteOffset: Self.ipv6Offset, as: UInt64.self)),
+          low: UInt64(
+            bigEndian: bytes.loadUnaligned(fromByteOffset: Self.ipv6Offset + 8, as: UInt64.self)))
+      default: nil
+      }
+    }
+  }
+
   /// Appends the address alone, without brackets and port: what X-Forwarded-For and the access log
   /// carry. Nothing for an unnamed Unix socket.
   package func appendHost(to buffer: ByteBuffer) {

@@ -18,7 +18,9 @@ extension Exchange {
     }
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
+    )
     let hash = keyHash(key.bytes, seed: services.seed)
     if mustNotShare || caching.flags.contains(.noCache) {
       return fetchAlone(head, base, policy, behavior, key: key.bytes)
@@ -74,8 +76,9 @@ extension Exchange {
     _ fetch: Fetch, _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
+    let facts = viewerFacts(head, base)
     let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     if let entry = found.entry {
       if case .fresh = decideUse(
@@ -113,8 +116,9 @@ extension Exchange {
     let fetch = services.registry.beginAlone(hash: hash) {
       makeFetch(policy, behavior, key, hash)
     }
+    let facts = viewerFacts(head, base)
     let found = services.cache.lookup(hash: hash, key: key) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
     start(fetch, head, base, policy, behavior, stale: found.entry)
@@ -142,8 +146,9 @@ extension Exchange {
     let asGet = isCacheable && method == .head
     let written = services.headBuffer
     written.removeAll()
+    let facts = viewerFacts(head, base, behavior.sentViewerHeaders)
     var context = OriginRequestContext(
-      viewerAddress: viewerAddress(head, base), scheme: viewerScheme(head, base),
+      peerAddress: viewer.addressText, viewer: facts,
       requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
@@ -174,7 +179,8 @@ extension Exchange {
     }
     let request = OriginRequest(
       fetch: fetch, services: services, method: asGet ? .get : method, head: out,
-      viewerHead: viewerHead, caching: caching, stale: stale, upload: upload,
+      viewerHead: viewerHead, viewerFacts: KeptViewerFacts(facts), caching: caching, stale: stale,
+      upload: upload,
       isForHead: method == .head && !isBehind)
     upload?.request = request
     return request

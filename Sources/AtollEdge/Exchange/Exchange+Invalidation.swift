@@ -37,6 +37,15 @@ extension Exchange {
       other, UnsafePointer(request.base), policy, policy.behavior(forPath: otherPath))
   }
 
+  /// What the key of another behavior than this exchange's would hold of the viewer.
+  private func viewerFacts(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
+  ) -> ViewerFacts {
+    behavior.isPlain
+      ? ViewerFacts(scheme: peerScheme)
+      : viewerFacts(head, base, behavior.comparedViewerHeaders)
+  }
+
   /// All variants, and what is derived from them, of the response to GET.
   private func invalidate(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
@@ -45,7 +54,10 @@ extension Exchange {
     guard behavior.caches else { return }
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior,
+      viewer: viewerFacts(head, base, behavior),
+      to: key)
     for kind in [KeyKind.response, .options, .gzip, .brotli] {
       setKeyKind(kind, of: key)
       let hash = keyHash(key.bytes, seed: services.seed)

@@ -58,6 +58,7 @@ extension Exchange {
       verdict, age: isReused ? fetch.freshness.map { $0.age(at: now) } : nil,
       ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
       stored: fetch.freshness != nil, lookup: missReason, wasReleased: mustNotShare, to: tail)
+    if showsKey && !fetch.key.bytes.isEmpty { appendKeyParameter(fetch.key.bytes, to: tail) }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -150,7 +151,9 @@ extension Exchange {
     guard let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
-    return varyMatches(section, request: head, requestBase: base, behavior: behavior)
+    return varyMatches(
+      section, request: head, requestBase: base, behavior: behavior,
+      viewer: viewerFacts(head, base))
   }
 
   func respondFromReplacement(_ fetch: Fetch) {

@@ -54,6 +54,8 @@ final class Exchange {
   var missReason = Reason.absent
   /// Why another's response, which this exchange waited for, did not answer it.
   var releaseReason = Reason.none
+  /// The peer is one of the distribution's own proxies, which may know how its cache is laid out.
+  var showsKey = false
   var mustNotShare: Bool { releaseReason != .none }
 
   static let conditionFields =
@@ -75,6 +77,7 @@ final class Exchange {
     age = -1
     originStatus = 0
     releaseReason = .none
+    showsKey = false
     method = head.method
     minorVersion = head.minorVersion
     framing = head.framing
@@ -110,15 +113,17 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    if !policy.distribution.isEnabled {
-      return answer(head, base, status: 403, reason: .distributionDisabled)
+    var facts = ViewerFacts(scheme: peerScheme)
+    if !behavior.isPlain {
+      guard let found = examineViewer(head, base, policy, behavior) else { return }
+      facts = found
     }
     guard behavior.allows(method) else {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
     caching = RequestCaching(head, base, behavior: behavior)
     if case .none = caching.bypass {
-      lookUp(head, base, policy, behavior)
+      lookUp(head, base, policy, behavior, facts)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
@@ -133,14 +138,15 @@ final class Exchange {
   @inline(__always)
   func lookUp(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) {
     let key = services.keyBuffer
     key.removeAll()
-    appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
     let hash = keyHash(key.bytes, seed: services.seed)
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior)
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else {
       missReason =
@@ -266,6 +272,7 @@ final class Exchange {
       verdict, age: age, ttl: entry.freshness.remaining(at: now),
       originStatus: originStatus, stored: false, lookup: missReason,
       wasReleased: mustNotShare, to: tail)
+    if showsKey { appendKeyParameter(entry.key, to: tail) }
     return tail
   }
 

@@ -24,6 +24,8 @@ extension Exchange {
     record.age = age
     record.originStatus = originStatus
     if let head = viewer.presentHead, let base = viewer.presentHeadBase {
+      // The proxies that are believed know better than the connection.
+      if let policy, !policy.trustedProxies.isEmpty { record.viewer = viewerAddress(head, base) }
       record.method = UnsafeBufferPointer(start: base, count: Int(head.methodLength))
       record.target = UnsafeBufferPointer(
         start: base + Int(head.targetStart), count: Int(head.targetLength))

@@ -15,6 +15,7 @@ final class OriginRequest {
   let caching: RequestCaching
   /// The viewer's head, whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
+  let viewerFacts: KeptViewerFacts
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
   /// The request asks whether the entry still holds; not any more when the answer was about another.
@@ -47,7 +48,8 @@ final class OriginRequest {
 
   init(
     fetch: Fetch, services: LoopServices, method: Method, head: ByteBuffer, viewerHead: ByteBuffer,
-    caching: RequestCaching, stale: Entry?, upload: Upload?, isForHead: Bool
+    viewerFacts: KeptViewerFacts, caching: RequestCaching, stale: Entry?, upload: Upload?,
+    isForHead: Bool
   ) {
     self.fetch = fetch
     self.services = services
@@ -57,6 +59,7 @@ final class OriginRequest {
     self.method = method
     self.head = head
     self.viewerHead = viewerHead
+    self.viewerFacts = viewerFacts
     self.caching = caching
     self.stale = stale
     stale?.retain()
@@ -267,12 +270,14 @@ final class OriginRequest {
     }
     if !appendVarySection(
       response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-      behavior: fetch.behavior, to: vary)
+      behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
     {
       return .varyStar
     }
     let hasRoom = services.cache.hasRoomForVariant(of: fetch.hash, fetch.key.bytes, freshness) {
-      varyMatches($0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+      varyMatches(
+        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+        viewer: viewerFacts.facts)
     }
     if vary.count > 0 && !hasRoom { return .varyLimit }
     appendTags(response, base, to: tags)
@@ -336,7 +341,8 @@ final class OriginRequest {
     let viewer = services.requestHeadAgain
     _ = services.cache.insert(entry) {
       varyMatches(
-        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+        viewer: viewerFacts.facts)
     }
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
@@ -358,7 +364,7 @@ final class OriginRequest {
     if renewsVary
       && !appendVarySection(
         response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
-        behavior: fetch.behavior, to: vary)
+        behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
     {
       return nil
     }
@@ -450,7 +456,8 @@ final class OriginRequest {
     return fetch.complete { section in
       isKnown
         && varyMatches(
-          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior)
+          section, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
     }
   }
 

@@ -26,17 +26,7 @@ struct PurgeTarget {
   /// of the key.
   func keyed(_ path: String) -> String {
     guard let policy, path.utf8.contains(UInt8(ascii: "?")) else { return path }
-    let request = Array("GET \(path) HTTP/1.1\r\nHost: \(name)\r\n\r\n".utf8)
-    let head = RequestHead()
-    return request.withUnsafeBufferPointer { bytes in
-      guard let base = bytes.baseAddress, case .complete = head.parse(base, count: bytes.count)
-      else { return path }
-      let bare = Array(path.utf8.prefix { $0 != UInt8(ascii: "?") })
-      let behavior = bare.withUnsafeBufferPointer { policy.behavior(forPath: $0) }
-      let key = ByteBuffer()
-      appendCacheKey(head, base, distribution: policy, behavior: behavior, to: key)
-      return String(decoding: keyURL(key.bytes), as: UTF8.self)
-    }
+    return String(decoding: policy.keyedURL(of: path), as: UTF8.self)
   }
 }
 

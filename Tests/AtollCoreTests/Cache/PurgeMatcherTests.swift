@@ -14,7 +14,8 @@ struct PurgeMatcherTests {
     let response = GivenResponse(200, tags)
     let key = writtenBytes {
       appendCacheKey(
-        request.head, request.base, distribution: policy, behavior: policy.behavior(), to: $0)
+        request.head, request.base, distribution: policy, behavior: policy.behavior(),
+        viewer: ViewerFacts(), to: $0)
     }
     let section = writtenBytes { appendTags(response.head, response.base, to: $0) }
     let matcher = PurgeMatcher(record, slot: slot, policy: reducing ? policy : nil)

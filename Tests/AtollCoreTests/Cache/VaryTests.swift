@@ -12,7 +12,7 @@ struct VaryTests {
     let section = writtenBytes {
       isUsable = appendVarySection(
         response: response.head, responseBase: response.base, request: request.head,
-        requestBase: request.base, behavior: policy.behavior(), to: $0)
+        requestBase: request.base, behavior: policy.behavior(), viewer: ViewerFacts(), to: $0)
     }
     if !isUsable { #expect(section.isEmpty) }
     return isUsable ? section : nil
@@ -26,7 +26,8 @@ struct VaryTests {
       let request = GivenRequest("GET /a", other)
       return withBytes(section) {
         varyMatches(
-          $0, request: request.head, requestBase: request.base, behavior: policy.behavior())
+          $0, request: request.head, requestBase: request.base, behavior: policy.behavior(),
+          viewer: ViewerFacts())
       }
     }
   }
@@ -81,9 +82,12 @@ struct VaryTests {
   @Test func `no Accept-Encoding differs from one that accepts nothing (RFC 9110 §12.5.3)`() {
     #expect(matches(["Accept-Encoding"], [], ["Accept-Encoding: identity"]) == false)
     #expect(matches(["Accept-Encoding"], [], []) == true)
-    // Lightsail's presets send the origin none in both cases, and gzip otherwise.
+    // Lightsail's presets ask for gzip alone (CloudFront §7).
     let policy = makePolicy(.static)
-    #expect(matches(["Accept-Encoding"], [], ["Accept-Encoding: br"], policy) == true)
+    #expect(
+      matches(["Accept-Encoding"], ["Accept-Encoding: br"], ["Accept-Encoding: zstd"], policy)
+        == true)
+    #expect(matches(["Accept-Encoding"], [], ["Accept-Encoding: br"], policy) == false)
     #expect(
       matches(["Accept-Encoding"], ["Accept-Encoding: br, gzip"], ["Accept-Encoding: gzip"], policy)
         == true)
@@ -105,7 +109,8 @@ struct VaryTests {
     #expect(
       withBytes([]) {
         varyMatches(
-          $0, request: request.head, requestBase: request.base, behavior: policy.behavior())
+          $0, request: request.head, requestBase: request.base, behavior: policy.behavior(),
+          viewer: ViewerFacts())
       })
   }
 

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a database tells of an address.
+package protocol GeoRecord {
+  /// Appends the value of a header that is about the place; false when the database has none.
+  func append(_ header: ViewerHeader, to buffer: ByteBuffer) -> Bool
+}
+
+/// For addresses that no database knows.
+package struct NoGeoRecord: GeoRecord {
+  package init() {}
+  package func append(_ header: ViewerHeader, to buffer: ByteBuffer) -> Bool { false }
+}
+
+/// Who asks, as far as it makes a difference to what is served: in the key, for Vary, and for the
+/// origin alike.
+///
+/// `headers` holds the values of the viewer headers that the behavior uses, in the order of their
+/// numbers: the number in one byte, then the value as a part of a key (0 for none).
+package struct ViewerFacts {
+  package var scheme: Scheme
+  package var headers: UnsafeBufferPointer<UInt8>
+
+  @inline(__always)
+  package init(
+    scheme: Scheme = .http,
+    headers: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0)
+  ) {
+    self.scheme = scheme
+    self.headers = headers
+  }
+
+  /// Nil when the viewer has none, or nobody asked for it.
+  func value(of header: ViewerHeader) -> UnsafeBufferPointer<UInt8>? {
+    var parts = ViewerParts(headers)
+    while let part = parts.next() {
+      if part.header == header { return part.value }
+    }
+    return nil
+  }
+}
+
+struct ViewerParts {
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var at = 0
+
+  init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+  mutating func next() -> (header: ViewerHeader, value: UnsafeBufferPointer<UInt8>?)? {
+    guard at &+ 3 <= bytes.count, let header = ViewerHeader(rawValue: bytes[at]) else { return nil }
+    let length = Int(UInt16(bytes[at &+ 1]) | UInt16(bytes[at &+ 2]) &<< 8) &- 1
+    let start = at &+ 3
+    at = start &+ max(length, 0)
+    if length < 0 { return (header, nil) }
+    return (header, UnsafeBufferPointer(rebasing: bytes[start..<at]))
+  }
+}
+
+/// Where a request comes from.
+package struct ViewerSource {
+  /// Address as text, without port.
+  package var text: UnsafeBufferPointer<UInt8>
+  /// 0 when it is not known.
+  package var port: UInt16
+  package var scheme: Scheme
+
+  package init(text: UnsafeBufferPointer<UInt8>, port: UInt16, scheme: Scheme) {
+    self.text = text
+    self.port = port
+    self.scheme = scheme
+  }
+}
+
+/// Longest value of a viewer header: CloudFront's for the names of all headers.
+let longestViewerValue = 7_680
+
+/// Appends the values of these headers, laid out as `ViewerFacts` has them.
+package func appendViewerHeaders<Record: GeoRecord>(
+  _ wanted: ViewerHeaders, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+  source: ViewerSource, geo: Record, to buffer: ByteBuffer
+) {
+  let none = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+  let userAgent = head.fields.value(of: .userAgent, in: base) ?? none
+  let device: DeviceClass =
+    wanted.isDisjoint(with: .device) ? .desktop : DeviceClass(userAgent: userAgent)
+  var number: UInt8 = 0
+  while let header = ViewerHeader(rawValue: number &+ 1) {
+    number &+= 1
+    if wanted.isDisjoint(with: header.set) { continue }
+    buffer.append(number)
+    let start = buffer.count
+    buffer.appendLittleEndian(0)
+    var isKnown = true
+    func append(_ condition: Bool) { buffer.append(condition ? "true" : "false") }
+    switch header {
+    case .isDesktop: append(device == .desktop)
+    case .isMobile: append(device == .mobile)
+    case .isTablet: append(device == .tablet)
+    case .isSmartTV: append(device == .television)
+    case .isAndroid: append(DeviceClass.isAndroid(userAgent: userAgent))
+    case .isIOS: append(DeviceClass.isIOS(userAgent: userAgent))
+    case .forwardedProto:
+      switch source.scheme {
+      case .http: buffer.append("http")
+      case .https: buffer.append("https")
+      }
+    case .country, .countryName, .region, .regionName, .city, .postalCode, .metroCode, .latitude,
+      .longitude, .timeZone, .asn:
+      isKnown = geo.append(header, to: buffer)
+    case .httpVersion: buffer.append(head.minorVersion == 0 ? "1.0" : "1.1")
+    case .address:
+      buffer.append(source.text)
+      buffer.append(0x3a)
+      buffer.appendDecimal(UInt64(source.port))
+    case .headerOrder: appendHeaderOrder(head, base, to: buffer)
+    case .headerCount: buffer.appendDecimal(UInt64(head.fields.count))
+    }
+    if !isKnown {
+      buffer.truncate(to: start &+ 2)
+      continue
+    }
+    if buffer.count &- start &- 2 > longestViewerValue {
+      buffer.truncate(to: start &+ 2 &+ longestViewerValue)
+    }
+    buffer.setPrefix(at: start)
+  }
+}
+
+/// The names of all header fields in their order, joined by colons.
+private func appendHeaderOrder(
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, to buffer: ByteBuffer
+) {
+  for index in 0..<head.fields.count {
+    if index > 0 { buffer.append(0x3a) }
+    buffer.append(head.fields.name(at: index, in: base))
+  }
+}
