@@ -8,6 +8,8 @@ package enum Selection: Equatable, Sendable {
   case preconditionFailed
   /// 206 with these bytes of the body.
   case range(start: Int, length: Int)
+  /// 206 with several parts: those that `selectRanges` tells.
+  case ranges
   /// 416.
   case unsatisfiable
 }
@@ -113,38 +115,24 @@ private func ifRangeHolds(
   return time == meta.lastModified
 }
 
-/// RFC 9110 §14.1.2 for one range. Several ranges, other units and whatever is no range are
-/// answered with the whole, as §14.2 allows.
+/// RFC 9110 §14.2. One range, which nearly every request has, costs no allocation.
 private func range(_ value: UnsafeBufferPointer<UInt8>, bodyLength: Int) -> Selection {
   guard value.count > 6, beginsIgnoringCase(value, "bytes=") else { return .full }
   var members = ListMembers(UnsafeBufferPointer(rebasing: value[6...]))
-  guard let spec = members.next(), members.next() == nil,
-    let dash = spec.firstIndex(of: 0x2d)
-  else { return .full }
-  let firstDigits = UnsafeBufferPointer(rebasing: spec[..<dash])
-  let lastDigits = UnsafeBufferPointer(rebasing: spec[(dash &+ 1)...])
-  guard let last = position(lastDigits), let first = position(firstDigits) else { return .full }
-  switch (first, last) {
-  case (nil, nil): return .full
-  case (nil, let suffix?):
-    if suffix == 0 { return .unsatisfiable }
-    // No Content-Range can describe a part of nothing.
-    if bodyLength == 0 { return .full }
-    let length = min(suffix, bodyLength)
-    return .range(start: bodyLength &- length, length: length)
-  case (let first?, let last):
-    if let last, last < first { return .full }
-    if first >= bodyLength { return .unsatisfiable }
-    let end = min(last ?? Int.max, bodyLength &- 1)
-    return .range(start: first, length: end &- first &+ 1)
-  }
+  guard let member = members.next(), let spec = RangeSpec(member) else { return .full }
+  if members.next() != nil { return severalRanges(value, bodyLength: bodyLength) }
+  guard let range = spec.range(of: bodyLength) else { return .unsatisfiable }
+  // No Content-Range can describe a part of nothing.
+  return range.count == 0 ? .full : .range(start: range.start, length: range.count)
 }
 
-/// A position: nil inside when there are no digits, nil outside when there is something else. A
-/// number too large to hold lies behind every body.
-private func position(_ digits: UnsafeBufferPointer<UInt8>) -> Int?? {
-  if digits.isEmpty { return .some(nil) }
-  for byte in digits where byte &- 0x30 > 9 { return nil }
-  guard let value = decimal(digits) else { return .some(Int.max) }
-  return .some(Int(clamping: value))
+private func severalRanges(_ value: UnsafeBufferPointer<UInt8>, bodyLength: Int) -> Selection {
+  switch selectRanges(value, bodyLength: bodyLength) {
+  case .whole: return .full
+  case .unsatisfiable: return .unsatisfiable
+  // RFC 9110 §15.3.7.2: what one part answers is no multipart.
+  case .parts(let parts) where parts.count == 1:
+    return .range(start: parts[0].start, length: parts[0].count)
+  case .parts: return .ranges
+  }
 }

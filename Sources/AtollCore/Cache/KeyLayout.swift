@@ -63,3 +63,8 @@ package func keySlot(_ key: UnsafeBufferPointer<UInt8>) -> Int {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else { return -1 }
   return Int(UInt16(littleEndian: UnsafeRawPointer(base).loadUnaligned(as: UInt16.self)))
 }
+
+/// What an entry of this key is of what its URL names.
+package func keyKind(_ key: UnsafeBufferPointer<UInt8>) -> KeyKind? {
+  key.count > KeyLayout.kindOffset ? KeyKind(rawValue: key[KeyLayout.kindOffset]) : nil
+}

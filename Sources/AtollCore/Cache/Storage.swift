@@ -12,16 +12,17 @@ package enum StorageDecision: Equatable, Sendable {
 ///   - method: of the request to the origin.
 ///   - requestTime: when that request was sent, in seconds since 1970.
 ///   - responseTime: when the response's head arrived.
+///   - status: what the response counts as; a part is stored by the rules of the whole.
 package func decideStorage(
   request: RequestCaching, method: Method, response: ResponseHead, base: UnsafePointer<UInt8>,
-  behavior: BehaviorPolicy, requestTime: Int64, responseTime: Int64
+  behavior: BehaviorPolicy, requestTime: Int64, responseTime: Int64, status: UInt16? = nil
 ) -> StorageDecision {
   if request.bypass != .none { return .refuse(request.bypass) }
   // A HEAD brings no body to store.
   if method == .head || !behavior.cachesMethod(method) { return .refuse(.method) }
   let facts = ResponseFacts(response, base, now: responseTime)
   return decide(
-    facts, status: response.status, request: request, behavior: behavior,
+    facts, status: status ?? response.status, request: request, behavior: behavior,
     requestTime: requestTime, responseTime: responseTime)
 }
 

@@ -6,17 +6,22 @@ package func differences(from old: Distribution?, to new: Distribution) -> [Stri
   guard let old else { return ["create \(quoted(new.name)) for \(new.origin.url)"] + extras(new) }
   var list = DifferenceList()
   list.compare("the name", old.name, new.name) { quoted($0) }
-  if old.isEnabled != new.isEnabled {
-    list.lines.append(new.isEnabled ? "enable it" : "disable it")
-  }
   list.compare("the preset", old.preset, new.preset) { $0.rawValue }
-  list.compare("the plan", old.plan, new.plan) { $0.rawValue }
-  list.compareTags(old.tags, new.tags)
-  list.compare("the address type", old.ipAddressType, new.ipAddressType) { $0?.rawValue ?? "none" }
-  list.compareOrigin(old.origin, new.origin)
+  for member in Distribution.table {
+    switch member.key {
+    case "tags": list.compareTags(old.tags, new.tags)
+    case "origins", "originGroups": continue  // told one by one, after the distribution's own
+    default: list.lines += member.differences(old, new) { "the \($0)" }
+    }
+  }
+  list.compareOrigin(old.origin, new.origin, "the origin") { "the origin's \($0)" }
+  list.compareOrigins(old.origins, new.origins)
+  list.compareGroups(old.originGroups, new.originGroups)
   list.compare("the default behavior", old.defaultBehavior, new.defaultBehavior) { $0.rawValue }
-  list.compareBehaviors(old.behaviors, new.behaviors)
-  list.compareSettings(old.settings, new.settings)
+  list.compareBehaviors(old, new)
+  for setting in BehaviorSettings.table {
+    list.lines += setting.member.differences(old.settings, new.settings) { "the \($0)" }
+  }
   return list.lines
 }
 
@@ -57,36 +62,69 @@ private struct DifferenceList {
     }
   }
 
-  mutating func compareOrigin(_ old: Origin, _ new: Origin) {
-    compare("the origin", old.url, new.url) { $0 }
-    compare("the origin's connect timeout", old.connectTimeout, new.connectTimeout, duration)
-    compare("the origin's connect attempts", old.connectAttempts, new.connectAttempts) {
-      String($0)
-    }
-    compare("the origin's response timeout", old.responseTimeout, new.responseTimeout, duration)
-    compare(
-      "the origin's keep-alive timeout", old.keepAliveTimeout, new.keepAliveTimeout, duration)
-    compare("the origin's label", old.label, new.label) { $0.map { quoted($0) } ?? "none" }
-    compare("the origin's region", old.region, new.region) { $0.map { quoted($0) } ?? "none" }
+  mutating func compareOrigin(
+    _ old: Origin, _ new: Origin, _ what: String, _ name: (String) -> String
+  ) {
+    compare(what, old.url, new.url) { $0 }
+    for member in Origin.form.members { lines += member.differences(old, new, name) }
   }
 
-  mutating func compareBehaviors(_ old: [PathBehavior], _ new: [PathBehavior]) {
+  mutating func compareOrigins(_ old: [NamedOrigin], _ new: [NamedOrigin]) {
+    for named in old where !new.contains(where: { $0.name == named.name }) {
+      lines.append("remove the origin \(quoted(named.name))")
+    }
+    for named in new {
+      let what = "the origin \(quoted(named.name))"
+      if let before = old.first(where: { $0.name == named.name }) {
+        compareOrigin(before.origin, named.origin, what) { "the \($0) of \(what)" }
+        continue
+      }
+      lines.append("add \(what): \(named.origin.url)")
+      var plain = Origin.plain
+      plain.scheme = named.origin.scheme
+      for member in Origin.form.members {
+        lines += member.differences(plain, named.origin) { "the \($0) of \(what)" }
+      }
+    }
+    compareOrder(old.map(\.name), new.map(\.name), "origins")
+  }
+
+  mutating func compareGroups(_ old: [OriginGroup], _ new: [OriginGroup]) {
+    for group in old where !new.contains(where: { $0.name == group.name }) {
+      lines.append("remove the origin group \(quoted(group.name))")
+    }
+    for group in new {
+      if let before = old.first(where: { $0.name == group.name }) {
+        compare("the origin group \(quoted(group.name))", before.words, group.words) { $0 }
+      } else {
+        lines.append("add the origin group \(quoted(group.name)): \(group.words)")
+      }
+    }
+    compareOrder(old.map(\.name), new.map(\.name), "origin groups")
+  }
+
+  private mutating func compareOrder(_ old: [String], _ new: [String], _ what: String) {
+    if old != new, Set(old) == Set(new) { lines.append("reorder the \(what)") }
+  }
+
+  mutating func compareBehaviors(_ oldDistribution: Distribution, _ newDistribution: Distribution) {
+    let old = oldDistribution.behaviors
+    let new = newDistribution.behaviors
     for behavior in old where !new.contains(where: { $0.path == behavior.path }) {
       lines.append("remove the override \(quoted(behavior.path))")
     }
     for behavior in new {
+      let what = "the override \(quoted(behavior.path))"
       guard let before = old.first(where: { $0.path == behavior.path }) else {
-        let ttl = behavior.ttl.map { " with \(describe($0))" } ?? ""
+        let own = describe(behavior.overrides, over: newDistribution.settings)
         lines.append(
-          "add the override \(quoted(behavior.path)): \(behavior.caching.rawValue)\(ttl)")
+          "add \(what): \(behavior.caching.rawValue)\(own.isEmpty ? "" : " with \(own)")")
         continue
       }
-      compare("the override \(quoted(behavior.path))", before.caching, behavior.caching) {
-        $0.rawValue
-      }
-      compare("the TTL of the override \(quoted(behavior.path))", before.ttl, behavior.ttl) {
-        $0.map(describe) ?? "the distribution's"
-      }
+      compare(what, before.caching, behavior.caching) { $0.rawValue }
+      compareOverrides(
+        before.overrides, oldDistribution.settings, behavior.overrides, newDistribution.settings,
+        of: what)
     }
     // The order decides which override matches first.
     let oldOrder = old.map(\.path).filter { path in new.contains { $0.path == path } }
@@ -98,48 +136,71 @@ private struct DifferenceList {
     }
   }
 
-  mutating func compareSettings(_ old: BehaviorSettings, _ new: BehaviorSettings) {
-    compare("the minimum TTL", old.ttl.minimum, new.ttl.minimum, duration)
-    compare("the default TTL", old.ttl.default, new.ttl.default) {
-      $0.map(duration) ?? "the origin's headers"
+  /// Settings of a behavior's own; what it inherits is told once, of the distribution.
+  private mutating func compareOverrides(
+    _ old: SettingsOverride, _ oldBase: BehaviorSettings, _ new: SettingsOverride,
+    _ newBase: BehaviorSettings, of what: String
+  ) {
+    if old == new { return }
+    let before = old.applied(to: oldBase)
+    let after = new.applied(to: newBase)
+    for setting in BehaviorSettings.table {
+      let member = setting.member
+      let name = "the \(member.noun) of \(what)"
+      switch (setting.isSet(old), setting.isSet(new)) {
+      case (true, true):
+        lines += member.differences(before, after) { "the \($0) of \(what)" }
+      case (false, true):
+        lines.append("change \(name) from the distribution's to \(member.words(after))")
+      case (true, false):
+        lines.append("change \(name) from \(member.words(before)) to the distribution's")
+      case (false, false): continue
+      }
     }
-    compare("the maximum TTL", old.ttl.maximum, new.ttl.maximum, duration)
-    if old.overridesOrigin != new.overridesOrigin {
-      lines.append(
-        new.overridesOrigin
-          ? "let the minimum TTL override the origin" : "stop overriding the origin")
-    }
-    compare("how long stale may stand in for errors", old.staleIfError, new.staleIfError, duration)
-    compare("the allowed methods", old.allowedMethods, new.allowedMethods) { $0.rawValue }
-    compare("the cached methods", old.cachesOptions, new.cachesOptions) {
-      DistributionFile.cachedMethods($0).rawValue
-    }
-    compare("the forwarded headers", old.forwardedHeaders, new.forwardedHeaders, describe)
-    compare("the forwarded cookies", old.forwardedCookies, new.forwardedCookies, describe)
-    compare(
-      "the forwarded query strings", old.forwardedQueryStrings, new.forwardedQueryStrings, describe)
   }
 }
 
-private func describe(_ selection: NameSelection) -> String {
-  switch selection {
-  case .none: "none"
-  case .all: "all"
-  case .listed(let names): names.joined(separator: ", ")
-  case .allExcept(let names): "all except " + names.joined(separator: ", ")
-  }
+/// What a behavior has of its own: `TTL …, origin "images"`; empty when it has nothing.
+package func describe(_ overrides: SettingsOverride, over inherited: BehaviorSettings) -> String {
+  let own = overrides.applied(to: inherited)
+  return BehaviorSettings.table.filter { $0.isSet(overrides) }
+    .map { "\($0.member.noun) \($0.member.words(own))" }.joined(separator: ", ")
 }
 
-private func describe(_ ttl: TTL) -> String {
-  "a TTL of \(duration(ttl.minimum)) to \(duration(ttl.maximum))"
-    + (ttl.default.map { ", by default \(duration($0))" } ?? "")
+/// A setting in words: what it is called, without article, and what it is.
+package typealias DescribedSetting = (noun: String, words: String)
+
+/// What an origin has beside its address and timeouts.
+package func describeExtras(of origin: Origin) -> [DescribedSetting] {
+  describeAll(of: origin).filter { !$0.noun.hasSuffix("timeout") && $0.noun != "connect attempts" }
 }
 
-/// The largest unit that divides it: 86400 is `1d`, 90 is `90s`.
-private func duration(_ seconds: Int) -> String {
-  for (unit, length) in [("d", 86_400), ("h", 3_600), ("m", 60)]
-  where seconds != 0 && seconds.isMultiple(of: length) {
-    return "\(seconds / length)\(unit)"
+/// What an origin has that differs from the defaults.
+package func describeAll(of origin: Origin) -> [DescribedSetting] {
+  changed(Origin.form.members, origin, .plain)
+}
+
+/// The settings of a distribution beside lifetimes, methods and what is forwarded, where they differ
+/// from its preset's.
+package func describeSettings(of distribution: Distribution) -> [DescribedSetting] {
+  let members = BehaviorSettings.table.map(\.member).filter { $0.isQuiet }
+  return changed(members, distribution.settings, distribution.preset.caching.settings)
+}
+
+/// What a distribution has beside origins, settings and what stands in every one.
+package func describeExtras(of distribution: Distribution) -> [DescribedSetting] {
+  let plain = Distribution.make(
+    name: distribution.name, origin: distribution.origin, preset: .origin, id: distribution.id,
+    now: distribution.created)
+  let members = Distribution.table.filter {
+    $0.isQuiet && $0.key != "origins" && $0.key != "originGroups"
   }
-  return "\(seconds)s"
+  return changed(members, distribution, plain)
+}
+
+/// The parts of an object that differ, one by one.
+private func changed<Root>(_ members: [Member<Root>], _ value: Root, _ usual: Root)
+  -> [DescribedSetting]
+{
+  members.flatMap { $0.parts(value, usual) }
 }

@@ -9,7 +9,7 @@ extension Distribution {
     return Distribution(
       name: name, id: id, created: now, modified: now, preset: preset, origin: origin,
       defaultBehavior: caching.defaultBehavior, behaviors: caching.behaviors,
-      settings: caching.settings)
+      settings: caching.settings, rootObject: preset.rootObject, errors: preset.errors)
   }
 
   /// Starts the caching settings over from a preset.
@@ -19,6 +19,8 @@ extension Distribution {
     defaultBehavior = caching.defaultBehavior
     behaviors = caching.behaviors
     settings = caching.settings
+    rootObject = preset.rootObject
+    errors = preset.errors
   }
 
   /// Names the preset `custom` once a setting differs from what the preset says.
@@ -29,12 +31,29 @@ extension Distribution {
     let keeps =
       defaultBehavior == caching.defaultBehavior && settings == caching.settings
       && (preset == .dynamic || behaviors == caching.behaviors)
+      && rootObject == preset.rootObject && errors == preset.errors
     if !keeps { preset = .custom }
   }
 }
 
 extension Preset {
-  /// What a preset decides.
+  package var rootObject: String? { self == .spa ? "index.html" : nil }
+
+  package var errors: ErrorSettings {
+    switch self {
+    case .origin, .custom: ErrorSettings()
+    // CloudFront's default, which Lightsail has too.
+    case .static, .dynamic, .wordpress: ErrorSettings(minimumTTL: 10)
+    case .spa:
+      ErrorSettings(
+        minimumTTL: 10,
+        responses: [403, 404].map {
+          ErrorResponse(status: $0, page: .path("/index.html"), responseStatus: 200)
+        })
+    }
+  }
+
+  /// What a preset decides about caching.
   package var caching:
     (defaultBehavior: Caching, behaviors: [PathBehavior], settings: BehaviorSettings)
   {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What a configuration file says about one distribution: only what it says is set.
-package struct DistributionDraft: Equatable, Sendable {
+/// What a configuration file says about one distribution: only what it says is changed.
+package struct DistributionDraft: Sendable {
   /// The file, for messages.
   package var source: String
   /// What supplies everything that neither the file nor a preset named in it says.
@@ -12,31 +12,17 @@ package struct DistributionDraft: Equatable, Sendable {
   package var revision: UInt64?
   package var created: Int64?
   package var modified: Int64?
-  package var isEnabled: Bool?
   package var preset: Preset?
-  package var plan: Plan?
-  package var tags: [Tag]?
-  package var ipAddressType: IPAddressType?
 
   /// Scheme, host, port and path; its other parts are the defaults.
   package var origin: Origin?
-  package var connectTimeout: Int?
-  package var connectAttempts: Int?
-  package var responseTimeout: Int?
-  package var keepAliveTimeout: Int?
-  package var originLabel: String?
-  package var originRegion: String?
-
+  var originEdit: Edit<Origin> = { _ in }
   package var defaultBehavior: Caching?
+  /// Of everything else but behaviors and settings.
+  var edits: [Edit<Distribution>] = []
+  var settings = SettingsDraft()
+  /// All of them, in their order.
   package var behaviors: [BehaviorDraft]?
-  package var ttl = TTLDraft()
-  package var overridesOrigin: Bool?
-  package var staleIfError: Int?
-  package var allowedMethods: MethodSet?
-  package var cachesOptions: Bool?
-  package var forwardedHeaders: NameSelection?
-  package var forwardedCookies: NameSelection?
-  package var forwardedQueryStrings: NameSelection?
 
   /// The file's form: which preset fills the gaps, and how its keys are called in messages.
   var isCloudFormation = false
@@ -45,35 +31,28 @@ package struct DistributionDraft: Equatable, Sendable {
   /// Before every path: `[1].` in a file with several.
   var pathPrefix = ""
 
-  package struct BehaviorDraft: Equatable, Sendable {
+  package struct BehaviorDraft: Sendable {
     package var path: String
     package var caching: Caching
-    package var ttl: TTLDraft?
-  }
-
-  package struct TTLDraft: Equatable, Sendable {
-    package var minimum: Int?
-    /// `.some(nil)`: by the origin's headers alone.
-    package var `default`: Int??
-    package var maximum: Int?
-
-    package init(minimum: Int? = nil, default: Int?? = nil, maximum: Int? = nil) {
-      self.minimum = minimum
-      self.default = `default`
-      self.maximum = maximum
-    }
-
-    func filled(from base: TTL) -> TTL {
-      TTL(
-        minimum: minimum ?? base.minimum, default: `default` ?? base.default,
-        maximum: maximum ?? base.maximum)
-    }
+    var settings = SettingsDraft()
   }
 
   package init(source: String, base: Distribution? = nil) {
     self.source = source
     self.base = base
   }
+
+  /// What the form of CloudFormation says, which has keys of its own.
+  mutating func set<Value: Sendable>(
+    _ path: WritableKeyPath<Distribution, Value> & Sendable, _ value: Value?
+  ) {
+    guard let value else { return }
+    edits.append { $0[keyPath: path] = value }
+  }
+
+  /// Whether it is what `show --json` prints, so that what it leaves out is the preset's and not
+  /// what there was before.
+  package var isWhole: Bool { id != nil && created != nil && preset != nil }
 
   /// The distribution that the draft describes, validated.
   ///
@@ -107,10 +86,20 @@ package struct DistributionDraft: Equatable, Sendable {
           : "add \"origin\": {\"url\": \"http://shop.example\"}")
     }
     try problems.check()
+    originEdit(&origin!)
     var result = Distribution.make(
       name: chosenName!, origin: origin!, preset: .origin, id: "", now: now)
     fillGaps(of: &result)
-    applySettings(to: &result)
+    for edit in edits { edit(&result) }
+    result.defaultBehavior = defaultBehavior ?? result.defaultBehavior
+    settings.edit(&result.settings)
+    if let behaviors {
+      let inherited = result.settings
+      result.behaviors = behaviors.map {
+        PathBehavior(
+          path: $0.path, caching: $0.caching, overrides: $0.settings.overrides(of: inherited))
+      }
+    }
     result.id = existing?.id ?? id ?? Distribution.makeID()
     result.created = existing?.created ?? now
     result.revision = existing?.revision ?? 0
@@ -128,14 +117,10 @@ package struct DistributionDraft: Equatable, Sendable {
   /// The base's values, or a preset's.
   private func fillGaps(of result: inout Distribution) {
     if let base {
-      result.isEnabled = base.isEnabled
-      result.plan = base.plan
-      result.tags = base.tags
-      result.ipAddressType = base.ipAddressType
-      result.preset = base.preset
-      result.defaultBehavior = base.defaultBehavior
-      result.behaviors = base.behaviors
-      result.settings = base.settings
+      let (name, origin) = (result.name, result.origin)
+      result = base
+      result.name = name
+      result.origin = origin
     }
     if let preset, preset != .custom {
       result.apply(preset)
@@ -144,35 +129,6 @@ package struct DistributionDraft: Equatable, Sendable {
     } else if base == nil, isCloudFormation {
       // Lightsail's own defaults: no header, cookie or query string forwarded, one day.
       result.apply(defaultBehavior == .dontCache ? .dynamic : .static)
-    }
-  }
-
-  private func applySettings(to result: inout Distribution) {
-    result.isEnabled = isEnabled ?? result.isEnabled
-    result.plan = plan ?? result.plan
-    result.tags = tags ?? result.tags
-    result.ipAddressType = ipAddressType ?? result.ipAddressType
-    result.origin.connectTimeout = connectTimeout ?? result.origin.connectTimeout
-    result.origin.connectAttempts = connectAttempts ?? result.origin.connectAttempts
-    result.origin.responseTimeout = responseTimeout ?? result.origin.responseTimeout
-    result.origin.keepAliveTimeout = keepAliveTimeout ?? result.origin.keepAliveTimeout
-    result.origin.label = originLabel ?? result.origin.label
-    result.origin.region = originRegion ?? result.origin.region
-    result.defaultBehavior = defaultBehavior ?? result.defaultBehavior
-    result.settings.ttl = ttl.filled(from: result.settings.ttl)
-    result.settings.overridesOrigin = overridesOrigin ?? result.settings.overridesOrigin
-    result.settings.staleIfError = staleIfError ?? result.settings.staleIfError
-    result.settings.allowedMethods = allowedMethods ?? result.settings.allowedMethods
-    result.settings.cachesOptions = cachesOptions ?? result.settings.cachesOptions
-    result.settings.forwardedHeaders = forwardedHeaders ?? result.settings.forwardedHeaders
-    result.settings.forwardedCookies = forwardedCookies ?? result.settings.forwardedCookies
-    result.settings.forwardedQueryStrings =
-      forwardedQueryStrings ?? result.settings.forwardedQueryStrings
-    if let behaviors {
-      let inherited = result.settings.ttl
-      result.behaviors = behaviors.map {
-        PathBehavior(path: $0.path, caching: $0.caching, ttl: $0.ttl?.filled(from: inherited))
-      }
     }
   }
 
@@ -199,5 +155,38 @@ package struct DistributionDraft: Equatable, Sendable {
       if let place = places[String(enclosing)] { return place }
     }
     return path
+  }
+}
+
+/// What a file says of settings: the distribution's, or a behavior's own.
+struct SettingsDraft: Sendable {
+  private var edits: [Edit<BehaviorSettings>] = []
+  private var taken: [@Sendable (BehaviorSettings, inout SettingsOverride) -> Void] = []
+
+  mutating func add(_ setting: Setting, _ edit: @escaping Edit<BehaviorSettings>) {
+    edits.append(edit)
+    taken.append(setting.take)
+  }
+
+  /// For forms other than ours.
+  mutating func set<Value: Sendable>(
+    _ key: String, _ path: WritableKeyPath<BehaviorSettings, Value> & Sendable, _ value: Value?
+  ) {
+    guard let value else { return }
+    let setting = BehaviorSettings.table.first { $0.member.key == key }!
+    add(setting) { $0[keyPath: path] = value }
+  }
+
+  func edit(_ settings: inout BehaviorSettings) {
+    for edit in edits { edit(&settings) }
+  }
+
+  /// A behavior's own, the parts that the file leaves out as inherited.
+  func overrides(of inherited: BehaviorSettings) -> SettingsOverride {
+    var settings = inherited
+    edit(&settings)
+    var result = SettingsOverride()
+    for take in taken { take(settings, &result) }
+    return result
   }
 }

@@ -52,6 +52,20 @@ private struct CloudFormationForm {
   let at: Place
   var draft: DistributionDraft
   var reader: FieldReader
+  /// Of the distribution (no index), and of behaviors.
+  private var ttls: [Int?: TTLs] = [:]
+
+  init(at: Place, draft: DistributionDraft, reader: FieldReader) {
+    self.at = at
+    self.draft = draft
+    self.reader = reader
+  }
+
+  private struct TTLs {
+    var minimum: Int?
+    var `default`: Int?
+    var maximum: Int?
+  }
 
   struct Place {
     let path: String
@@ -72,9 +86,10 @@ private struct CloudFormationForm {
     ]
     draft.name = reader.string(
       members["DistributionName"], at("DistributionName"), example: "shop")
-    draft.isEnabled = reader.bool(members["IsEnabled"], at("IsEnabled"))
-    draft.ipAddressType = reader.choice(
-      members["IpAddressType"], at("IpAddressType"), IPAddressType.self)
+    draft.set(\.isEnabled, reader.bool(members["IsEnabled"], at("IsEnabled")))
+    draft.set(
+      \.ipAddressType,
+      reader.choice(members["IpAddressType"], at("IpAddressType"), IPAddressType.self))
     if members["CertificateName"] != nil {
       reader.add(
         at("CertificateName"), "this version of atoll serves no certificates",
@@ -86,6 +101,19 @@ private struct CloudFormationForm {
     if let behavior = members["DefaultCacheBehavior"] { readDefault(behavior) }
     readBehaviors(members["CacheBehaviors"])
     if let settings = members["CacheBehaviorSettings"] { readSettings(settings) }
+    for (index, ttls) in ttls {
+      let setting = BehaviorSettings.table.first { $0.member.key == "ttl" }!
+      let edit: Edit<BehaviorSettings> = { settings in
+        settings.ttl.minimum = ttls.minimum ?? settings.ttl.minimum
+        settings.ttl.default = ttls.default ?? settings.ttl.default
+        settings.ttl.maximum = ttls.maximum ?? settings.ttl.maximum
+      }
+      if let index {
+        draft.behaviors?[index].settings.add(setting, edit)
+      } else {
+        draft.settings.add(setting, edit)
+      }
+    }
   }
 
   /// Lightsail's bundle ids: `small_1_0`.
@@ -98,7 +126,7 @@ private struct CloudFormationForm {
       || version.split(separator: "_", omittingEmptySubsequences: false).dropFirst()
         .allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy(isDigit) }
     if isVersion, let plan = Plan(rawValue: String(word)) {
-      draft.plan = plan
+      draft.set(\.plan, plan)
       return
     }
     reader.add(
@@ -108,7 +136,7 @@ private struct CloudFormationForm {
 
   private mutating func readTags(_ node: JSONNode?) {
     guard let nodes = reader.array(node, at("Tags")) else { return }
-    draft.tags = []
+    var tags: [Tag] = []
     for (index, node) in nodes.enumerated() {
       let place = "\(at("Tags"))[\(index)]"
       guard let members = reader.object(node, place, keys: ["Key", "Value"]) else { continue }
@@ -118,9 +146,10 @@ private struct CloudFormationForm {
       }
       let value = reader.string(members["Value"], "\(place).Value", example: "web")
       if let key = reader.string(members["Key"], "\(place).Key", example: "team") {
-        draft.tags?.append(Tag(key: key, value: value ?? ""))
+        tags.append(Tag(key: key, value: value ?? ""))
       }
     }
+    draft.set(\.tags, tags)
   }
 
   private mutating func readOrigin(_ node: JSONNode) {
@@ -129,17 +158,21 @@ private struct CloudFormationForm {
     guard let members = reader.object(node, place, keys: keys) else { return }
     let name = reader.string(members["Name"], "\(place).Name", example: "shop.example")
     let source = reader.string(members["Source"], "\(place).Source", example: "http://shop.example")
-    draft.originRegion = reader.string(
+    let region = reader.string(
       members["RegionName"], "\(place).RegionName", example: "us-east-1")
-    draft.responseTimeout = reader.seconds(
-      members["ResponseTimeout"], "\(place).ResponseTimeout")
+    let timeout = reader.seconds(members["ResponseTimeout"], "\(place).ResponseTimeout")
     let policy = reader.choice(
       members["ProtocolPolicy"], "\(place).ProtocolPolicy", ProtocolPolicy.self)
     if members["Name"] == nil && members["Source"] == nil {
       reader.add(place, "\"Name\" is missing", hint: "write the origin's host name there")
     }
     // With a Source, the name is only what Lightsail calls the instance.
-    if source != nil { draft.originLabel = name }
+    let label = source != nil ? name : nil
+    draft.originEdit = { origin in
+      origin.region = region ?? origin.region
+      origin.responseTimeout = timeout ?? origin.responseTimeout
+      origin.label = label ?? origin.label
+    }
     guard let address = source ?? name else { return }
     let addressPlace = "\(place).\(source != nil ? "Source" : "Name")"
     draft.places["origin.url"] =
@@ -199,7 +232,7 @@ private struct CloudFormationForm {
       }
       let pattern = reader.string(members["Path"], "\(place).Path", example: "img/*")
       let behavior = caching(members["Behavior"], "\(place).Behavior")
-      draft.behaviors?.append(.init(path: pattern ?? "", caching: behavior ?? .cache, ttl: nil))
+      draft.behaviors?.append(.init(path: pattern ?? "", caching: behavior ?? .cache))
       let own = "behaviors[\(index)]"
       draft.places[own] = relative
       draft.places["\(own).path"] = "\(relative).Path"
@@ -238,12 +271,11 @@ private struct CloudFormationForm {
     _ name: String, _ node: JSONNode?, _ place: String, _ relative: String, into index: Int?
   ) {
     guard let seconds = reader.seconds(node, place) else { return }
-    var ttl = draft.ttl
-    if let index { ttl = draft.behaviors?[index].ttl ?? .init() }
+    var ttl = ttls[index] ?? TTLs()
     let own = "\(index.map { "behaviors[\($0)]" } ?? "settings").ttl.\(name)"
     let earlier: Int? =
       switch name {
-      case "default": ttl.default ?? nil
+      case "default": ttl.default
       case "minimum": ttl.minimum
       default: ttl.maximum
       }
@@ -259,7 +291,7 @@ private struct CloudFormationForm {
     default: ttl.maximum = seconds
     }
     draft.places[own] = relative
-    if let index { draft.behaviors?[index].ttl = ttl } else { draft.ttl = ttl }
+    ttls[index] = ttl
   }
 
   private mutating func readSettings(_ node: JSONNode) {
@@ -277,23 +309,33 @@ private struct CloudFormationForm {
     if let caching = members["Caching"] {
       readTTLs(caching, place, relative: relative, into: nil)
     }
-    draft.allowedMethods = reader.methods(
-      members["AllowedHTTPMethods"], "\(place).AllowedHTTPMethods",
-      choices: MethodSet.allCases.map(\.rawValue)
-    ).flatMap(MethodSet.init)
+    draft.settings.set(
+      "allowedMethods", \.allowedMethods,
+      reader.methods(
+        members["AllowedHTTPMethods"], "\(place).AllowedHTTPMethods",
+        choices: MethodSet.allCases.map(\.rawValue)
+      ).flatMap(MethodSet.init))
     let cached = [
       DistributionFile.cachedMethods(false).rawValue, DistributionFile.cachedMethods(true).rawValue,
     ]
-    draft.cachesOptions = reader.methods(
-      members["CachedHTTPMethods"], "\(place).CachedHTTPMethods", choices: cached
-    ).map { $0 == cached[1] }
-    draft.forwardedCookies = selection(
-      members["ForwardedCookies"], "\(place).ForwardedCookies", list: "CookiesAllowList")
-    draft.forwardedHeaders = selection(
-      members["ForwardedHeaders"], "\(place).ForwardedHeaders", list: "HeadersAllowList")
-    draft.forwardedQueryStrings = selection(
-      members["ForwardedQueryStrings"], "\(place).ForwardedQueryStrings",
-      list: "QueryStringsAllowList")
+    draft.settings.set(
+      "cachedMethods", \.cachesOptions,
+      reader.methods(
+        members["CachedHTTPMethods"], "\(place).CachedHTTPMethods", choices: cached
+      ).map { $0 == cached[1] })
+    draft.settings.set(
+      "forwardedCookies", \.forwardedCookies,
+      selection(
+        members["ForwardedCookies"], "\(place).ForwardedCookies", list: "CookiesAllowList"))
+    draft.settings.set(
+      "forwardedHeaders", \.forwardedHeaders,
+      selection(
+        members["ForwardedHeaders"], "\(place).ForwardedHeaders", list: "HeadersAllowList"))
+    draft.settings.set(
+      "forwardedQueryStrings", \.forwardedQueryStrings,
+      selection(
+        members["ForwardedQueryStrings"], "\(place).ForwardedQueryStrings",
+        list: "QueryStringsAllowList"))
   }
 
   /// `Option` and its list. For query strings CloudFormation's Option is true or false, where true

@@ -5,10 +5,11 @@ extension DistributionFile {
     _ node: JSONNode, _ path: String, _ draft: inout DistributionDraft,
     _ reader: inout FieldReader
   ) {
-    let keys = [
-      "schemaVersion", "name", "id", "revision", "created", "modified", "enabled", "preset",
-      "plan", "tags", "ipAddressType", "origin", "defaultBehavior", "behaviors", "settings",
-    ]
+    let keys =
+      [
+        "schemaVersion", "name", "id", "revision", "created", "modified", "preset", "origin",
+        "defaultBehavior", "behaviors", "settings",
+      ] + Distribution.table.map(\.key)
     guard let members = reader.object(node, path, keys: keys) else { return }
     func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
     checkVersion(members["schemaVersion"], path, &reader)
@@ -33,24 +34,11 @@ extension DistributionFile {
     }
     draft.created = time(members["created"], at("created"), &reader)
     draft.modified = time(members["modified"], at("modified"), &reader)
-    draft.isEnabled = reader.bool(members["enabled"], at("enabled"))
     draft.preset = reader.choice(members["preset"], at("preset"), Preset.self)
-    draft.plan = reader.choice(members["plan"], at("plan"), Plan.self)
-    draft.ipAddressType = reader.choice(
-      members["ipAddressType"], at("ipAddressType"), IPAddressType.self)
-    if let tags = members["tags"] {
-      if case .object(let list) = tags.value {
-        draft.tags = list.compactMap { member in
-          reader.string(member.node, "\(at("tags")).\(member.key)", example: "web")
-            .map { Tag(key: member.key, value: $0) }
-        }
-      } else {
-        reader.add(
-          at("tags"), "\(describe(tags)) stands where an object belongs",
-          hint: "write {\"team\": \"web\"}")
-      }
+    draft.edits.append(readMembers(Distribution.table, of: members, path, &reader))
+    if let origin = members["origin"] {
+      (draft.origin, draft.originEdit) = readOrigin(origin, at("origin"), &reader)
     }
-    if let origin = members["origin"] { readOrigin(origin, at("origin"), &draft, &reader) }
     draft.defaultBehavior = reader.choice(
       members["defaultBehavior"], at("defaultBehavior"), Caching.self)
     if let behaviors = reader.array(members["behaviors"], at("behaviors")) {
@@ -59,8 +47,11 @@ extension DistributionFile {
         readBehavior(behavior, "\(at("behaviors"))[\(index)]", &draft, &reader)
       }
     }
-    if let settings = members["settings"] {
-      readSettings(settings, at("settings"), &draft, &reader)
+    if let settings = members["settings"],
+      let members = reader.object(
+        settings, at("settings"), keys: BehaviorSettings.table.map(\.member.key))
+    {
+      draft.settings = readSettings(members, at("settings"), &reader)
     }
   }
 
@@ -85,47 +76,12 @@ extension DistributionFile {
     return nil
   }
 
-  private static func readOrigin(
-    _ node: JSONNode, _ path: String, _ draft: inout DistributionDraft,
-    _ reader: inout FieldReader
-  ) {
-    let urlNode: JSONNode
-    let urlPath: String
-    if case .string = node.value {
-      urlNode = node
-      urlPath = path
-    } else {
-      let keys = [
-        "url", "connectTimeout", "connectAttempts", "responseTimeout", "keepAliveTimeout", "label",
-        "region",
-      ]
-      guard let members = reader.object(node, path, keys: keys) else { return }
-      draft.connectTimeout = reader.seconds(members["connectTimeout"], "\(path).connectTimeout")
-      draft.connectAttempts = reader.integer(
-        members["connectAttempts"], "\(path).connectAttempts", what: "a number of attempts",
-        hint: "write 1, 2 or 3")
-      draft.responseTimeout = reader.seconds(members["responseTimeout"], "\(path).responseTimeout")
-      draft.keepAliveTimeout = reader.seconds(
-        members["keepAliveTimeout"], "\(path).keepAliveTimeout")
-      draft.originLabel = reader.string(members["label"], "\(path).label", example: "my-instance")
-      draft.originRegion = reader.string(members["region"], "\(path).region", example: "us-east-1")
-      guard let url = members["url"] else { return }
-      urlNode = url
-      urlPath = "\(path).url"
-    }
-    guard let url = reader.string(urlNode, urlPath, example: "http://shop.example") else { return }
-    do {
-      draft.origin = try Origin(url: url, place: reader.place(urlPath))
-    } catch {
-      reader.problems.add(error)
-    }
-  }
-
   private static func readBehavior(
     _ node: JSONNode, _ path: String, _ draft: inout DistributionDraft,
     _ reader: inout FieldReader
   ) {
-    guard let members = reader.object(node, path, keys: ["path", "behavior", "ttl"]) else { return }
+    let keys = ["path", "behavior"] + BehaviorSettings.table.map(\.member.key)
+    guard let members = reader.object(node, path, keys: keys) else { return }
     for key in ["path", "behavior"] where members[key] == nil {
       reader.add(
         path, "\(quoted(key)) is missing",
@@ -133,74 +89,21 @@ extension DistributionFile {
     }
     let pattern = reader.string(members["path"], "\(path).path", example: "/img/*")
     let caching = reader.choice(members["behavior"], "\(path).behavior", Caching.self)
-    let ttl = members["ttl"].map { readTTL($0, "\(path).ttl", &reader) }
+    let settings = readSettings(members, path, &reader)
     guard let pattern, let caching else { return }
-    draft.behaviors?.append(.init(path: pattern, caching: caching, ttl: ttl))
-  }
-
-  private static func readTTL(_ node: JSONNode, _ path: String, _ reader: inout FieldReader)
-    -> DistributionDraft.TTLDraft
-  {
-    var ttl = DistributionDraft.TTLDraft()
-    guard let members = reader.object(node, path, keys: ["minimum", "default", "maximum"]) else {
-      return ttl
-    }
-    ttl.minimum = reader.seconds(members["minimum"], "\(path).minimum")
-    ttl.maximum = reader.seconds(members["maximum"], "\(path).maximum")
-    if let node = members["default"] {
-      // null: the origin's headers and the RFC's heuristics alone decide.
-      if node.value == .null {
-        ttl.default = .some(nil)
-      } else if let seconds = reader.seconds(node, "\(path).default") {
-        ttl.default = seconds
-      }
-    }
-    return ttl
+    draft.behaviors?.append(.init(path: pattern, caching: caching, settings: settings))
   }
 
   private static func readSettings(
-    _ node: JSONNode, _ path: String, _ draft: inout DistributionDraft,
-    _ reader: inout FieldReader
-  ) {
-    let keys = [
-      "ttl", "overridesOrigin", "staleIfError", "allowedMethods", "cachedMethods",
-      "forwardedHeaders", "forwardedCookies", "forwardedQueryStrings",
-    ]
-    guard let members = reader.object(node, path, keys: keys) else { return }
-    if let ttl = members["ttl"] { draft.ttl = readTTL(ttl, "\(path).ttl", &reader) }
-    draft.overridesOrigin = reader.bool(members["overridesOrigin"], "\(path).overridesOrigin")
-    draft.staleIfError = reader.seconds(members["staleIfError"], "\(path).staleIfError")
-    draft.allowedMethods = reader.methods(
-      members["allowedMethods"], "\(path).allowedMethods",
-      choices: MethodSet.allCases.map(\.rawValue)
-    ).flatMap(MethodSet.init)
-    draft.cachesOptions = reader.methods(
-      members["cachedMethods"], "\(path).cachedMethods",
-      choices: [cachedMethods(false).rawValue, cachedMethods(true).rawValue]
-    ).map { $0 == cachedMethods(true).rawValue }
-    draft.forwardedHeaders = selection(
-      members["forwardedHeaders"], "\(path).forwardedHeaders", "Accept-Language", &reader)
-    draft.forwardedCookies = selection(
-      members["forwardedCookies"], "\(path).forwardedCookies", "session_*", &reader)
-    draft.forwardedQueryStrings = selection(
-      members["forwardedQueryStrings"], "\(path).forwardedQueryStrings", "page", &reader)
-  }
-
-  private static func selection(
-    _ node: JSONNode?, _ path: String, _ example: String, _ reader: inout FieldReader
-  ) -> NameSelection? {
-    guard let node else { return nil }
-    switch node.value {
-    case .string("none"): return NameSelection.none
-    case .string("all"): return .all
-    case .array:
-      guard let names = reader.strings(node, path, example: example) else { return nil }
-      return names.isEmpty ? NameSelection.none : .listed(names)
-    default:
-      reader.add(
-        path, "\(describe(node)) is no choice of names",
-        hint: "write \"none\", \"all\" or a list such as [\"\(example)\"]")
-      return nil
+    _ members: Members, _ path: String, _ reader: inout FieldReader
+  ) -> SettingsDraft {
+    var draft = SettingsDraft()
+    for setting in BehaviorSettings.table {
+      guard let node = members[setting.member.key],
+        let edit = setting.member.read(node, "\(path).\(setting.member.key)", &reader)
+      else { continue }
+      draft.add(setting, edit)
     }
+    return draft
   }
 }

@@ -101,79 +101,41 @@ package enum DistributionFile {
     if revision { writer.member("revision", distribution.revision) }
     writer.member("created", RFC3339.format(seconds: distribution.created))
     writer.member("modified", RFC3339.format(seconds: distribution.modified))
-    writer.member("enabled", distribution.isEnabled)
+    // What a reader would take for what is left out.
+    let plain = Distribution.make(
+      name: distribution.name, origin: distribution.origin, preset: distribution.preset,
+      id: distribution.id, now: distribution.created)
+    func add(_ members: some Sequence<Member<Distribution>>) {
+      for member in members { member.write(distribution, plain, &writer) }
+    }
+    let table = Distribution.table
+    add(table.prefix(1))
     writer.member("preset", distribution.preset.rawValue)
-    writer.member("plan", distribution.plan.rawValue)
-    writer.member("tags") { writer in
-      writer.object { writer in
-        for tag in distribution.tags { writer.member(tag.key, tag.value) }
-      }
-    }
-    if let type = distribution.ipAddressType { writer.member("ipAddressType", type.rawValue) }
-    let origin = distribution.origin
-    writer.member("origin") { writer in
-      writer.object { writer in
-        writer.member("url", origin.url)
-        writer.member("connectTimeout", origin.connectTimeout)
-        writer.member("connectAttempts", origin.connectAttempts)
-        writer.member("responseTimeout", origin.responseTimeout)
-        writer.member("keepAliveTimeout", origin.keepAliveTimeout)
-        if let label = origin.label { writer.member("label", label) }
-        if let region = origin.region { writer.member("region", region) }
-      }
-    }
+    add(table[1..<4])
+    writer.member("origin") { write(distribution.origin, isBrief: false, to: &$0) }
+    add(table[4...])
     writer.member("defaultBehavior", distribution.defaultBehavior.rawValue)
+    let settings = distribution.settings
     writer.member("behaviors") { writer in
       writer.array { writer in
         for behavior in distribution.behaviors {
           writer.element { writer in
-            writer.object { writer in
-              writer.member("path", behavior.path)
-              writer.member("behavior", behavior.caching.rawValue)
-              if let ttl = behavior.ttl { write(ttl, to: &writer) }
-            }
+            writer.object { write(behavior, inherited: settings, to: &$0) }
           }
         }
       }
     }
-    let settings = distribution.settings
-    writer.member("settings") { writer in
-      writer.object { writer in
-        write(settings.ttl, to: &writer)
-        writer.member("overridesOrigin", settings.overridesOrigin)
-        writer.member("staleIfError", settings.staleIfError)
-        writer.member("allowedMethods", settings.allowedMethods.names)
-        writer.member("cachedMethods", cachedMethods(settings.cachesOptions).names)
-        write("forwardedHeaders", settings.forwardedHeaders, to: &writer)
-        write("forwardedCookies", settings.forwardedCookies, to: &writer)
-        write("forwardedQueryStrings", settings.forwardedQueryStrings, to: &writer)
-      }
-    }
-  }
-
-  private static func write(_ ttl: TTL, to writer: inout DocumentWriter) {
-    writer.member("ttl") { writer in
-      writer.object { writer in
-        writer.member("minimum", ttl.minimum)
-        if let value = ttl.default {
-          writer.member("default", value)
-        } else {
-          writer.member("default") { $0.null() }
-        }
-        writer.member("maximum", ttl.maximum)
-      }
-    }
+    writer.member("settings") { BehaviorSettings.form.write(settings, plain.settings, &$0) }
   }
 
   private static func write(
-    _ key: String, _ selection: NameSelection, to writer: inout DocumentWriter
+    _ behavior: PathBehavior, inherited: BehaviorSettings, to writer: inout DocumentWriter
   ) {
-    switch selection {
-    case .none: writer.member(key, "none")
-    case .all: writer.member(key, "all")
-    case .listed(let names): writer.member(key, names)
-    case .allExcept(let names):
-      writer.member(key) { $0.object { $0.member("allExcept", names) } }
+    writer.member("path", behavior.path)
+    writer.member("behavior", behavior.caching.rawValue)
+    let own = behavior.overrides.applied(to: inherited)
+    for setting in BehaviorSettings.table where setting.isSet(behavior.overrides) {
+      setting.member.writeAlways(own, inherited, &writer)
     }
   }
 

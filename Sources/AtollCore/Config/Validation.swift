@@ -12,6 +12,18 @@ package enum ConfigLimits {
   package static let tags = 50
   package static let tagKey = 128
   package static let tagValue = 256
+  /// Of a distribution.
+  package static let origins = 100
+  package static let originGroups = 50
+  /// Of a group: each one that fails adds its timeouts to what the viewer waits.
+  package static let groupMembers = 5
+  /// Of an origin, beside its own host.
+  package static let targets = 63
+  /// CloudFront's, of an origin and of a behavior.
+  package static let headers = 10
+  package static let headerName = 256
+  package static let headerValue = 1_783
+  package static let headerBytes = 10_240
   /// Bytes of one configuration file.
   package static let file = 4 * 1_024 * 1_024
 }
@@ -20,11 +32,12 @@ package enum ConfigLimits {
 package func validate(_ distribution: Distribution) throws(ConfigError) {
   var problems = ProblemList()
   if let problem = nameProblem(distribution.name) { problems.add(problem) }
-  checkOrigin(distribution.origin, &problems)
-  checkTags(distribution.tags, &problems)
-  checkBehaviors(distribution.behaviors, &problems)
-  checkTTL(distribution.settings.ttl, "settings.ttl", &problems)
-  checkSettings(distribution.settings, &problems)
+  checkOrigin(distribution.origin, "origin", &problems)
+  for member in Distribution.table { member.check(distribution, "", &problems) }
+  checkGroups(distribution, &problems)
+  checkBehaviors(distribution, &problems)
+  BehaviorSettings.form.check(distribution.settings, "settings", &problems)
+  checkOriginName(distribution.settings.origin, "settings.origin", distribution, &problems)
   try problems.check()
 }
 
@@ -56,31 +69,86 @@ private func nameProblem(_ name: String) -> ConfigError? {
   return nil
 }
 
-private func checkOrigin(_ origin: Origin, _ problems: inout ProblemList) {
+func checkOrigin(_ origin: Origin, _ place: String, _ problems: inout ProblemList) {
   if let flaw = hostFlaw(origin.host) {
     problems.add(
-      "origin.url", "\(quoted(origin.host)) \(flaw)",
+      "\(place).url", "\(quoted(origin.host)) \(flaw)",
       hint: "write a URL such as http://shop.example:8080")
   }
   if origin.port == 0 {
-    problems.add("origin.url", "the port is 0", hint: "write a port from 1 to 65535")
+    problems.add("\(place).url", "the port is 0", hint: "write a port from 1 to 65535")
   }
   if let flaw = originPathFlaw(origin.path) {
-    problems.add("origin.url", "\(quoted(origin.path)) \(flaw.what)", hint: flaw.hint)
+    problems.add("\(place).url", "\(quoted(origin.path)) \(flaw.what)", hint: flaw.hint)
   }
-  func range(_ name: String, _ value: Int, _ allowed: ClosedRange<Int>, _ unit: String) {
-    if allowed.contains(value) { return }
-    problems.add(
-      "origin.\(name)", "\(value) is out of range",
-      hint: "write \(allowed.lowerBound) to \(allowed.upperBound) \(unit)")
-  }
-  range("connectTimeout", origin.connectTimeout, 1...10, "seconds")
-  range("connectAttempts", origin.connectAttempts, 1...3, "attempts")
-  range("responseTimeout", origin.responseTimeout, 1...120, "seconds")
-  range("keepAliveTimeout", origin.keepAliveTimeout, 1...120, "seconds")
+  Origin.form.check(origin, place, &problems)
 }
 
-private func checkTags(_ tags: [Tag], _ problems: inout ProblemList) {
+private func checkGroups(_ distribution: Distribution, _ problems: inout ProblemList) {
+  let groups = distribution.originGroups
+  if groups.count > ConfigLimits.originGroups {
+    problems.add(
+      "originGroups", "there are \(groups.count) groups",
+      hint: "keep at most \(ConfigLimits.originGroups)")
+  }
+  let origins = ["default"] + distribution.origins.map(\.name)
+  for (index, group) in groups.enumerated() {
+    let place = "originGroups.\(group.name)"
+    if let flaw = originNameFlaw(group.name) {
+      problems.add("originGroups", "\(quoted(group.name)) \(flaw.what)", hint: flaw.hint)
+    } else if origins.contains(group.name) {
+      problems.add(
+        "originGroups", "\(quoted(group.name)) is the name of an origin, too",
+        hint: "choose another name")
+    } else if groups[..<index].contains(where: { $0.name == group.name }) {
+      problems.add(
+        "originGroups", "\(quoted(group.name)) occurs twice", hint: "give each group its own name")
+    }
+    if !(2...ConfigLimits.groupMembers).contains(group.members.count) {
+      problems.add(
+        "\(place).members", "there are \(group.members.count) members",
+        hint: "name 2 to \(ConfigLimits.groupMembers) origins")
+    }
+    for (index, member) in group.members.enumerated() {
+      if !origins.contains(member) {
+        problems.add(
+          "\(place).members", "there is no origin \(quoted(member))",
+          hint: originHint(member, among: origins))
+      } else if group.members[..<index].contains(member) {
+        problems.add(
+          "\(place).members", "\(quoted(member)) occurs twice", hint: "remove one of the two")
+      }
+    }
+    for (index, status) in group.statuses.enumerated() {
+      if !OriginGroup.statuses.contains(status) {
+        problems.add(
+          "\(place).statuses", "\(status) is not one of the statuses",
+          hint: "choose among \(listed(OriginGroup.statuses.map { String($0) }, "and"))")
+      } else if group.statuses[..<index].contains(status) {
+        problems.add("\(place).statuses", "\(status) occurs twice", hint: "remove one of the two")
+      }
+    }
+  }
+}
+
+private func checkOriginName(
+  _ name: String?, _ place: String, _ distribution: Distribution, _ problems: inout ProblemList
+) {
+  guard let name else { return }
+  let names =
+    ["default"] + distribution.origins.map(\.name) + distribution.originGroups.map(\.name)
+  if names.contains(name) { return }
+  problems.add(
+    place, "there is no origin or group \(quoted(name))", hint: originHint(name, among: names))
+}
+
+private func originHint(_ name: String, among names: [String]) -> String {
+  if let near = nearestName(to: name, among: names) { return "did you mean \(quoted(near))?" }
+  return names.count == 1
+    ? "add it to \"origins\"" : "name one of \(names.joined(separator: ", "))"
+}
+
+func checkTags(_ tags: [Tag], _ problems: inout ProblemList) {
   if tags.count > ConfigLimits.tags {
     problems.add(
       "tags", "there are \(tags.count)", hint: "keep at most \(ConfigLimits.tags) tags")
@@ -110,7 +178,8 @@ private func checkTags(_ tags: [Tag], _ problems: inout ProblemList) {
   }
 }
 
-private func checkBehaviors(_ behaviors: [PathBehavior], _ problems: inout ProblemList) {
+private func checkBehaviors(_ distribution: Distribution, _ problems: inout ProblemList) {
+  let behaviors = distribution.behaviors
   if behaviors.count > ConfigLimits.behaviors {
     problems.add(
       "behaviors", "there are \(behaviors.count) path overrides",
@@ -121,7 +190,7 @@ private func checkBehaviors(_ behaviors: [PathBehavior], _ problems: inout Probl
   let everything = PathPattern("/*")
   for (index, behavior) in behaviors.enumerated() {
     let place = "behaviors[\(index)]"
-    if let ttl = behavior.ttl { checkTTL(ttl, "\(place).ttl", &problems) }
+    checkOverrides(behavior.overrides, place, distribution, &problems)
     if let flaw = pathFlaw(behavior.path) {
       problems.add("\(place).path", "\(quoted(behavior.path)) \(flaw.what)", hint: flaw.hint)
       continue
@@ -166,126 +235,18 @@ private func pathFlaw(_ path: String) -> (what: String, hint: String)? {
   return nil
 }
 
-private func checkTTL(_ ttl: TTL, _ place: String, _ problems: inout ProblemList) {
-  func range(_ name: String, _ value: Int?) -> Bool {
-    guard let value else { return true }
-    if (0...TTL.longest).contains(value) { return true }
-    problems.add(
-      "\(place).\(name)", "\(value) is out of range",
-      hint: "write seconds from 0 to \(TTL.longest)")
-    return false
-  }
-  let inRange = [
-    range("minimum", ttl.minimum), range("default", ttl.default), range("maximum", ttl.maximum),
-  ]
-  if inRange.contains(false) { return }
-  if ttl.minimum > ttl.maximum {
-    problems.add(
-      "\(place).minimum", "\(ttl.minimum) is greater than the maximum, \(ttl.maximum)",
-      hint: "lower the minimum TTL or raise the maximum")
-  } else if let value = ttl.default, value < ttl.minimum {
-    problems.add(
-      "\(place).default", "\(value) is less than the minimum, \(ttl.minimum)",
-      hint: "raise the default TTL or lower the minimum")
-  } else if let value = ttl.default, value > ttl.maximum {
-    problems.add(
-      "\(place).default", "\(value) is greater than the maximum, \(ttl.maximum)",
-      hint: "lower the default TTL or raise the maximum")
-  }
-}
-
-private func checkSettings(_ settings: BehaviorSettings, _ problems: inout ProblemList) {
-  if !(0...TTL.longest).contains(settings.staleIfError) {
-    problems.add(
-      "settings.staleIfError", "\(settings.staleIfError) is out of range",
-      hint: "write seconds from 0 to \(TTL.longest)")
-  }
-  if settings.cachesOptions && settings.allowedMethods == .getHead {
-    problems.add(
-      "settings.cachedMethods", "OPTIONS is cached but not allowed",
-      hint: "add OPTIONS to the allowed methods, or take it out of the cached ones")
-  }
-  checkNames(
-    settings.forwardedHeaders, "settings.forwardedHeaders", kind: "header", &problems,
-    folding: { $0.lowercased() }, flaw: headerFlaw)
-  checkNames(
-    settings.forwardedCookies, "settings.forwardedCookies", kind: "cookie", &problems,
-    folding: { $0 }, flaw: cookieFlaw)
-  checkNames(
-    settings.forwardedQueryStrings, "settings.forwardedQueryStrings", kind: "query string",
-    &problems, folding: { $0 }, flaw: queryFlaw)
-}
-
-private func checkNames(
-  _ selection: NameSelection, _ place: String, kind: String, _ problems: inout ProblemList,
-  folding fold: (String) -> String, flaw: (String) -> (what: String, hint: String)?
+/// What a behavior has of its own; the rest is told where it stands.
+private func checkOverrides(
+  _ overrides: SettingsOverride, _ place: String, _ distribution: Distribution,
+  _ problems: inout ProblemList
 ) {
-  guard case .listed(let names) = selection else { return }
-  if names.isEmpty {
-    problems.add(place, "the list is empty", hint: "name one, or forward none")
+  if overrides.isEmpty { return }
+  let settings = overrides.applied(to: distribution.settings)
+  for setting in BehaviorSettings.table where setting.isSet(overrides) {
+    setting.member.check(settings, place, &problems)
   }
-  if names.count > ConfigLimits.listedNames {
-    problems.add(
-      place, "there are \(names.count) names",
-      hint: "list at most \(ConfigLimits.listedNames), or forward all")
+  if overrides.allowedMethods != nil || overrides.cachesOptions != nil {
+    checkMethods(settings, place, &problems)
   }
-  var seen: Set<String> = []
-  for name in names {
-    if name.isEmpty {
-      problems.add(place, "a \(kind) name is empty", hint: "remove it")
-    } else if name.utf8.count > ConfigLimits.nameLength {
-      problems.add(
-        place, "\(quoted(name)) is longer than \(ConfigLimits.nameLength) characters",
-        hint: "check the name")
-    } else if let flaw = flaw(name) {
-      problems.add(place, "\(quoted(name)) \(flaw.what)", hint: flaw.hint)
-    }
-    if !seen.insert(fold(name)).inserted {
-      problems.add(place, "\(quoted(name)) occurs twice", hint: "keep one of the two")
-    }
-  }
-}
-
-private func headerFlaw(_ name: String) -> (what: String, hint: String)? {
-  if name == "*" {
-    return ("is no header name", "to forward every header, write all instead of a list")
-  }
-  if !name.utf8.allSatisfy(isTokenByte) {
-    return ("is no header name", "write the name alone, such as Accept-Language")
-  }
-  let lower = name.lowercased()
-  if unkeyableHeaders.contains(lower) || unkeyablePrefixes.contains(where: lower.hasPrefix) {
-    return (
-      "can't be part of a cache key",
-      lower == "cookie" ? "list cookies under forwardedCookies" : "take it off the list"
-    )
-  }
-  return nil
-}
-
-/// What CloudFront never keys either: fields about the connection or the message, and fields whose
-/// value differs for every viewer.
-private let unkeyableHeaders: Set<String> = [
-  "cache-control", "connection", "content-length", "cookie", "max-forwards", "pragma",
-  "request-range", "te", "trailer", "transfer-encoding", "upgrade", "x-amz-cf-id",
-  "x-forwarded-proto", "x-real-ip", "cloudfront-viewer-address", "cloudfront-viewer-asn",
-  "cloudfront-viewer-tls", "cloudfront-viewer-ja3-fingerprint",
-]
-private let unkeyablePrefixes = ["proxy-", "x-edge-"]
-
-private func cookieFlaw(_ name: String) -> (what: String, hint: String)? {
-  // A cookie's name is a token (RFC 6265 §4.1.1); * is one of its characters, ? is not.
-  if name.utf8.allSatisfy({ isTokenByte($0) || $0 == UInt8(ascii: "?") }) { return nil }
-  return (
-    "is no cookie name",
-    "write the name alone, such as session_id, with * for any characters and ? for one"
-  )
-}
-
-private func queryFlaw(_ name: String) -> (what: String, hint: String)? {
-  if name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && !"&=#".utf8.contains($0) }) { return nil }
-  return (
-    "is no query string name",
-    "write the name alone and as it stands in the URL, percent-encoded where the URL is"
-  )
+  checkOriginName(overrides.origin, "\(place).origin", distribution, &problems)
 }

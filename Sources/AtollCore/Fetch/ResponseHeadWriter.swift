@@ -26,6 +26,8 @@ package func appendResponseHead(
 
   var dropped = FieldRules.droppedOfResponses
   if storing { dropped |= KnownField.age.bit }
+  // RFC 9110 §14.4: it means nothing with other statuses, and must not stand beside the edge's own.
+  if response.status != 206 && response.status != 416 { dropped |= KnownField.contentRange.bit }
   if !behavior.forwardsCookies { dropped |= KnownField.setCookie.bit }
   if response.status == 101 { dropped &= ~KnownField.upgrade.bit }
   if storing { writer.directives = ResponseFacts(response, base, now: now).directives }

@@ -38,4 +38,14 @@ package enum Limits {
   package static let objectShare = 8
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
+  /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).
+  package static let ranges = 16
+  /// Bytes that a range may lie ahead of a fill and still wait for it rather than be asked for on
+  /// its own.
+  package static let fillReach = 4 << 20
+  /// Slices looked up before a response that is put together of slices begins: of a larger one it
+  /// is not known whether all is stored.
+  package static let slicesCounted = 1_024
+  /// URLs remembered per edge whose origin answers ranges in its own way.
+  package static let rangeHabits = 4_096
 }

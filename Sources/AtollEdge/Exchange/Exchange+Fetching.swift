@@ -11,7 +11,14 @@ extension Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     if isLooping(head, base) { return answer(head, base, status: 508, reason: .loop) }
-    if caching.bypass == .none { caching.bypass = caching.passOnMiss }
+    if caching.bypass == .none {
+      let isForOrigin = caching.passOnMiss == .requestCondition
+      if !isForOrigin && answersFromSlices(head, base, policy, behavior) { return }
+      if caching.flags.contains(.onlyIfCached) {
+        return answer(head, base, status: 504, reason: .onlyIfCached)
+      }
+      if isForOrigin { caching.bypass = .requestCondition }
+    }
     if caching.bypass != .none {
       return fetchAlone(
         head, base, policy, behavior, key: UnsafeBufferPointer(start: nil, count: 0))
@@ -64,11 +71,12 @@ extension Exchange {
 
   func makeFetch(
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, _ key: UnsafeBufferPointer<UInt8>,
-    _ hash: KeyHash
+    _ hash: KeyHash, slice: SliceTarget? = nil
   ) -> Fetch {
     Fetch(
       owner: services.loop, distribution: policy, behavior: behavior, key: key, hash: hash,
-      purgeNumber: services.edge.purgeNumber, cache: services.cache, budget: services.budget)
+      slice: slice, purgeNumber: services.edge.purgeNumber, cache: services.cache,
+      budget: services.budget)
   }
 
   /// First of its key: looks once more, since a fill may have ended since the lookup.
@@ -159,6 +167,7 @@ extension Exchange {
       head, base, distribution: policy, behavior: behavior,
       origin: policy.origins[behavior.route.members[0]], context: context, to: written)
     written.truncate(to: written.count - 2)
+    fetch.slice?.appendRange(to: written)
     written.append("CDN-Loop: ")
     written.append(services.edge.loopID)
     written.append("\r\n\r\n")

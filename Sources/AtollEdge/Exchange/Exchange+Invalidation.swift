@@ -58,6 +58,7 @@ extension Exchange {
       head, base, distribution: policy, behavior: behavior,
       viewer: viewerFacts(head, base, behavior),
       to: key)
+    invalidateOutline(of: key.bytes)
     for kind in [KeyKind.response, .options, .gzip, .brotli] {
       setKeyKind(kind, of: key)
       let hash = keyHash(key.bytes, seed: services.seed)

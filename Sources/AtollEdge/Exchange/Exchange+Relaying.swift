@@ -7,6 +7,7 @@ extension Exchange {
     guard self.fetch === fetch else { return }
     if step == .responding { return viewer.bodyProgressed() }
     guard step == .waiting else { return }
+    if let slices { return slicesProgressed(slices, fetch) }
     let view = fetch.view
     switch view.phase {
     case .waiting:
@@ -30,9 +31,11 @@ extension Exchange {
   /// The response may not be shared: this exchange asks for its own. It may have found that out by
   /// itself before a loop brought the news, and wait for its own by now.
   func released(by fetch: Fetch, _ reason: Reason) {
+    if step == .responding, self.fetch === fetch { parts?.released(self, by: fetch) }
     guard step == .waiting, self.fetch === fetch else { return }
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
+    slices = nil
     releaseReason = reason == .none ? .absent : reason
     proceed()
   }
@@ -95,7 +98,10 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return false }
     let selection = select(
       request: head, base: base, meta: fetch.meta, storedHead: UnsafePointer(fetch.head.base),
-      status: fetch.status, bodyLength: Int.max)
+      status: fetch.status, bodyLength: Int(clamping: fetch.length ?? UInt64.max))
+    if selection.selectsRanges {
+      return respondInPart(of: fetch, selection, head, base)
+    }
     let out = services.headBuffer
     out.removeAll()
     let tail = services.tailBuffer
@@ -104,7 +110,7 @@ extension Exchange {
     case .notModified:
       status = 304
       appendNotModifiedHead(stored: fetch.head.bytes, to: out)
-    case .full, .range, .unsatisfiable, .preconditionFailed:
+    case .full, .range, .ranges, .unsatisfiable, .preconditionFailed:
       return false
     }
     appendVerdict(
@@ -198,6 +204,7 @@ extension Exchange {
   ///   is the one of RFC 9111 §5.2.2.2.
   func fail(_ reason: Reason, forbidsStale: Bool = false) {
     leaveFetch()
+    slices = nil
     let status: UInt16 =
       switch reason {
       case .originTimeout: 504

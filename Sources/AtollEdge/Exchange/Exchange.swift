@@ -40,6 +40,10 @@ final class Exchange {
   var fetchPosition = 0
   /// Where this reader stands among those of its loop; guarded by the fetch's lock.
   var readerIndex = -1
+  /// The body, when it comes in parts.
+  var parts: PartialBody?
+  /// What puts a response together of slices, until its head is out.
+  var slices: SliceReader?
   var verdict = Verdict(.pass)
   var status: UInt16 = 0
   var bytesDown = 0
@@ -60,7 +64,7 @@ final class Exchange {
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
-    | KnownField.ifUnmodifiedSince.bit
+    | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
 
   init(services: LoopServices) { self.services = services }
 
@@ -151,9 +155,6 @@ final class Exchange {
     guard let entry = found.entry else {
       missReason =
         found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
-      if caching.flags.contains(.onlyIfCached) {
-        return answer(head, base, status: 504, reason: .onlyIfCached)
-      }
       step = .waiting
       return
     }
@@ -199,18 +200,26 @@ final class Exchange {
         count: method == .head ? 0 : entry.bodyLength)
       return
     }
-    respondInPart(from: entry, selection)
+    respondInPart(from: entry, selection, head, base)
   }
 
   @inline(never)
-  func respondInPart(from entry: Entry, _ selection: Selection) {
+  func respondInPart(
+    from entry: Entry, _ selection: Selection, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    if case .ranges = selection { return respondInParts(from: entry, head, base) }
+    respondInPart(from: entry, selection, length: entry.bodyLength)
+  }
+
+  /// - Parameter length: of the body that the entry describes.
+  func respondInPart(from entry: Entry, _ selection: Selection, length bodyLength: Int) {
     let out = services.headBuffer
     out.removeAll()
     let tail = beginTail(entry)
     var position = 0
     var count = 0
     switch selection {
-    case .full:
+    case .full, .ranges:
       return
     case .notModified:
       status = 304
@@ -225,7 +234,7 @@ final class Exchange {
       status = 416
       appendStatusLine(416, to: out)
       tail.append("Content-Range: bytes */")
-      tail.appendDecimal(UInt64(entry.bodyLength))
+      tail.appendDecimal(UInt64(bodyLength))
       tail.append("\r\nContent-Length: 0\r\n")
     case .range(let start, let length):
       status = 206
@@ -234,13 +243,8 @@ final class Exchange {
       appendStatusLine(206, to: out)
       let fieldsStart = Int(entry.meta.fieldsStart)
       out.append(entry.head.baseAddress! + fieldsStart, entry.head.count - fieldsStart)
-      tail.append("Content-Range: bytes ")
-      tail.appendDecimal(UInt64(start))
-      tail.append("-")
-      tail.appendDecimal(UInt64(start + length - 1))
-      tail.append("/")
-      tail.appendDecimal(UInt64(entry.bodyLength))
-      tail.append("\r\nContent-Length: ")
+      tail.appendContentRange(ByteRange(start, start + length), of: bodyLength)
+      tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(length))
       tail.append("\r\n")
     }
@@ -310,6 +314,8 @@ final class Exchange {
   func viewerLeft() {
     if step != .idle { account() }
     leaveFetch()
+    parts = nil
+    slices = nil
     step = .idle
     configuration = nil
   }

@@ -75,6 +75,8 @@ final class Fetch: @unchecked Sendable {
   let hash: KeyHash
   /// Empty for a fetch that never touches the cache.
   let key: ByteBuffer
+  /// For a fetch that asks for a slice.
+  let slice: SliceTarget?
 
   private let lock = Lock()
   private var phase = Phase.waiting
@@ -82,7 +84,7 @@ final class Fetch: @unchecked Sendable {
   private var groups: [Group] = []
   private var available = 0
   /// An unsafe request has changed what this fetch brings.
-  private var wasOvertaken = false
+  private var isOvertaken = false
   /// What is stored would do but for a directive that forbids it without validation.
   private(set) var forbidsStale = false
 
@@ -103,6 +105,13 @@ final class Fetch: @unchecked Sendable {
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
 
+  /// The origin answered the request for a slice with something whole, which is stored as such.
+  private(set) var isWhole = false
+  /// The part that the response is, when it is one.
+  private(set) var part: ByteRange?
+  /// What the whole is like of which the response is a part. One reference.
+  private(set) var outline: Entry?
+
   // Owner loop's; readers take the pointers under the lock.
   private(set) var entry: Entry?
   private var window: UnsafeMutablePointer<UInt8>?
@@ -121,14 +130,15 @@ final class Fetch: @unchecked Sendable {
 
   init(
     owner: EventLoop, distribution: DistributionPolicy, behavior: BehaviorPolicy,
-    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, purgeNumber: UInt64, cache: CacheStore,
-    budget: MemoryBudget
+    key: UnsafeBufferPointer<UInt8>, hash: KeyHash, slice: SliceTarget? = nil,
+    purgeNumber: UInt64, cache: CacheStore, budget: MemoryBudget
   ) {
     self.owner = owner
     self.distribution = distribution
     self.behavior = behavior
     self.purgeNumber = purgeNumber
     self.hash = hash
+    self.slice = slice
     self.key = ByteBuffer(capacity: key.count)
     self.key.append(key)
     self.cache = cache
@@ -138,6 +148,7 @@ final class Fetch: @unchecked Sendable {
   deinit {
     entry?.release()
     replacement?.release()
+    outline?.release()
     dropWindow()
   }
 
@@ -147,6 +158,10 @@ final class Fetch: @unchecked Sendable {
     budget.release(Limits.relayWindow)
     self.window = nil
   }
+
+  /// Under which key the response is stored.
+  var storedKey: ByteBuffer { isWhole ? slice?.wholeKey ?? key : key }
+  var storedHash: KeyHash { isWhole ? slice?.wholeHash ?? hash : hash }
 
   // MARK: Readers
 
@@ -242,8 +257,7 @@ final class Fetch: @unchecked Sendable {
     }
   }
 
-  func overtake() { lock.locked { wasOvertaken = true } }
-  var isOvertaken: Bool { lock.locked { wasOvertaken } }
+  func overtake() { lock.locked { isOvertaken = true } }
 
   /// Tells every reader that something has changed. Owner loop.
   func wakeReaders() {
@@ -273,10 +287,23 @@ final class Fetch: @unchecked Sendable {
 
   // MARK: The origin's side; owner loop
 
+  /// The response to a request for a slice turned out to be whole.
+  func becomeWhole() { lock.locked { isWhole = true } }
+
+  /// The response is a part of what `outline`, whose one reference passes on, describes.
+  func describePart(_ part: ByteRange, of outline: Entry?) {
+    lock.locked {
+      self.part = part
+      self.outline = outline
+    }
+  }
+
+  var wasOvertaken: Bool { lock.locked { isOvertaken } }
+
   /// The response head has come and may be stored in `entry`, whose one reference passes on.
   /// - Parameter whole: the head for the primary reader, when it differs from what is stored.
   func beginStoring(
-    entry: Entry, head: UnsafeBufferPointer<UInt8>, whole: ByteBuffer?, status: UInt16,
+    entry: Entry, head: UnsafeBufferPointer<UInt8>, whole: ByteBuffer? = nil, status: UInt16,
     meta: StoredMeta, freshness: Freshness, length: UInt64?
   ) {
     lock.locked {
@@ -382,7 +409,7 @@ final class Fetch: @unchecked Sendable {
   /// - Parameter varyMatches: whether a vary section fits this fetch's request.
   func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if let entry, let freshness, !isOvertaken {
+    if let entry, let freshness, !wasOvertaken {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta

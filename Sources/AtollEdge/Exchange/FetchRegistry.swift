@@ -24,6 +24,12 @@ final class FetchRegistry: @unchecked Sendable {
     var active: [ObjectIdentifier: Fetch] = [:]
     /// Milliseconds of the monotonic clock until which a key counts as not storable.
     var unstorable: [KeyHash: Int64] = [:]
+
+    /// Under the lock.
+    func drop(_ fetch: Fetch) {
+      if fetches[fetch.hash] === fetch { fetches[fetch.hash] = nil }
+      if let whole = fetch.slice?.wholeHash, fetches[whole] === fetch { fetches[whole] = nil }
+    }
   }
 
   private static let shardCount = 64
@@ -33,20 +39,29 @@ final class FetchRegistry: @unchecked Sendable {
   private static let memoryLimit = 1_024
   private let shards: [Shard]
 
+  /// How origins answer requests for ranges.
+  let habits = RangeHabits()
+
   init() { shards = (0..<Self.shardCount).map { _ in Shard() } }
 
   private func shard(_ hash: KeyHash) -> Shard {
     shards[Int(truncatingIfNeeded: hash.low & UInt64(Self.shardCount - 1))]
   }
 
-  /// - Parameter make: called under a lock, when this viewer is to lead.
+  /// The slices of a response stand in the shard of the whole.
+  private func shard(of fetch: Fetch) -> Shard { shard(fetch.slice?.wholeHash ?? fetch.hash) }
+
+  /// - Parameters:
+  ///   - home: the hash of the whole, for a slice of it.
+  ///   - make: called under a lock, when this viewer is to lead.
   func enter(
-    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, now: Int64, make: () -> Fetch
+    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, home: KeyHash? = nil, now: Int64,
+    make: () -> Fetch
   ) -> Answer {
-    let shard = shard(hash)
+    let shard = shard(home ?? hash)
     return shard.lock.locked {
       if let fetch = shard.fetches[hash] {
-        return fetch.key.bytes.elementsEqual(key) ? .join(fetch) : .alone
+        return fetch.isNamed(hash, key) ? .join(fetch) : .alone
       }
       if let until = shard.unstorable[hash] {
         if now < until { return .alone }
@@ -61,8 +76,8 @@ final class FetchRegistry: @unchecked Sendable {
 
   /// A fetch that nobody may join, but whose response may be stored. Made under the lock, so that no
   /// purge is forgotten between its reading the purge number and its standing here.
-  func beginAlone(hash: KeyHash, make: () -> Fetch) -> Fetch {
-    let shard = shard(hash)
+  func beginAlone(hash: KeyHash, home: KeyHash? = nil, make: () -> Fetch) -> Fetch {
+    let shard = shard(home ?? hash)
     return shard.lock.locked {
       let fetch = make()
       shard.active[ObjectIdentifier(fetch)] = fetch
@@ -70,19 +85,39 @@ final class FetchRegistry: @unchecked Sendable {
     }
   }
 
+  /// The fill of a key that is under way, if any.
+  func fetch(hash: KeyHash, key: UnsafeBufferPointer<UInt8>) -> Fetch? {
+    let shard = shard(hash)
+    return shard.lock.locked {
+      guard let fetch = shard.fetches[hash], fetch.isNamed(hash, key) else { return nil }
+      return fetch
+    }
+  }
+
+  /// A fetch of a slice brings the whole: whoever wants that may join from now on.
+  func becameWhole(_ fetch: Fetch) {
+    guard let slice = fetch.slice else { return }
+    let shard = shard(of: fetch)
+    shard.lock.locked {
+      // One that has been overtaken or purged is joined by nobody.
+      guard shard.fetches[fetch.hash] === fetch, shard.fetches[slice.wholeHash] == nil else {
+        return
+      }
+      shard.fetches[slice.wholeHash] = fetch
+    }
+  }
+
   /// The fetch takes no more readers: it may not be shared.
   func remove(_ fetch: Fetch) {
-    let shard = shard(fetch.hash)
-    shard.lock.locked {
-      if shard.fetches[fetch.hash] === fetch { shard.fetches[fetch.hash] = nil }
-    }
+    let shard = shard(of: fetch)
+    shard.lock.locked { shard.drop(fetch) }
   }
 
   /// The fetch is stored, or never will be.
   func ended(_ fetch: Fetch) {
-    let shard = shard(fetch.hash)
+    let shard = shard(of: fetch)
     shard.lock.locked {
-      if shard.fetches[fetch.hash] === fetch { shard.fetches[fetch.hash] = nil }
+      shard.drop(fetch)
       shard.active[ObjectIdentifier(fetch)] = nil
     }
   }
@@ -100,13 +135,16 @@ final class FetchRegistry: @unchecked Sendable {
     shard.lock.locked { _ = shard.unstorable.removeValue(forKey: hash) }
   }
 
-  /// What is being fetched under this key was asked for before an unsafe request changed it: nobody
-  /// joins it any more, and it is not stored.
+  /// What is being fetched under this key, or as a slice of it, was asked for before an unsafe
+  /// request changed it: nobody joins it any more, and it is not stored.
   func overtake(_ hash: KeyHash) {
     let shard = shard(hash)
     shard.lock.locked {
-      shard.fetches[hash] = nil
-      for fetch in shard.active.values where fetch.hash == hash { fetch.overtake() }
+      for fetch in shard.active.values
+      where fetch.hash == hash || fetch.slice?.wholeHash == hash {
+        fetch.overtake()
+        shard.drop(fetch)
+      }
     }
   }
 

@@ -28,8 +28,8 @@ final class OriginRequest {
   /// The viewer asked for the head alone: a body that cannot be stored is not fetched.
   private let isForHead: Bool
 
-  private let services: LoopServices
-  private let loop: EventLoop
+  let services: LoopServices
+  let loop: EventLoop
   private let pool: OriginPool
   private var connection: OriginConnection?
   private var addresses: [SocketAddress] = []
@@ -40,7 +40,7 @@ final class OriginRequest {
   private var lastConnectError: Int32 = 0
   /// Which rule a response broke, for the edge's log.
   var malformation: String?
-  private var requestTime: Int64
+  private(set) var requestTime: Int64
   private(set) var isBodySent: Bool
   private var isEnded = false
   private var isReleased = false
@@ -218,6 +218,12 @@ final class OriginRequest {
         return substitute(stale, .originError, status: response.status)
       }
     }
+    if let slice = fetch.slice {
+      if receivedPart(of: slice, response, base, now) { return }
+    } else if response.status == 206 && fetch.key.count > 0 {
+      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
+      return end(failing: .originRange)
+    }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?
@@ -259,7 +265,11 @@ final class OriginRequest {
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ freshness: Freshness,
     _ meta: StoredMeta, _ out: ByteBuffer, _ length: UInt64?, _ following: Int
   ) -> Reason {
-    if let length, length > UInt64(services.cache.objectLimit) { return .tooLarge }
+    if response.status == 200 { appendAcceptRanges(response, base, to: out) }
+    if let length, length > UInt64(services.cache.objectLimit) {
+      outlineTooLarge(response, base, freshness, meta, head: out.bytes, length: length)
+      return .tooLarge
+    }
     let vary = services.varyBuffer
     let tags = services.tagBuffer
     vary.removeAll()
@@ -289,7 +299,7 @@ final class OriginRequest {
     }
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.hash, key: fetch.key.bytes, vary: vary.bytes, tags: tags.bytes,
+        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
@@ -333,7 +343,7 @@ final class OriginRequest {
       stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    if fetch.isOvertaken {
+    if fetch.wasOvertaken {
       return end(replacing: entry, Verdict(.revalidated), status: 304)
     }
     // Older variants that this request would get go, and the entry itself if Vary has changed.
@@ -389,7 +399,7 @@ final class OriginRequest {
   }
 
   /// Later viewers of this key go on their own for a while.
-  private func stopSharing() {
+  func stopSharing() {
     guard !isReleased else { return }
     isReleased = true
     services.registry.remove(fetch)
@@ -496,7 +506,7 @@ final class OriginRequest {
   }
 
   /// Nobody reads any more, and nothing is being stored.
-  private func abandon() {
+  func abandon() {
     guard !isEnded && !drainsBody else { return }
     pool.cancelWaiting(self)
     end(aborting: .originClosed)

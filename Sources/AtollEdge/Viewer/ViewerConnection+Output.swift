@@ -132,6 +132,7 @@ extension ViewerConnection {
 
   /// Looks for the body's next piece. False when the connection has gone.
   func nextPiece() -> Bool {
+    if let parts = exchange.parts { return nextPart(parts) }
     guard let fetch = exchange.fetch else {
       bodyEnded = true
       return true
@@ -151,16 +152,21 @@ extension ViewerConnection {
       if isChunked { queue("0\r\n\r\n") }
       bodyEnded = true
     case .aborted, .failed:
-      exchange.bodyBroke(view.failure)
-      // What is missing must not look like an end.
-      if endsByClose { resetOnClose() }
-      if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
-      close()
+      breakOff(view.failure)
       return false
     case .waiting, .streaming, .replaced:
       break
     }
     return true
+  }
+
+  /// The rest of the body will not come.
+  func breakOff(_ reason: Reason) {
+    exchange.bodyBroke(reason)
+    // What is missing must not look like an end.
+    if endsByClose { resetOnClose() }
+    if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
+    close()
   }
 
   /// One system call. False when the kernel takes no more now, or the connection has gone.

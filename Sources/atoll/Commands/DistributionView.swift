@@ -18,9 +18,15 @@ enum DistributionView {
         + Quantity.duration(origin.connectTimeout))
     details.add("  silence", "at most \(Quantity.duration(origin.responseTimeout))")
     details.add("  keep-alive", Quantity.duration(origin.keepAliveTimeout))
+    for line in describeExtras(of: origin) { details.add("  " + line.noun, line.words) }
+    for named in distribution.origins {
+      details.add("Origin \(named.name)", named.origin.url)
+      for line in describeAll(of: named.origin) { details.add("  " + line.noun, line.words) }
+    }
+    for group in distribution.originGroups { details.add("Group \(group.name)", group.words) }
     details.add("Preset", distribution.preset.rawValue)
     details.add("Default behavior", distribution.defaultBehavior.rawValue)
-    details.add("Overrides", lines: overrides(distribution.behaviors))
+    details.add("Overrides", lines: overrides(of: distribution))
     details.add("Default TTL", defaultTTL(settings.ttl))
     details.add("Minimum TTL", Quantity.duration(settings.ttl.minimum))
     details.add("Maximum TTL", Quantity.duration(settings.ttl.maximum))
@@ -31,6 +37,9 @@ enum DistributionView {
     details.add("Headers", selection(settings.forwardedHeaders))
     details.add("Cookies", selection(settings.forwardedCookies))
     details.add("Query strings", selection(settings.forwardedQueryStrings))
+    for line in describeSettings(of: distribution) + describeExtras(of: distribution) {
+      details.add(line.noun.capitalizedFirst, line.words)
+    }
     details.add("Plan", plan(distribution.plan))
     details.add("Tags", lines: distribution.tags.map { "\($0.key)=\($0.value)" })
     details.add("Created", RFC3339.format(seconds: distribution.created))
@@ -44,16 +53,15 @@ enum DistributionView {
   }
 
   /// In the order of matching.
-  private static func overrides(_ behaviors: [PathBehavior]) -> [String] {
+  private static func overrides(of distribution: Distribution) -> [String] {
+    let behaviors = distribution.behaviors
+    let settings = distribution.settings
     let width = behaviors.map(\.path.count).max() ?? 0
     return behaviors.map { behavior in
       let padding = String(repeating: " ", count: width - behavior.path.count)
-      var line = "\(behavior.path)\(padding)  \(behavior.caching.rawValue)"
-      if let ttl = behavior.ttl {
-        line += ", TTL \(defaultTTL(ttl)), at least \(Quantity.duration(ttl.minimum))"
-        line += ", at most \(Quantity.duration(ttl.maximum))"
-      }
-      return line
+      let own = describe(behavior.overrides, over: settings)
+      return "\(behavior.path)\(padding)  \(behavior.caching.rawValue)"
+        + (own.isEmpty ? "" : ", \(own)")
     }
   }
 

@@ -63,12 +63,14 @@ enum UpdateCommand: Command {
       }
     }
   }
+
   /// What the file says, over what is there.
   private static func merge(
     _ draft: DistributionDraft, over current: Distribution, now: Int64
   ) throws -> Distribution {
     var draft = draft
-    draft.base = current
+    // A document that show printed is whole: what it leaves out is not set.
+    if !draft.isWhole { draft.base = current }
     let merged = try draft.make(name: current.name, existing: current, now: now)
     // An edit of what another command has changed meanwhile would undo that change.
     if draft.id == current.id, let revision = draft.revision, revision != current.revision,

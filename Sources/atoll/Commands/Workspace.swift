@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import Glibc
 
 /// The store a command works on, and the edges that watch it.
 struct Workspace {
@@ -66,11 +67,33 @@ struct Workspace {
       guard let parsed, parsed[DistributionOptions.file] == nil else { throw error }
       throw OptionPlaces.translated(error, of: distribution)
     }
-    guard distribution.origin.scheme == .http else {
+    let origins = [distribution.origin] + distribution.origins.map(\.origin)
+    if let origin = origins.first(where: { $0.scheme != .http }) {
       throw CommandError.usage(
-        "\"\(distribution.name)\": the origin \"\(distribution.origin.url)\" needs TLS; origins over "
-          + "TLS are not supported by this version",
+        "\"\(distribution.name)\": the origin \"\(origin.url)\" needs TLS; origins over TLS are not "
+          + "supported by this version",
         hint: "use an http:// origin, or a proxy beside the edge that speaks TLS to it")
     }
+    try checkPages(of: distribution)
+  }
+
+  /// The edges run beside the store, so what cannot be read here cannot be read there.
+  private static func checkPages(of distribution: Distribution) throws(CommandError) {
+    var problems: [CommandError.Problem] = []
+    for response in distribution.errors.responses {
+      guard case .file(let file) = response.page else { continue }
+      var status = stat()
+      let isFile = stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+      let flaw: String? =
+        access(file, R_OK) != 0 ? errorText(errno) : isFile ? nil : "it is not a file"
+      if let flaw {
+        problems.append(
+          .init(
+            message: "\"\(distribution.name)\": the error page of \(response.status), "
+              + "\"\(file)\", cannot be read: \(flaw)",
+            hint: "put it there, or name another page for \(response.status)"))
+      }
+    }
+    if !problems.isEmpty { throw CommandError(problems, code: .usage) }
   }
 }

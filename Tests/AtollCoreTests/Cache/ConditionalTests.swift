@@ -125,8 +125,13 @@ struct ConditionalTests {
       ("bytes=100-", .unsatisfiable), ("bytes=100-200", .unsatisfiable),
       ("bytes=-0", .unsatisfiable),
       ("bytes=99999999999999999999-", .unsatisfiable),
-      // Ignored: several, other units, no ranges.
-      ("bytes=0-1,5-6", .full), ("lines=0-1", .full), ("bytes", .full), ("bytes=", .full),
+      // §15.3.7.2: several; one that is left of several is no multipart.
+      ("bytes=0-1,5-6", .ranges), ("bytes=5-6, 0-1", .ranges),
+      ("bytes=0-1,200-", .range(start: 0, length: 2)),
+      ("bytes=0-5,3-9", .range(start: 0, length: 10)), ("bytes=100-,200-", .unsatisfiable),
+      ("bytes=0-1,5-4", .full), ("bytes=0-1,x", .full),
+      // Ignored: other units, no ranges.
+      ("lines=0-1", .full), ("bytes", .full), ("bytes=", .full),
       ("bytes=-", .full), ("bytes=a-b", .full), ("bytes=1", .full), ("bytes=5-4", .full),
       ("bytes=0-1x", .full), ("bytes=0 - 1", .full), ("bytes=--1", .full), ("bytes=+0-1", .full),
       ("bytes=1-2-3", .full), ("bytes=0x0-1", .full), ("bytes:0-1", .full),

@@ -31,6 +31,7 @@ import Testing
     distribution.tags = [Tag(key: "team", value: "web"), Tag(key: "bare")]
     distribution.ipAddressType = .dualstack
     distribution.origin.region = "eu-west-1"
+    distribution.errors = ErrorSettings(minimumTTL: 10)
     distribution.defaultBehavior = .dontCache
     distribution.behaviors = [PathBehavior(path: "img/*", caching: .cache)]
     distribution.settings = BehaviorSettings(

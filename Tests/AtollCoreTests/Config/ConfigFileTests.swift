@@ -26,7 +26,95 @@ import Testing
       ttl: TTL(minimum: 1, default: 2, maximum: 3), overridesOrigin: true, staleIfError: 0,
       allowedMethods: .getHeadOptions, cachesOptions: true,
       forwardedHeaders: .listed(["Host", "Accept-Language"]), forwardedCookies: .listed(["s_*"]),
-      forwardedQueryStrings: .all)
+      forwardedQueryStrings: .allExcept(["utm_*"]),
+      key: KeySettings(
+        host: true, scheme: true, device: true, country: true, sortsQuery: true,
+        droppedQueryStrings: ["tracking", "x?"], codings: [.brotli]),
+      originRequest: OriginRequestSettings(
+        headers: .allExcept(["User-Agent"]), cookies: .all, queryStrings: .listed(["q"])),
+      origin: "both", sliceSize: 65_536,
+      compression: CompressionSettings(
+        codings: [.gzip, .brotli], minimumSize: 1, maximumSize: 2,
+        types: ["text/*", "image/svg+xml"]),
+      viewerProtocol: .redirectToHTTPS,
+      responseHeaders: ResponseHeaderSettings(
+        removed: ["Server"],
+        set: [
+          ResponseHeader(name: "X-A", value: "a, \"b\"", mode: .override),
+          ResponseHeader(name: "X-B", value: "", mode: .append),
+          ResponseHeader(name: "X-C", value: "c"),
+        ],
+        cors: CORSSettings(
+          origins: ["https://*.shop.example", "http://[::1]:*"], allowsCredentials: true,
+          methods: ["GET", "PUT"], headers: ["X-Token"], exposedHeaders: ["ETag"], maxAge: 600,
+          overridesOrigin: false),
+        security: SecurityHeaders(
+          strictTransportSecurity: "max-age=5; preload", frameOptions: "DENY",
+          contentSecurityPolicy: "default-src 'self'", overridesOrigin: true), serverTiming: 12.5),
+      upgradeTimeout: 60)
+    distribution.settings.honorsRequestDirectives = true
+    distribution.origin.targets = [
+      OriginTarget(host: "10.0.0.8", port: 443), OriginTarget(host: "2001:db8::1", port: 8_443),
+    ]
+    distribution.origin.balance = .leastConnections
+    distribution.origin.sticky = StickySession(cookie: "t", duration: 60)
+    distribution.origin.ejection = Ejection(failures: 0, duration: 5)
+    distribution.origin.healthCheck = HealthCheck(
+      path: "/up?a", interval: 1, timeout: 2, unhealthyThreshold: 3, healthyThreshold: 4,
+      status: 204)
+    distribution.origin.hostHeader = .viewer
+    distribution.origin.headers = [
+      HeaderField(name: "X-Secret", value: "s"), .init(name: "X", value: ""),
+    ]
+    var images = try Origin(url: "http://images.example/i")
+    images.hostHeader = .name("www.images.example")
+    images.responseTimeout = 90
+    distribution.origins = [
+      NamedOrigin(name: "images", origin: images),
+      NamedOrigin(name: "api", origin: try Origin(url: "http://api.example")),
+    ]
+    distribution.originGroups = [
+      OriginGroup(name: "both", members: ["default", "api"], statuses: [404, 429]),
+      OriginGroup(name: "silent", members: ["api", "images"], statuses: []),
+    ]
+    distribution.rootObject = "home/index.html"
+    distribution.indexDocument = "index.html"
+    distribution.errors = ErrorSettings(
+      minimumTTL: 7,
+      responses: [
+        ErrorResponse(status: 404, page: .path("/404.html"), responseStatus: 200, minimumTTL: 60),
+        ErrorResponse(status: 500, page: .file("/srv/500.html")),
+        ErrorResponse(status: 503, minimumTTL: 0),
+      ])
+    distribution.trustedProxies = ["10.0.0.0/8", "2001:db8::/32", "::1"]
+    distribution.geoRestriction = .allow(["DE", "US"])
+    // Everything that a behavior can have of its own, part of it as inherited.
+    var own = SettingsOverride(ttl: distribution.settings.ttl)
+    own.overridesOrigin = false
+    own.staleIfError = 5
+    own.honorsRequestDirectives = false
+    own.allowedMethods = .all
+    own.cachesOptions = false
+    own.forwardedHeaders = NameSelection.none
+    own.forwardedCookies = .all
+    own.forwardedQueryStrings = .listed(["a"])
+    own.key = KeySettings()
+    own.originRequest = OriginRequestSettings()
+    own.origin = "default"
+    own.sliceSize = 0
+    own.compression = CompressionSettings()
+    own.viewerProtocol = .allowAll
+    own.responseHeaders = ResponseHeaderSettings(security: .standard)
+    own.upgradeTimeout = 61
+    distribution.behaviors.append(
+      PathBehavior(path: "/own/*", caching: .cache, overrides: own))
+    own.responseHeaders = distribution.settings.responseHeaders
+    own.responseHeaders?.cors?.maxAge = nil
+    own.responseHeaders?.security?.frameOptions = nil
+    own.compression = distribution.settings.compression
+    own.compression?.types = nil
+    distribution.behaviors.append(
+      PathBehavior(path: "/less/*", caching: .cache, overrides: own))
     return distribution
   }
 

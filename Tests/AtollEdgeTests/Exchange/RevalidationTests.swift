@@ -257,8 +257,8 @@ struct RevalidationTests {
     #expect(try viewer.get("/").text == Self.digits)
   }
 
-  @Test(arguments: ["bytes=3-1", "lines=1-2", "bytes=", "bytes=a-b", "bytes 1-2", "bytes=0-0,2-2"])
-  func `a range that is invalid or several is the whole`(_ range: String) throws {
+  @Test(arguments: ["bytes=3-1", "lines=1-2", "bytes=", "bytes=a-b", "bytes 1-2", "bytes=0-0,2-1"])
+  func `a range that is invalid is the whole`(_ range: String) throws {
     let edge = try EdgeUnderTest(Self.ranged())
     _ = try edge.get("/")
     let response = try edge.get("/", "Range: \(range)")
@@ -274,17 +274,5 @@ struct RevalidationTests {
     let edge = try EdgeUnderTest(Self.ranged())
     _ = try edge.get("/")
     #expect(try edge.get("/", "Range: bytes=0-1", field).status == status)
-  }
-
-  @Test func `a range that finds nothing is passed on and its part not stored`() throws {
-    let origin = try Self.ranged()
-    let edge = try EdgeUnderTest(origin)
-    let part = try edge.get("/", "Range: bytes=0-1")
-    #expect(part.status == 206)
-    #expect(part["x-range"] == "bytes=0-1")
-    let whole = try edge.get("/")
-    #expect(whole.status == 200)
-    #expect(whole.text == Self.digits)
-    #expect(!whole.isHit)
   }
 }

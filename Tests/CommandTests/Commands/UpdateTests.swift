@@ -105,7 +105,7 @@ import Testing
     #expect(overrides(home) == ["wp-includes/* cache", "wp-content/* cache"])
     #expect(home.atoll("show", "shop").stdout.contains("Preset            wordpress\n"))
     home.atoll("update", "shop", "--min-ttl", "1s")
-    #expect(home.atoll("show", "shop").stdout.contains("Preset            custom\n"))
+    #expect(home.atoll("show", "shop").stdout.contains(" custom\n"))
   }
 
   @Test func `a document of show changes nothing`() {
