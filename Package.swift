@@ -16,11 +16,17 @@ let package = Package(
     // What Glibc's module map leaves out (epoll, eventfd, inotify, accept4) and
     // the byte scanners that only C can express with vector instructions.
     .target(name: "CSystem"),
+    // The encoders of zlib and Brotli.
+    .target(
+      name: "CCompression",
+      linkerSettings: [
+        .linkedLibrary("z"), .linkedLibrary("brotlienc"), .linkedLibrary("brotlicommon"),
+      ]),
     // Reads GeoIP databases.
     .systemLibrary(name: "CMaxMind", providers: [.apt(["libmaxminddb-dev"])]),
     .target(name: "AtollCore", dependencies: ["CSystem"], swiftSettings: strict + quick),
     .target(
-      name: "AtollEdge", dependencies: ["AtollCore", "CSystem", "CMaxMind"],
+      name: "AtollEdge", dependencies: ["AtollCore", "CCompression", "CMaxMind", "CSystem"],
       swiftSettings: strict + quick),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
@@ -28,14 +34,24 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["CSystem"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    // Decoders for what the edge has compressed.
+    .target(
+      name: "CDecoders", path: "Tests/CDecoders",
+      linkerSettings: [
+        .linkedLibrary("z"), .linkedLibrary("brotlidec"), .linkedLibrary("brotlicommon"),
+      ]),
     .testTarget(
       name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "AtollEdgeTests", dependencies: ["AtollEdge", "AtollCore", "CSystem", "TestSupport"],
+      name: "AtollEdgeTests",
+      dependencies: [
+        "AtollEdge", "AtollCore", "CCompression", "CDecoders", "CSystem", "TestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "TestSupport"],
+      name: "CommandTests",
+      dependencies: ["atoll", "AtollCore", "AtollEdge", "CSystem", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

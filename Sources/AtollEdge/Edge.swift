@@ -12,7 +12,9 @@ package final class Edge: @unchecked Sendable {
   package let cache: CacheStore
   package let budget: MemoryBudget
   let registry = FetchRegistry()
+  let invalidations: InvalidationScan
   let resolver: Resolver
+  package let compressor: Compressor
   let seed = HashSeed.random()
   /// Names this edge in CDN-Loop: edges may stand behind each other, but none behind itself.
   let loopID = "atoll-\(String(UInt64.random(in: .min ... .max), radix: 36))"
@@ -44,7 +46,10 @@ package final class Edge: @unchecked Sendable {
     csystem_ignore_sigpipe()
     budget = MemoryBudget(limit: options.memory)
     cache = CacheStore(budget: budget, seed: seed)
+    invalidations = InvalidationScan(cache: cache, registry: registry)
     resolver = options.resolver ?? Resolver(pool: WorkerPool(threads: 4))
+    compressor = Compressor(
+      cache: cache, pool: options.compressionPool, threads: max(1, min(4, options.threads / 2)))
     if let target = options.accessLog {
       do {
         accessLog = try AccessLog(target: target, format: options.logFormat, report: options.report)
@@ -264,6 +269,7 @@ package final class Edge: @unchecked Sendable {
       }
     }
     for loop in loops { loop.stop() }
+    compressor.stop()
     removeUnixPaths()
     accessLog?.close()
   }

@@ -21,6 +21,8 @@ package struct EdgeOptions: Sendable {
   /// Takes a line of the edge's own log.
   package var report: @Sendable (String) -> Void = { _ in }
   package var resolver: Resolver?
+  /// Where bodies are compressed; nil: on threads of the edge's own.
+  package var compressionPool: WorkerPool?
 
   package init() {}
 

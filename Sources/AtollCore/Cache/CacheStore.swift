@@ -14,17 +14,17 @@ package final class CacheStore: @unchecked Sendable {
   /// To be touched only by who holds the gate.
   let state: UnsafeMutablePointer<StoreState>
   private let anchor: UnsafeMutablePointer<StoreAnchor>
-  private let gate: Lock
+  let gate: Lock
   private let gateMemory: UnsafeMutableRawPointer
   // Copies for lookups, which never touch the rest of the state.
-  private let index: EntryIndex
-  private let slots: SlotTable
-  private let addresses: EntryAddresses
+  let index: EntryIndex
+  let slots: SlotTable
+  let addresses: EntryAddresses
 
   /// Larger bodies are shared between an entry and its updated successor rather than copied.
   private static let copiedBody = 32 << 10
   /// Buckets that a purge looks at between two chances for others to enter the gate.
-  private static let purgeBatch = 256
+  static let purgeBatch = 256
 
   /// Whether the kernel gives this process the address space that a store of this many bytes lays
   /// itself out in, several times as much as it will ever fill.
@@ -235,6 +235,12 @@ package final class CacheStore: @unchecked Sendable {
   ) -> InsertResult {
     gate.lock()
     defer { gate.unlock() }
+    return insertHoldingGate(entry, varyMatches: varyMatches)
+  }
+
+  func insertHoldingGate(
+    _ entry: Entry, varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> InsertResult {
     precondition(!entry.isLinked)
     let standing = state.pointee.standing(
       key: entry.key, tags: entry.tags, slot: entry.slot, purgeNumber: entry.purgeNumber)
@@ -245,7 +251,6 @@ package final class CacheStore: @unchecked Sendable {
         to: EntryHeader.byteCount + entry.pointer.pointee.partsLength + entry.bodyLength)
     }
     var variants = 0
-    var lastVariant: Entry?
     var frequency: UInt8 = 0
     var intoMain = false
     var at = index.first(index.bucket(of: entry.hash))
@@ -264,23 +269,34 @@ package final class CacheStore: @unchecked Sendable {
         state.pointee.unlink(other)
       } else {
         variants += 1
-        lastVariant = other
       }
     }
     if variants >= Limits.variantsPerKey {
       guard let victim = leastValuableVariant(of: entry.hash, entry.key, entry.freshness) else {
         return .variantLimit
       }
-      if lastVariant == victim { lastVariant = nil }
       state.pointee.unlink(victim)
     }
     if standing == .stale { entry.mark(.softPurged) }
+    unlinkForms(replacedBy: entry, varyMatches: varyMatches)
     // RFC 9111 §4.1: a response without Vary, which would match every request, does not hide those
     // that have one.
     state.pointee.link(
       entry, frequency: frequency, intoMain: intoMain,
-      behind: entry.vary.isEmpty ? lastVariant : nil)
+      behind: entry.vary.isEmpty ? lastVariant(of: entry) : nil)
     return .inserted
+  }
+
+  /// The last entry of the chain, in whatever form, that has the key and a Vary. Under the gate.
+  private func lastVariant(of entry: Entry) -> Entry? {
+    var last: Entry?
+    var at = index.first(index.bucket(of: entry.hash))
+    while at != 0 {
+      let other = addresses.entry(at)
+      at = other.chain
+      if other.hasButForKind(entry.hash, entry.key) && !other.vary.isEmpty { last = other }
+    }
+    return last
   }
 
   /// Whether one more variant of a key may be stored, at the cost of another if need be.
@@ -325,7 +341,12 @@ package final class CacheStore: @unchecked Sendable {
   /// Takes an entry out, if it still is in.
   package func remove(_ entry: Entry) {
     gate.lock()
-    if entry.isLinked { state.pointee.unlink(entry) }
+    if entry.isLinked {
+      state.pointee.unlink(entry)
+      if entry.kind == .response {
+        unlinkForms(hash: entry.hash, key: entry.key) { entry.hasVary($0) }
+      }
+    }
     gate.unlock()
   }
 
@@ -343,6 +364,7 @@ package final class CacheStore: @unchecked Sendable {
       state.pointee.unlink(entry)
       count += 1
     }
+    unlinkForms(hash: hash, key: key) { _ in true }
     return count
   }
 

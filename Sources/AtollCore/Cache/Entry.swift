@@ -83,6 +83,30 @@ package struct Entry: Equatable, @unchecked Sendable {
     nonmutating set { details.pointee.meta = newValue }
   }
 
+  /// What it is of what its URL names.
+  package var kind: KeyKind { KeyKind(rawValue: parts[KeyLayout.kindOffset]) ?? .response }
+
+  /// The coding that the edge has given it.
+  package var coding: ContentCoding { ContentCoding(rawValue: kind.rawValue) ?? .identity }
+
+  /// Where it lies: no two entries have one address at a time.
+  package var address: UInt { UInt(bitPattern: pointer) }
+
+  /// The edge may compress it; set before `insert`.
+  package var isCompressible: Bool {
+    get { marks.contains(.compressible) }
+    nonmutating set { if newValue { mark(.compressible) } else { unmark(.compressible) } }
+  }
+
+  /// Compressing it in this way is not worth another try.
+  package func isUseless(_ coding: ContentCoding) -> Bool {
+    marks.contains(coding == .gzip ? .uselessGzip : .uselessBrotli)
+  }
+
+  package func markUseless(_ coding: ContentCoding) {
+    mark(coding == .gzip ? .uselessGzip : .uselessBrotli)
+  }
+
   /// A soft purge came after the fill began.
   package var isSoftPurged: Bool { marks.contains(.softPurged) }
 
@@ -135,6 +159,9 @@ package struct Entry: Equatable, @unchecked Sendable {
     static let softPurged = Marks(rawValue: 4)
     /// The body lies in another allocation, whose address stands where the body would.
     static let sharesBody = Marks(rawValue: 8)
+    static let compressible = Marks(rawValue: 16)
+    static let uselessGzip = Marks(rawValue: 32)
+    static let uselessBrotli = Marks(rawValue: 64)
     static let all = Marks(rawValue: 255)
   }
 
@@ -199,6 +226,23 @@ package struct Entry: Equatable, @unchecked Sendable {
     return header.pointee.hash.low == hash.low && header.pointee.hash.high == hash.high
       && Int(header.pointee.keyLength) == key.count
       && (key.isEmpty || memcmp(UnsafeRawPointer(parts), key.baseAddress!, key.count) == 0)
+  }
+
+  /// As `has`, for a form of what the key names as well as for that itself.
+  @inline(__always)
+  func hasButForKind(_ hash: KeyHash, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
+    let header = pointer
+    guard header.pointee.hash.low == hash.low, header.pointee.hash.high == hash.high,
+      Int(header.pointee.keyLength) == key.count, key.count >= KeyLayout.urlOffset
+    else { return false }
+    let own = UnsafeRawPointer(parts)
+    let other = UnsafeRawPointer(key.baseAddress!)
+    let difference = own.loadUnaligned(as: UInt64.self) ^ other.loadUnaligned(as: UInt64.self)
+    let kind = UInt64(0xff) &<< UInt64(KeyLayout.kindOffset &* 8)
+    return difference & ~kind.littleEndian == 0
+      && memcmp(
+        own + KeyLayout.urlOffset, other + KeyLayout.urlOffset, key.count &- KeyLayout.urlOffset)
+        == 0
   }
 
   func hasVary(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -293,6 +337,7 @@ struct EntryDetails {
 
   private static let isWeak: UInt8 = 1
   private static let isLastModifiedStrong: UInt8 = 2
+  private static let isWeakened: UInt8 = 4
 
   var freshness: Freshness {
     get {
@@ -318,6 +363,7 @@ struct EntryDetails {
       meta.etagOffset = UInt32(etagOffset)
       meta.etagLength = UInt32(etagLength)
       meta.isWeak = metaFlags & Self.isWeak != 0
+      meta.isWeakened = metaFlags & Self.isWeakened != 0
       meta.isLastModifiedStrong = metaFlags & Self.isLastModifiedStrong != 0
       meta.lastModifiedOffset = UInt32(lastModifiedOffset)
       meta.lastModifiedLength = UInt32(lastModifiedLength)
@@ -332,6 +378,7 @@ struct EntryDetails {
       metaFlags =
         (newValue.isWeak ? Self.isWeak : 0)
         | (newValue.isLastModifiedStrong ? Self.isLastModifiedStrong : 0)
+        | (newValue.isWeakened ? Self.isWeakened : 0)
       lastModifiedOffset = UInt16(newValue.lastModifiedOffset)
       lastModifiedLength = UInt16(newValue.lastModifiedLength)
       lastModified = newValue.lastModified

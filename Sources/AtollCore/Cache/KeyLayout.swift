@@ -46,6 +46,11 @@ package func setKeyKind(_ kind: KeyKind, of key: ByteBuffer) {
   key.base[KeyLayout.kindOffset] = kind.rawValue
 }
 
+/// Makes a response's key that of a form of it.
+package func setKeyKind(_ coding: ContentCoding, in key: ByteBuffer) {
+  key.base[KeyLayout.kindOffset] = coding.rawValue
+}
+
 /// Path and selected query of a key: what purges and listings speak of.
 package func keyURL(_ key: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
   guard let base = key.baseAddress, key.count >= KeyLayout.urlOffset else {

@@ -247,9 +247,8 @@ package struct MultipartRanges: Sendable {
     appendStatusLine(206, to: buffer)
     var lines = StoredLines(stored)
     while let line = lines.next() {
-      if KnownField.of(line.name.baseAddress!, length: line.name.count) != .contentType {
-        buffer.append(line.whole)
-      }
+      let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
+      if known != .contentType && known != .contentRange { buffer.append(line.whole) }
     }
     buffer.append("Content-Type: multipart/byteranges; boundary=")
     buffer.append(boundary)

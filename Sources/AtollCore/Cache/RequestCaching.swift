@@ -8,6 +8,10 @@ package struct RequestCaching: Sendable, Equatable {
   /// `.none` when a miss may become a fill, else why it is passed to the origin as it is.
   package var passOnMiss: Reason = .none
   package var flags: Flags = []
+  /// Nothing but a lookup is to be done.
+  package var isPlain = true
+  /// The form that the viewer likes best, where the behavior compresses and the request allows it.
+  package var coding = ContentCoding.identity
   /// max-age of the request; -1 without.
   package var maxAge: Int32 = -1
   package var minFresh: Int32 = 0
@@ -50,6 +54,7 @@ package struct RequestCaching: Sendable, Equatable {
   private mutating func examine(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
   ) {
+    defer { isPlain = bypass == .none && coding == .identity }
     bypass = Self.bypass(head, base, behavior)
     let present = head.fields.present & behavior.fieldsOfInterest
     if present & KnownField.authorization.bit != 0 { flags.insert(.authorization) }
@@ -59,6 +64,13 @@ package struct RequestCaching: Sendable, Equatable {
     // RFC 9111 §4.3.2: these ask the origin, not a cache. A stored response that meets them may
     // answer (RFC 9110 §13.1.1); whether nothing does is the origin's to say.
     if present & FieldRules.originConditions != 0 { passOnMiss = .requestCondition }
+    // Ranges are answered from the plain bytes; the compressed form has no strong entity tag, which
+    // If-Match asks for.
+    if present & KnownField.acceptEncoding.bit != 0, head.method == .get || head.method == .head,
+      !head.fields.contains(.range), !head.fields.contains(.ifMatch)
+    {
+      coding = ContentCoding(head, base, offered: behavior.compression.codings)
+    }
     if !behavior.honorsRequestDirectives { return }
     if present & KnownField.cacheControl.bit != 0 {
       var line = head.fields.firstIndex(of: .cacheControl)
@@ -108,6 +120,9 @@ package struct RequestCaching: Sendable, Equatable {
       guard let seconds = directive.value == nil ? Int32.max : directive.seconds else { return }
       maxStale = maxStale < 0 ? seconds : min(maxStale, seconds)
       flags.insert(.limits)
+    // RFC 9111 §5.2.1.6.
+    case 12 where equalsIgnoringCase(name, "no-transform"):
+      coding = .identity
     case 14 where equalsIgnoringCase(name, "only-if-cached"):
       flags.insert(.onlyIfCached)
     case 14 where equalsIgnoringCase(name, "stale-if-error"):

@@ -9,6 +9,8 @@ package struct StoredMeta: Sendable, Equatable {
   package var etagOffset: UInt32 = 0
   package var etagLength: UInt32 = 0
   package var isWeak = false
+  /// The edge has made it weak: the origin knows it without `W/`.
+  package var isWeakened = false
   /// Last-Modified is old enough beside Date to tell two versions apart (RFC 9110 §8.8.2.2).
   package var isLastModifiedStrong = false
   /// The Last-Modified value as received, for If-Modified-Since; length 0 when there is none.
@@ -26,6 +28,12 @@ package struct StoredMeta: Sendable, Equatable {
   package func etag(in head: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
     if etagLength == 0 { return nil }
     return UnsafeBufferPointer(start: head + Int(etagOffset), count: Int(etagLength))
+  }
+
+  /// The entity tag as the origin wrote it, or nil.
+  package func originETag(in head: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8>? {
+    guard isWeakened, let etag = etag(in: head) else { return etag(in: head) }
+    return UnsafeBufferPointer(rebasing: etag.dropFirst(2))
   }
 
   /// The Last-Modified value as received, or nil.

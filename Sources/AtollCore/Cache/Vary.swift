@@ -73,6 +73,28 @@ package func varyMatches(
   return true
 }
 
+/// Whether two sections, neither empty, are about the same headers in the same order.
+func haveSameVaryNames(
+  _ first: UnsafeBufferPointer<UInt8>, _ second: UnsafeBufferPointer<UInt8>
+) -> Bool {
+  guard let a = first.baseAddress, let b = second.baseAddress else {
+    return first.isEmpty == second.isEmpty
+  }
+  var at = 0
+  var other = 0
+  while at &+ 3 <= first.count && other &+ 3 <= second.count {
+    let length = 2 &+ Int(partPrefix(a + at + 1))
+    if length != 2 &+ Int(partPrefix(b + other + 1)) || memcmp(a + at, b + other, length) != 0 {
+      return false
+    }
+    at &+= length
+    other &+= length
+    at &+= 2 &+ max(Int(partPrefix(a + at)) &- 1, 0)
+    other &+= 2 &+ max(Int(partPrefix(b + other)) &- 1, 0)
+  }
+  return at &+ 3 > first.count && other &+ 3 > second.count
+}
+
 @inline(__always)
 private func partPrefix(_ at: UnsafePointer<UInt8>) -> UInt16 {
   UInt16(at[0]) | UInt16(at[1]) &<< 8

@@ -32,6 +32,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let defaultTTL: Int32
   package let maximumTTL: Int32
   package let staleIfError: Int32
+  package let compression: CompressionPolicy
   /// Nothing stands between a request and its lookup: no viewer policy of the distribution or the
   /// behavior has to be looked at, nothing of the viewer but its request is in the key.
   package let isPlain: Bool
@@ -123,6 +124,9 @@ package final class BehaviorPolicy: @unchecked Sendable {
     // What nobody else will be served needs no key, so nothing of it is withheld: a site whose
     // pages are not cached gets its cookies, queries and credentials.
     let headers = HeaderSelection(settings, caches: caches)
+    compression = CompressionPolicy(
+      settings.compression,
+      isPossible: caches && headers.keyedFields & KnownField.acceptEncoding.bit == 0)
     sendsAllHeaders = headers.sendsAll
     keyedHeaders = NameList(headers.keyed)
     keyedFields = headers.keyedFields
@@ -188,6 +192,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     if headers.copied & ~headers.keyedFields & KnownField.authorization.bit != 0 {
       interest |= KnownField.authorization.bit
     }
+    if !compression.codings.isEmpty { interest |= KnownField.acceptEncoding.bit }
     // Not for cookies that the origin request names: that is said in so many words.
     if !keysCookies && cookies.sent != .none && settings.forwardedCookies != .none {
       interest |= KnownField.cookie.bit

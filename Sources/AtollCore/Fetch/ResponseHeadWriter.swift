@@ -26,8 +26,6 @@ package func appendResponseHead(
 
   var dropped = FieldRules.droppedOfResponses
   if storing { dropped |= KnownField.age.bit }
-  // RFC 9110 §14.4: it means nothing with other statuses, and must not stand beside the edge's own.
-  if response.status != 206 && response.status != 416 { dropped |= KnownField.contentRange.bit }
   if !behavior.forwardsCookies { dropped |= KnownField.setCookie.bit }
   if response.status == 101 { dropped &= ~KnownField.upgrade.bit }
   if storing { writer.directives = ResponseFacts(response, base, now: now).directives }
@@ -109,7 +107,7 @@ private func hasField(
 }
 
 /// Writes field lines and remembers where those lie that `StoredMeta` wants.
-private struct HeadWriter {
+struct HeadWriter {
   /// What they withhold is not written.
   var directives = ResponseDirectives()
   private let buffer: ByteBuffer
@@ -160,7 +158,7 @@ private struct HeadWriter {
     note(known, valueStart: lineStart &+ offset, line.value)
   }
 
-  private mutating func note(
+  mutating func note(
     _ known: KnownField, valueStart: Int, _ value: UnsafeBufferPointer<UInt8>
   ) {
     let offset = UInt32(truncatingIfNeeded: valueStart &- start)

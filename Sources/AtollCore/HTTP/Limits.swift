@@ -30,12 +30,19 @@ package enum Limits {
   package static let idleOriginConnections = 64
   /// Entries under one key that differ by Vary.
   package static let variantsPerKey = 100
+  /// URLs waiting to be looked for among all keys after unsafe requests.
+  package static let invalidations = 1_024
   /// Exchanges that may wait for one fill.
   package static let waitersPerFill = 100_000
   /// Bytes of an uncached body that the edge holds between origin and viewer.
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bodies that wait for their compression or are being compressed.
+  package static let compressions = 256
+  /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a
+  /// divisor.
+  package static let compressionShare = 8
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
   /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).

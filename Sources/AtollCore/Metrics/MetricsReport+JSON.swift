@@ -42,6 +42,8 @@ extension EdgeFacts {
       writer.member("memoryUsed", gauges.memoryUsed)
       writer.member("memoryLimit", gauges.memoryLimit)
       writer.member("logLinesLost", gauges.logLinesLost)
+      writer.member("compressions", gauges.compressions)
+      writer.member("compressionsSkipped", gauges.compressionsSkipped)
     }
   }
 }
@@ -166,6 +168,8 @@ extension EdgeFacts {
     gauges.memoryUsed = gauge("memoryUsed")
     gauges.memoryLimit = gauge("memoryLimit")
     gauges.logLinesLost = node["logLinesLost"]?.unsigned ?? 0
+    gauges.compressions = node["compressions"]?.unsigned ?? 0
+    gauges.compressionsSkipped = node["compressionsSkipped"]?.unsigned ?? 0
   }
 }
 

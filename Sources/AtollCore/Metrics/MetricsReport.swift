@@ -112,6 +112,10 @@ package struct EdgeGauges: Equatable, Sendable {
   package var memoryUsed = 0
   package var memoryLimit = 0
   package var logLinesLost: UInt64 = 0
+  /// Compressed forms that the edge has made.
+  package var compressions: UInt64 = 0
+  /// Those that it did not begin, as too many waited or memory was short.
+  package var compressionsSkipped: UInt64 = 0
 
   package init() {}
 }

@@ -95,6 +95,17 @@ package struct PrometheusText {
     for edge in reports.flatMap(\.edges) {
       series("atoll_log_lines_lost_total", [("edge", edge.id)], edge.gauges.logLinesLost)
     }
+    family("atoll_compressions_total", "counter", "Compressed forms of entries that were made.")
+    for edge in reports.flatMap(\.edges) {
+      series("atoll_compressions_total", [("edge", edge.id)], edge.gauges.compressions)
+    }
+    family(
+      "atoll_compressions_skipped_total", "counter",
+      "Compressions not begun, as too many waited or memory was short.")
+    for edge in reports.flatMap(\.edges) {
+      series(
+        "atoll_compressions_skipped_total", [("edge", edge.id)], edge.gauges.compressionsSkipped)
+    }
   }
 
   private typealias Labels = [(name: String, value: String)]

@@ -54,6 +54,9 @@ final class SupervisorView: @unchecked Sendable {
     gauges.memoryUsed = edge.budget.used
     gauges.memoryLimit = edge.budget.limit
     gauges.logLinesLost = edge.accessLog?.lostLines ?? 0
+    let compressions = edge.compressor.counts
+    gauges.compressions = compressions.made
+    gauges.compressionsSkipped = compressions.skipped
     return MetricsReport(
       time: SystemCall.wallSeconds(),
       edge: EdgeFacts(id: state.record?.id ?? "", started: started, gauges: gauges),

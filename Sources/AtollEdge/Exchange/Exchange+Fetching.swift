@@ -85,7 +85,9 @@ extension Exchange {
     _ behavior: BehaviorPolicy
   ) {
     let facts = viewerFacts(head, base)
-    let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
+    let found = services.cache.lookup(
+      hash: fetch.hash, key: fetch.key.bytes, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     if let entry = found.entry {
@@ -99,7 +101,7 @@ extension Exchange {
         services.registry.ended(fetch)
         fetch.wakeReaders()
         verdict = Verdict(.hit)
-        respond(from: entry, head, base)
+        respondInForm(from: entry, head, base)
         entry.release()
         return
       }
@@ -125,7 +127,9 @@ extension Exchange {
       makeFetch(policy, behavior, key, hash)
     }
     let facts = viewerFacts(head, base)
-    let found = services.cache.lookup(hash: hash, key: key) {
+    let found = services.cache.lookup(
+      hash: hash, key: key, coding: caching.coding, prefersForm: false
+    ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
@@ -160,7 +164,7 @@ extension Exchange {
       requestID: (requestID.high, requestID.low), storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
-      context.etag = stale.meta.etag(in: stored)
+      context.etag = stale.meta.originETag(in: stored)
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
     }
     appendOriginRequest(
@@ -205,8 +209,10 @@ extension Exchange {
       makeFetch(policy, behavior, key, hash)
     }
     guard case .lead(let fetch) = answer else { return }
+    let source = source(of: entry, fetch, head, base, behavior)
+    defer { source.release() }
     let request = makeOriginRequest(
-      fetch, head, base, policy, behavior, stale: entry, isBehind: true)
+      fetch, head, base, policy, behavior, stale: source, isBehind: true)
     services.loop.afterwards { request.start() }
   }
 }

@@ -59,7 +59,10 @@ extension Exchange {
       viewer: viewerFacts(head, base, behavior),
       to: key)
     invalidateOutline(of: key.bytes)
-    for kind in [KeyKind.response, .options, .gzip, .brotli] {
+    if let url = InvalidatedURL(key: key.bytes, behavior: behavior) {
+      services.edge.invalidations.add(url)
+    }
+    for kind in [KeyKind.response, .options] {
       setKeyKind(kind, of: key)
       let hash = keyHash(key.bytes, seed: services.seed)
       services.registry.overtake(hash)

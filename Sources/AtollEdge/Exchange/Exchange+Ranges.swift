@@ -109,8 +109,7 @@ extension Exchange {
     var multipart: MultipartRanges?
     if ranges.count == 1 {
       appendStatusLine(206, to: out)
-      let fieldsStart = Int(meta.fieldsStart)
-      out.append(stored.baseAddress! + fieldsStart, stored.count - fieldsStart)
+      appendStoredFields(stored, except: .contentRange, to: out)
       tail.appendContentRange(ranges[0], of: total)
     } else {
       var generator = SystemRandomNumberGenerator()

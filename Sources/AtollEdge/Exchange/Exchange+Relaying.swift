@@ -168,7 +168,7 @@ extension Exchange {
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     // The entry answers this request only if it is one of its variants.
-    if !entry.vary.isEmpty && !isSelected(by: entry.vary) {
+    if !accepts(entry) || (!entry.vary.isEmpty && !isSelected(by: entry.vary)) {
       return released(by: fetch, .varyMismatch)
     }
     if case .coalesced = verdict.outcome, let obstacle = obstacleToReuse(entry, fetch) {
@@ -180,7 +180,7 @@ extension Exchange {
     originStatus = fetch.originStatus
     entry.retain()
     leaveFetch()
-    respond(from: entry, head, base)
+    respondInForm(from: entry, head, base)
     entry.release()
   }
 

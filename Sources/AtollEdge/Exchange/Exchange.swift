@@ -126,8 +126,10 @@ final class Exchange {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
     caching = RequestCaching(head, base, behavior: behavior)
-    if case .none = caching.bypass {
+    if caching.isPlain {
       lookUp(head, base, policy, behavior, facts)
+    } else if caching.bypass == .none {
+      lookUpForm(head, base, policy, behavior, facts)
     } else {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
@@ -152,13 +154,26 @@ final class Exchange {
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
-    guard let entry = found.entry else {
-      missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
-      step = .waiting
-      return
-    }
+    guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
+    use(entry, hash, head, base, policy, behavior)
+  }
+
+  /// Nothing stored answers the request.
+  @inline(never)
+  func miss(
+    _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    missReason = found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+    step = .waiting
+  }
+
+  /// Serves a stored entry that matches, or asks the origin first.
+  @inline(__always)
+  func use(
+    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
+  ) {
     let now = services.loop.wallTime
     switch decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
@@ -241,8 +256,7 @@ final class Exchange {
       position = start
       count = method == .head ? 0 : length
       appendStatusLine(206, to: out)
-      let fieldsStart = Int(entry.meta.fieldsStart)
-      out.append(entry.head.baseAddress! + fieldsStart, entry.head.count - fieldsStart)
+      appendStoredFields(entry.head, except: .contentRange, to: out)
       tail.appendContentRange(ByteRange(start, start + length), of: bodyLength)
       tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(length))

@@ -83,6 +83,10 @@ final class Fetch: @unchecked Sendable {
   private var failure = Reason.none
   private var groups: [Group] = []
   private var available = 0
+  /// The compressed forms that its readers would have taken; guarded by the lock.
+  private(set) var wantedCodings: CodingSet = []
+  /// Whether the entry may be compressed once its length is known; the owner loop's.
+  var isCompressible = false
   /// An unsafe request has changed what this fetch brings.
   private var isOvertaken = false
   /// What is stored would do but for a directive that forbids it without validation.
@@ -175,6 +179,7 @@ final class Fetch: @unchecked Sendable {
       case .streaming: if entry == nil && !isPrimary { return false }
       }
       if isPrimary { primary = exchange }
+      wantedCodings.formUnion(exchange.caching.coding.set)
       if let index = groups.firstIndex(where: { $0.loop === loop }) {
         if groups[index].readers.count >= Limits.waitersPerFill { return false }
         groups[index].append(exchange)
@@ -414,6 +419,8 @@ final class Fetch: @unchecked Sendable {
       entry.freshness = freshness
       entry.meta = meta
       entry.status = status
+      entry.isCompressible =
+        isCompressible && behavior.compression.covers(length: available)
       result = cache.insert(entry, varyMatches: varyMatches)
     }
     lock.locked { phase = .complete }

@@ -148,6 +148,18 @@ final class FetchRegistry: @unchecked Sendable {
     }
   }
 
+  /// The same for every key that matches.
+  func overtake(where matches: (UnsafeBufferPointer<UInt8>) -> Bool) {
+    for shard in shards {
+      shard.lock.locked {
+        for fetch in shard.active.values where matches(fetch.key.bytes) {
+          fetch.overtake()
+          shard.drop(fetch)
+        }
+      }
+    }
+  }
+
   /// Viewers that come from now on do not join the fetches that match: a purge has overtaken them.
   func detach(where matches: (Fetch) -> Bool) {
     for shard in shards {

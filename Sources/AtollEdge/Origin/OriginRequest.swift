@@ -239,6 +239,7 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
+        fetch.isCompressible = prepareForms(response, base, out, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
@@ -322,9 +323,10 @@ final class OriginRequest {
   ) {
     let out = services.headBuffer
     out.removeAll()
-    let meta = appendUpdatedHead(
+    var meta = appendUpdatedHead(
       stored: stale.head, response: response, base: base, behavior: fetch.behavior, now: now,
       to: out)
+    adaptUpdatedHead(of: stale, response, base, out, &meta, now: now)
     let decision = decideUpdate(
       request: caching, status: stale.status, stored: stale.head, response: response, base: base,
       behavior: fetch.behavior, requestTime: requestTime, responseTime: now)
@@ -346,13 +348,17 @@ final class OriginRequest {
     if fetch.wasOvertaken {
       return end(replacing: entry, Verdict(.revalidated), status: 304)
     }
-    // Older variants that this request would get go, and the entry itself if Vary has changed.
-    services.cache.remove(stale)
-    let viewer = services.requestHeadAgain
-    _ = services.cache.insert(entry) {
-      varyMatches(
-        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
-        viewer: viewerFacts.facts)
+    if entry.vary.elementsEqual(stale.vary) {
+      insertConfirmed(entry, of: stale, response, base)
+    } else {
+      // The 304 has brought another Vary: the entry is another variant now.
+      services.cache.remove(stale)
+      let viewer = services.requestHeadAgain
+      _ = services.cache.insert(entry) {
+        varyMatches(
+          $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
+      }
     }
     end(replacing: entry, Verdict(.revalidated), status: 304)
   }
@@ -448,7 +454,10 @@ final class OriginRequest {
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
     let wasStoring = fetch.isStoring
-    if insert() == .inserted { services.registry.forgetUnstorable(fetch.hash) }
+    if insert() == .inserted {
+      services.registry.forgetUnstorable(fetch.hash)
+      compressStored()
+    }
     services.registry.ended(fetch)
     if !wasStoring && fetch.key.count > 0 {
       services.registry.rememberUnstorable(fetch.hash, now: loop.now)

@@ -30,6 +30,8 @@ struct MetricsReportTests {
     gauges.memoryUsed = 1000
     gauges.memoryLimit = 64 << 20
     gauges.logLinesLost = 2
+    gauges.compressions = 5
+    gauges.compressionsSkipped = 3
     return MetricsReport(
       time: Self.start + 630,
       edge: EdgeFacts(id: edge, started: Self.start, gauges: gauges),
@@ -116,6 +118,8 @@ struct MetricsReportTests {
       "atoll_received_bytes_total{edge=\"e1\",distribution=\"idle\"} 0",
       "atoll_connections{edge=\"e2\"} 7",
       "atoll_log_lines_lost_total{edge=\"e1\"} 2",
+      "atoll_compressions_total{edge=\"e1\"} 5",
+      "atoll_compressions_skipped_total{edge=\"e1\"} 3",
       "atoll_start_time_seconds{edge=\"e1\"} 1772366400",
     ] {
       #expect(lines.contains(Substring(line)), "\(line)")

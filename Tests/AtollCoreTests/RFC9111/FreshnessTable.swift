@@ -20,17 +20,26 @@ struct FreshnessTable {
       ("5.3: ignored beside s-maxage", ["Cache-Control: s-maxage=60", "Expires: 0"], .fresh(60)),
       ("4.2.1: less the value of Date", ["Expires: \(httpDate(90))", date], .fresh(90)),
       ("4.2.1", ["Expires: \(httpDate(90))", "Date: \(httpDate(-10))"], .fresh(100)),
-      ("4.2.1: a clock ahead", ["Expires: \(httpDate(3690))", "Date: \(httpDate(3600))"],
-        .fresh(90)),
-      ("4.2.1: a clock behind", ["Expires: \(httpDate(-10))", "Date: \(httpDate(-20))", tag],
-        .validated),
+      (
+        "4.2.1: a clock ahead", ["Expires: \(httpDate(3690))", "Date: \(httpDate(3600))"],
+        .fresh(90)
+      ),
+      (
+        "4.2.1: a clock behind", ["Expires: \(httpDate(-10))", "Date: \(httpDate(-20))", tag],
+        .validated
+      ),
       ("4.2.1: received when Date is missing", ["Expires: \(httpDate(90))"], .fresh(90)),
       ("4.2.1: or invalid", ["Expires: \(httpDate(90))", "Date: today"], .fresh(90)),
       ("5.3: in the past", ["Expires: \(httpDate(-1))", date, tag], .validated),
-      ("4.2: fresh as long as the lifetime exceeds the age", ["Expires: \(httpDate())", date, tag],
-        .validated),
-      ("4.2.2: explicit time rules heuristics out",
-        ["Expires: \(httpDate(-1))", "Last-Modified: \(httpDate(-90_000))"], .validated),
+      (
+        "4.2: fresh as long as the lifetime exceeds the age",
+        ["Expires: \(httpDate())", date, tag],
+        .validated
+      ),
+      (
+        "4.2.2: explicit time rules heuristics out",
+        ["Expires: \(httpDate(-1))", "Last-Modified: \(httpDate(-90_000))"], .validated
+      ),
       ("4.2.2", ["Cache-Control: max-age=x", "Last-Modified: \(httpDate(-90_000))"], .validated),
       // §4.2.1: "either the first occurrence should be used or the response should be considered
       // stale", and of conflicting ones the most restrictive counts.
@@ -51,7 +60,8 @@ struct FreshnessTable {
     arguments: [
       // §1.2.2: 1*DIGIT, too large to represent is as large as can be; the longest lifetime of this
       // preset is a year.
-      ("max-age=1", .fresh(1)), ("max-age=0001", .fresh(1)), ("max-age=31536000", .fresh(31_536_000)),
+      ("max-age=1", .fresh(1)), ("max-age=0001", .fresh(1)),
+      ("max-age=31536000", .fresh(31_536_000)),
       ("max-age=31536001", .fresh(31_536_000)), ("max-age=2147483647", .fresh(31_536_000)),
       ("max-age=2147483648", .fresh(31_536_000)), ("max-age=4294967296", .fresh(31_536_000)),
       ("max-age=4294967297", .fresh(31_536_000)),
@@ -67,7 +77,8 @@ struct FreshnessTable {
       (",max-age=60", .fresh(60)), (" , ,\tmax-age=60\t, ", .fresh(60)),
       ("a, max-age=60", .fresh(60)), ("a=b,max-age=60,c", .fresh(60)),
       // What only contains the name.
-      ("xmax-age=60", .refused(.responseNoLifetime)), ("max-agex=60", .refused(.responseNoLifetime)),
+      ("xmax-age=60", .refused(.responseNoLifetime)),
+      ("max-agex=60", .refused(.responseNoLifetime)),
       ("max-age60", .refused(.responseNoLifetime)), ("maxage=60", .refused(.responseNoLifetime)),
       ("a=\"max-age=60\"", .refused(.responseNoLifetime)),
       ("a=\"\\\", max-age=60\"", .refused(.responseNoLifetime)),
@@ -130,7 +141,8 @@ struct FreshnessTable {
       fate(["Expires: \(date)", Self.date, "Last-Modified: \(httpDate(-90_000))"]) == .validated)
   }
 
-  @Test func `two digits of a year are the most recent that are not 50 years ahead (9110 §5.6.7)`() {
+  @Test func `two digits of a year are the most recent that are not 50 years ahead (9110 §5.6.7)`()
+  {
     // 2075 is within 50 years of 2026, '77 is 1977.
     #expect(fate(["Expires: Friday, 01-Mar-75 12:00:00 GMT", Self.date]) == .fresh(31_536_000))
     #expect(fate(["Expires: Tuesday, 01-Mar-77 12:00:01 GMT", Self.date, Self.tag]) == .validated)
@@ -177,8 +189,9 @@ struct FreshnessTable {
       (["Age: 99999999999999999999"], Int32.max),
     ] as [([String], Int32)])
   func `an Age on arrival`(fields: [String], expected: Int32) {
-    guard case .store(let freshness) = decision(
-      ["Cache-Control: max-age=60", Self.tag, Self.date] + fields)
+    guard
+      case .store(let freshness) = decision(
+        ["Cache-Control: max-age=60", Self.tag, Self.date] + fields)
     else {
       Issue.record("not stored")
       return
@@ -199,8 +212,9 @@ struct FreshnessTable {
   func `corrected_initial_age (§4.2.3)`(
     age: Int, date: Int64, delay: Int64, expected: Int32
   ) {
-    guard case .store(let freshness) = decision(
-      ["Cache-Control: max-age=60", "Age: \(age)", "Date: \(httpDate(date))"], delay: delay)
+    guard
+      case .store(let freshness) = decision(
+        ["Cache-Control: max-age=60", "Age: \(age)", "Date: \(httpDate(date))"], delay: delay)
     else {
       Issue.record("not stored")
       return

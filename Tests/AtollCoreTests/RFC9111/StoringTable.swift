@@ -54,13 +54,19 @@ struct StoringTable {
       ("3: a validator alone is no lifetime", ["ETag: \"a\""], .refused(.responseNoLifetime)),
       ("5.2.2.5", ["Cache-Control: no-store"], .refused(.responseNoStore)),
       ("5.2.2.5", ["Cache-Control: no-store, max-age=60"], .refused(.responseNoStore)),
-      ("5.2.2.5", ["Cache-Control: max-age=60", "Cache-Control: no-store"],
-        .refused(.responseNoStore)),
+      (
+        "5.2.2.5", ["Cache-Control: max-age=60", "Cache-Control: no-store"],
+        .refused(.responseNoStore)
+      ),
       ("5.2.2.5", ["Cache-Control: public, no-store"], .refused(.responseNoStore)),
-      ("5.2.2.5", ["Cache-Control: no-store", "Expires: \(httpDate(60))"],
-        .refused(.responseNoStore)),
-      ("5.2.2.5: no argument is defined", ["Cache-Control: no-store=\"a\", max-age=60"],
-        .refused(.responseNoStore)),
+      (
+        "5.2.2.5", ["Cache-Control: no-store", "Expires: \(httpDate(60))"],
+        .refused(.responseNoStore)
+      ),
+      (
+        "5.2.2.5: no argument is defined", ["Cache-Control: no-store=\"a\", max-age=60"],
+        .refused(.responseNoStore)
+      ),
       ("5.2.2.7", ["Cache-Control: private"], .refused(.responsePrivate)),
       ("5.2.2.7", ["Cache-Control: private, max-age=60"], .refused(.responsePrivate)),
       ("5.2.2.7", ["Cache-Control: s-maxage=60, private"], .refused(.responsePrivate)),
@@ -68,18 +74,28 @@ struct StoringTable {
       ("5.2.2.4", ["Cache-Control: no-cache", "ETag: \"a\""], .validated),
       ("5.2.2.4", ["Cache-Control: no-cache, max-age=60", "ETag: \"a\""], .validated),
       ("5.2.2.4", ["Cache-Control: no-cache", aged], .validated),
-      ("5.2.2.4: nothing to validate with", ["Cache-Control: no-cache, max-age=60"],
-        .refused(.responseNoCache)),
-      ("5.2.2.8: does not imply that it is cacheable", ["Cache-Control: proxy-revalidate"],
-        .refused(.responseNoLifetime)),
-      ("5.2.2.2: nor does this", ["Cache-Control: must-revalidate"],
-        .refused(.responseNoLifetime)),
+      (
+        "5.2.2.4: nothing to validate with", ["Cache-Control: no-cache, max-age=60"],
+        .refused(.responseNoCache)
+      ),
+      (
+        "5.2.2.8: does not imply that it is cacheable", ["Cache-Control: proxy-revalidate"],
+        .refused(.responseNoLifetime)
+      ),
+      (
+        "5.2.2.2: nor does this", ["Cache-Control: must-revalidate"],
+        .refused(.responseNoLifetime)
+      ),
       ("5.2.2.2", ["Cache-Control: must-revalidate, max-age=60"], .fresh(60)),
       ("5.2.2.6: is about the content", ["Cache-Control: no-transform, max-age=60"], .fresh(60)),
-      ("5.2.3: unrecognized directives are ignored",
-        ["Cache-Control: max-age=60, unheard-of, x=y, z=\"no-store\""], .fresh(60)),
-      ("5.2.3: and allow nothing", ["Cache-Control: private, community=\"UCI\", max-age=60"],
-        .refused(.responsePrivate)),
+      (
+        "5.2.3: unrecognized directives are ignored",
+        ["Cache-Control: max-age=60, unheard-of, x=y, z=\"no-store\""], .fresh(60)
+      ),
+      (
+        "5.2.3: and allow nothing", ["Cache-Control: private, community=\"UCI\", max-age=60"],
+        .refused(.responsePrivate)
+      ),
       ("4.1: \"*\" always fails to match", ["Vary: *", minute], .refused(.varyStar)),
       ("4.1", ["Vary: Accept, *", minute], .refused(.varyStar)),
       ("4.1", ["Vary: *, Accept", minute], .refused(.varyStar)),
@@ -129,7 +145,8 @@ struct StoringTable {
   ])
   func `a status that is never stored`(section: String, status: Int) {
     #expect(fate([Self.minute], status: status) == .refused(.responseStatus))
-    #expect(fate(["Cache-Control: public", Self.aged], status: status) == .refused(.responseStatus))
+    #expect(
+      fate(["Cache-Control: public", Self.aged], status: status) == .refused(.responseStatus))
   }
 
   @Test(arguments: [
@@ -251,7 +268,8 @@ struct StoringTable {
       ("private =\"x-a\"", .refused(.responsePrivate)),
       ("private=\"x-a", .refused(.responsePrivate)),
       ("private, private=\"x-a\"", .refused(.responsePrivate)),
-      ("no-cache=\"\"", .refused(.responseNoCache)), ("no-cache=\"a b\"", .refused(.responseNoCache)),
+      ("no-cache=\"\"", .refused(.responseNoCache)),
+      ("no-cache=\"a b\"", .refused(.responseNoCache)),
       ("no-cache=\"x-a\", no-cache", .refused(.responseNoCache)),
     ] as [(String, Fate)])
   func `a malformed one counts as unqualified`(directive: String, expected: Fate) {

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// Requests that take a compressed form.
+extension Exchange {
+  /// As `lookUp`: the form, else its source, which is compressed on the side.
+  @inline(never)
+  func lookUpForm(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
+  ) {
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    let found = services.cache.lookup(hash: hash, key: key.bytes, coding: caching.coding) {
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
+    }
+    guard let entry = found.entry else { return miss(found, head, base) }
+    defer { entry.release() }
+    if entry.coding == .identity { compress(entry) }
+    use(entry, hash, head, base, policy, behavior)
+  }
+
+  /// Serves an entry in the form that the viewer takes, if that is stored.
+  func respondInForm(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    guard caching.coding != .identity, entry.coding == .identity else {
+      return respond(from: entry, head, base)
+    }
+    guard let form = services.cache.form(of: entry, caching.coding) else {
+      compress(entry)
+      return respond(from: entry, head, base)
+    }
+    respond(from: form, head, base)
+    form.release()
+  }
+
+  /// Whether the viewer takes the form that this entry is.
+  func accepts(_ entry: Entry) -> Bool {
+    let coding = entry.coding
+    return coding == .identity || coding == caching.coding
+  }
+
+  /// What the origin is asked about instead of a form: the source if that is still stored, else the
+  /// form stands for it. Retained for the caller.
+  func source(
+    of entry: Entry, _ fetch: Fetch, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ behavior: BehaviorPolicy
+  ) -> Entry {
+    if entry.coding != .identity {
+      let facts = viewerFacts(head, base)
+      let found = services.cache.lookup(hash: fetch.hash, key: fetch.key.bytes) {
+        varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
+      }
+      if let source = found.entry { return source }
+    }
+    entry.retain()
+    return entry
+  }
+
+  /// Has a stored entry compressed for those who come later.
+  private func compress(_ entry: Entry) {
+    if entry.isCompressible { services.edge.compressor.schedule(entry, caching.coding) }
+  }
+}
