@@ -50,8 +50,7 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests",
-      dependencies: ["atoll", "AtollCore", "AtollEdge", "CSystem", "TestSupport"],
+      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

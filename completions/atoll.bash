@@ -147,8 +147,8 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     serve)
-      options='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --home --color --quiet --help'
-      valued='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --home --color'
+      options='--http --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --home --color --quiet --help'
+      valued='--http --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --home --color'
       case $previous in
         --http) values='none' ;;
         --threads) values='none' ;;
@@ -157,6 +157,7 @@ _atoll() {
         --log-format) values='words:json combined' ;;
         --max-connections) values='none' ;;
         --default-distribution) values='distribution' ;;
+        --geo-database) values='file' ;;
         --drain-timeout) values='none' ;;
         --name) values='none' ;;
         --origin-connect-timeout) values='none' ;;

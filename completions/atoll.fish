@@ -22,7 +22,7 @@ function __atoll_position
   for word in $words[2..-1]
     if test $isValue -eq 1
       set isValue 0
-    else if contains -- $word --access-log --allowed-methods --cache-path --color --connect-timeout --connect-to --count --default-behavior --default-distribution --default-ttl --dont-cache-path --drain-timeout --expect --expect-header --expect-status --expect-ttl --file --forward-cookies --forward-headers --forward-query-strings --header --home --http --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --origin --origin-connect-attempts --origin-connect-timeout --origin-keep-alive-timeout --origin-protocol --origin-response-timeout --plan --preset --remove-path --remove-tag --resolve --stale-if-error --tag --threads --timeout -H -X
+    else if contains -- $word --access-log --allowed-methods --cache-path --color --connect-timeout --connect-to --count --default-behavior --default-distribution --default-ttl --dont-cache-path --drain-timeout --expect --expect-header --expect-status --expect-ttl --file --forward-cookies --forward-headers --forward-query-strings --geo-database --header --home --http --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --origin --origin-connect-attempts --origin-connect-timeout --origin-keep-alive-timeout --origin-protocol --origin-response-timeout --plan --preset --remove-path --remove-tag --resolve --stale-if-error --tag --threads --timeout -H -X
       set isValue 1
     else if not string match -q -- '-*' $word
       set count (math $count + 1)
@@ -166,6 +166,7 @@ complete -c atoll -n '__fish_seen_subcommand_from serve' -l access-log -r -F -d 
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l log-format -r -f -a 'json combined' -d 'one JSON object per line, or nginx\'s combined format'
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l max-connections -r -f -d 'viewers at once; else half of the open files allowed'
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l default-distribution -r -f -a '(__atoll_distributions)' -d 'the one that answers for hosts which no distribution claims'
+complete -c atoll -n '__fish_seen_subcommand_from serve' -l geo-database -r -F -d 'GeoIP database in MaxMind\'s format: where viewers are'
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l drain-timeout -r -f -d 'how long exchanges may go on after SIGTERM'
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l name -r -f -d 'with an origin URL: what purge and metrics call it'
 complete -c atoll -n '__fish_seen_subcommand_from serve' -l origin-connect-timeout -r -f -d 'how long one attempt to connect may take, 1s to 10s'

@@ -31,6 +31,8 @@ package final class Edge: @unchecked Sendable {
   private let currentPurge = Atomic<UInt64>(0)
   private let configurationLock = Lock()
   private var configuration: EdgeConfiguration
+  private var sticky = HashSeed.random()
+  private var checker: HealthChecker!
 
   package static let smallestMemory = 8 << 20
 
@@ -64,6 +66,7 @@ package final class Edge: @unchecked Sendable {
       loop.services = LoopServices(loop: loop, edge: self, configuration: configuration)
       loops.append(loop)
     }
+    checker = HealthChecker(loop: loops[0], resolver: resolver, report: options.report)
     do {
       for listener in options.listeners { try bind(listener) }
     } catch {
@@ -128,6 +131,7 @@ package final class Edge: @unchecked Sendable {
   package func start() {
     isStarted = true
     for loop in loops { loop.start() }
+    checkHealth(of: currentConfiguration)
     for listener in listeners {
       let loop = loops[listener.loop]
       loop.post {
@@ -159,8 +163,22 @@ package final class Edge: @unchecked Sendable {
 
   /// Returns when every loop uses the configuration; each takes it between two requests.
   package func apply(_ configuration: EdgeConfiguration) {
+    configuration.adoptTargets(of: currentConfiguration)
     configurationLock.locked { self.configuration = configuration }
     onEveryLoop { $0.services.configuration = configuration }
+    if isStarted { checkHealth(of: configuration) }
+  }
+
+  /// The health checks run on the first loop.
+  private func checkHealth(of configuration: EdgeConfiguration) {
+    loops[0].post { [checker] in checker?.use(configuration) }
+  }
+
+  /// What sticky sessions' cookies are made with. Edges that share it know each other's sessions;
+  /// an edge without a store makes its own.
+  package var stickySecret: HashSeed {
+    get { configurationLock.locked { sticky } }
+    set { configurationLock.locked { sticky = newValue } }
   }
 
   /// The number of the last purge in force.
@@ -220,6 +238,15 @@ package final class Edge: @unchecked Sendable {
 
   package func counters() -> CounterSnapshot {
     CounterSnapshot(loops.map { $0.services.counters })
+  }
+
+  /// Of the targets of the distributions served now.
+  package func health() -> [DistributionHealth] {
+    let now = SystemCall.monotonicMilliseconds()
+    let wallTime = SystemCall.wallSeconds()
+    return currentConfiguration.distributions.map {
+      DistributionHealth($0, now: now, wallTime: wallTime)
+    }
   }
 
   package func reopenLogs() { accessLog?.reopen() }

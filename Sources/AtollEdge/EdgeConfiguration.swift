@@ -11,6 +11,8 @@ package final class EdgeConfiguration: Sendable {
   /// The fallback when there is no other: no host needs to be looked at.
   private let only: Unmanaged<DistributionPolicy>?
   private let byHost: [String: DistributionPolicy]
+  /// Of all origins.
+  let targets: Set<OriginTarget>
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
   ///   distribution, when there is just one.
@@ -25,12 +27,22 @@ package final class EdgeConfiguration: Sendable {
       for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }
     }
     self.byHost = byHost
+    targets = Set(distributions.flatMap { $0.origins.flatMap { $0.origin.allTargets } })
     if let defaultName {
       fallback = distributions.first { $0.distribution.name == defaultName }
     } else {
       fallback = distributions.count == 1 ? distributions[0] : nil
     }
     only = distributions.count == 1 ? fallback.map { .passUnretained($0) } : nil
+  }
+
+  /// Goes on from what is known about the targets of the former configuration, before any loop uses
+  /// this one. A distribution that has not changed brings its policy, and so its targets, along.
+  func adoptTargets(of former: EdgeConfiguration) {
+    for policy in distributions {
+      let old = former.distributions.first { $0.distribution.id == policy.distribution.id }
+      if let old, old !== policy { policy.adoptTargets(of: old) }
+    }
   }
 
   /// Valid as long as the configuration.

@@ -24,15 +24,3 @@ package func freshens(
   if !sameBytes(etag.opaque, stored.opaque) { return false }
   return etag.isWeak || !stored.isWeak || (isSameTime && meta.isLastModifiedStrong)
 }
-
-/// A request head to an origin without the conditions that asked after a stored entry.
-package func withoutValidators(_ head: ByteBuffer) -> ByteBuffer {
-  let result = ByteBuffer(capacity: head.count)
-  var lines = StoredLines(head.bytes)
-  result.append(lines.statusLine)
-  while let line = lines.next() {
-    let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
-    if known != .ifNoneMatch && known != .ifModifiedSince { result.append(line.whole) }
-  }
-  return result
-}

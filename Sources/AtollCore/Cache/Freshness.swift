@@ -34,6 +34,8 @@ package struct Freshness: Sendable, Equatable {
     @inlinable package static var immutable: Flags { Flags(rawValue: 8) }
     /// Also for requests with credentials (RFC 9111 §3.5).
     @inlinable package static var sharedWithAuthorization: Flags { Flags(rawValue: 16) }
+    /// The response's status is 400 or more.
+    @inlinable package static var error: Flags { Flags(rawValue: 128) }
   }
 
   package init(

@@ -6,7 +6,7 @@
 /// |---|---|
 /// | 0 ..< 2 | slot of the distribution |
 /// | 2 ..< 5 | shape: what of a request the behavior adds to the key; its highest bit for https |
-/// | 5 | kind: 0 for what GET and HEAD fetch, else see `KeyKind` |
+/// | 5 | kind: 0 for what GET and HEAD fetch, else see `KeyKind`; its highest bit: see `failureMark` |
 /// | 6 ..< 8 | length of the URL |
 /// | 8 ... | the URL: path with its document, "?" and the selected query |
 /// | then | the host, where it is keyed |
@@ -21,6 +21,10 @@ enum KeyLayout {
   static let kindOffset = 5
   static let urlLengthOffset = 6
   static let urlOffset = 8
+
+  /// Set in the kind of what an origin's failure left instead of the response: it must not take the
+  /// place of an entry that is still good for something.
+  static let failureMark: UInt8 = 0x80
 
   /// Preceding a part of `length` bytes. One more than the length, as 0 says that the request has
   /// no such header, which is not the same as an empty one.
@@ -44,6 +48,11 @@ package enum KeyKind: UInt8, Sendable {
 /// Makes a key that of another entry derived from the same response.
 package func setKeyKind(_ kind: KeyKind, of key: ByteBuffer) {
   key.base[KeyLayout.kindOffset] = kind.rawValue
+}
+
+/// Turns a key into that of the failure to fetch what it names, and back.
+package func toggleFailureMark(_ key: UnsafeMutablePointer<UInt8>) {
+  key[KeyLayout.kindOffset] ^= KeyLayout.failureMark
 }
 
 /// Makes a response's key that of a form of it.

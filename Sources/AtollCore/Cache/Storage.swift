@@ -64,8 +64,10 @@ private func decide(
 ) -> StorageDecision {
   let directives = facts.directives
   if let reason = refusalOfStatus(status, directives) { return .refuse(reason) }
+  let errorTTL = behavior.errors.minimumTTL(of: status)
   let overridden =
-    behavior.overridesOrigin && behavior.minimumTTL > 0
+    behavior.overridesOrigin
+    && (errorTTL.map { $0 > 0 && isRememberedWithoutLifetime(status) } ?? (behavior.minimumTTL > 0))
     && !directives.flags.isDisjoint(with: [.noStore, .private, .noCache])
   if !overridden {
     // §5.2.2.3: must-understand takes no-store back for statuses that the edge understands.
@@ -82,7 +84,17 @@ private func decide(
   let mustValidate = directives.flags.contains(.noCache) && !overridden
   let lifetime: Int64
   var isExplicit = false
-  if overridden {
+  if let errorTTL {
+    let given = overridden ? nil : explicitLifetime(facts, responseTime: responseTime)
+    guard
+      let chosen = errorLifetime(
+        status: status, minimum: Int64(errorTTL), explicit: given,
+        maximum: Int64(behavior.maximumTTL),
+        initialAge: initialAge(facts, requestTime, responseTime))
+    else { return .refuse(.responseStatus) }
+    isExplicit = given != nil
+    lifetime = chosen
+  } else if overridden {
     lifetime = Int64(behavior.minimumTTL)
   } else if let given = explicitLifetime(facts, responseTime: responseTime) {
     isExplicit = true
@@ -102,10 +114,15 @@ private func decide(
   }
   if !isExplicit && request.flags.contains(.cookie) { return .refuse(.requestCookie) }
 
-  let freshness = makeFreshness(
+  var freshness = makeFreshness(
     facts, lifetime: lifetime, isExplicit: isExplicit, mustValidate: mustValidate,
     overridden: overridden, behavior: behavior, requestTime: requestTime,
     responseTime: responseTime)
+  if status >= 400 {
+    freshness.flags.insert(.error)
+    // An error that is remembered for a while must not come back a day later.
+    if errorTTL != nil && directives.staleIfError < 0 { freshness.staleIfError = 0 }
+  }
   // What can be neither used nor validated is a waste of memory.
   if !facts.hasValidator {
     if mustValidate { return .refuse(.responseNoCache) }

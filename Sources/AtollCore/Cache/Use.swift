@@ -4,6 +4,8 @@
 @usableFromInline
 package enum UseDecision: Equatable, Sendable {
   case fresh
+  /// As fresh, but an error: its distribution may have a page instead.
+  case freshError
   /// Not before the origin has confirmed it.
   case revalidate(Reason)
   /// At once, while the origin is asked on the side (RFC 5861 §3); a request's max-stale is
@@ -16,7 +18,7 @@ package enum UseDecision: Equatable, Sendable {
 package func decideUse(
   _ freshness: Freshness, softPurged: Bool, request: RequestCaching, now: Int64
 ) -> UseDecision {
-  if !softPurged && !freshness.flags.contains(.noCache)
+  if !softPurged && freshness.flags.isDisjoint(with: [.noCache, .error])
     && request.flags.isSubset(of: .cookie) && freshness.isFresh(at: now)
   {
     return .fresh
@@ -44,7 +46,7 @@ private func decideUseClosely(
   if request.minFresh > 0 && remaining < Int64(request.minFresh) {
     return .revalidate(remaining > 0 ? .requestMaxAge : .expired)
   }
-  if remaining > 0 { return .fresh }
+  if remaining > 0 { return freshness.flags.contains(.error) ? .freshError : .fresh }
   let staleness = -remaining
   // §5.2.1.2, unless the origin forbids it.
   if request.maxStale >= 0 && staleness <= Int64(request.maxStale)

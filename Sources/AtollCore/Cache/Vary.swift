@@ -18,6 +18,7 @@ package func appendVarySection(
 ) -> Bool {
   var line = response.fields.firstIndex(of: .vary)
   var count = 0
+  var namesCodings = false
   let start = section.count
   while let index = line {
     var members = ListMembers(response.fields.value(at: index, in: responseBase))
@@ -28,6 +29,7 @@ package func appendVarySection(
         return false
       }
       let known = KnownField.of(name.baseAddress!, length: name.count)
+      if known == .acceptEncoding { namesCodings = true }
       switch behavior.reception(known, name) {
       case .constant: continue
       case .unique:
@@ -46,7 +48,26 @@ package func appendVarySection(
     }
     line = response.fields.nextIndex(of: .vary, after: index)
   }
+  if !namesCodings && response.fields.contains(.contentEncoding) {
+    // An origin that encodes what it sends was told that it may, whether it says so or not: what one
+    // viewer can read is nothing for the next.
+    appendCodings(request, requestBase, behavior, viewer, to: section)
+  }
   return true
+}
+
+/// As if Vary named Accept-Encoding.
+private func appendCodings(
+  _ request: RequestHead, _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
+  _ viewer: ViewerFacts, to section: ByteBuffer
+) {
+  let text: StaticString = "accept-encoding"
+  let name = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+  if behavior.reception(.acceptEncoding, name) == .constant { return }
+  section.append(KnownField.acceptEncoding.rawValue)
+  section.appendPart(name)
+  appendReceivedValue(
+    .acceptEncoding, name, request, requestBase, behavior, viewer, to: section)
 }
 
 /// Whether a request has the values that a section, written by `appendVarySection`, holds.

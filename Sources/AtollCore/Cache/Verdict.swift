@@ -49,6 +49,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case zeroLifetime, tooLarge, truncated, memoryFull, purgedDuringFill, requestCookie
   // Why a stale entry was served.
   case originError, staleWhileRevalidate, originUnreachable
+  // Why the origin was not asked.
+  case originRecentlyFailed
   // Errors of the viewer.
   case badRequest, requestTimeout, methodNotAllowed, unknownHost, distributionDisabled
   case requestTooLarge, onlyIfCached
@@ -102,6 +104,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .originError: "origin-error"
     case .staleWhileRevalidate: "stale-while-revalidate"
     case .originUnreachable: "origin-unreachable"
+    case .originRecentlyFailed: "origin-recently-failed"
     case .badRequest: "bad-request"
     case .requestTimeout: "request-timeout"
     case .methodNotAllowed: "method-not-allowed"

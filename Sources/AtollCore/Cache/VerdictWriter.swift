@@ -16,11 +16,31 @@ package func appendVerdict(
   if verdict.outcome == .hit, verdict.reason == .none, let age, let ttl, ttl >= 0 {
     return appendHit(age: UInt64(max(age, 0)), ttl: UInt64(ttl), to: buffer)
   }
+  appendVerdictOfAny(
+    verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, isError: false,
+    lookup: lookup, wasReleased: wasReleased, to: buffer)
+}
+
+/// The same about a response whose status is 400 or more.
+package func appendErrorVerdict(
+  _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool,
+  lookup: Reason = .none, wasReleased: Bool = false, to buffer: ByteBuffer
+) {
+  appendVerdictOfAny(
+    verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, isError: true,
+    lookup: lookup, wasReleased: wasReleased, to: buffer)
+}
+
+private func appendVerdictOfAny(
+  _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool, isError: Bool,
+  lookup: Reason, wasReleased: Bool, to buffer: ByteBuffer
+) {
   if let age {
     buffer.append("Age: ")
     buffer.appendDecimal(UInt64(max(age, 0)))
     buffer.append("\r\n")
   }
+  buffer.append(isError ? xCacheLine(.error) : xCacheLine(verdict.outcome))
   appendOutcome(
     verdict, originStatus: originStatus, stored: stored, lookup: lookup, wasReleased: wasReleased,
     to: buffer)
@@ -117,11 +137,11 @@ private func appendOutcome(
   _ verdict: Verdict, originStatus: UInt16, stored: Bool, lookup: Reason, wasReleased: Bool,
   to buffer: ByteBuffer
 ) {
-  buffer.append(xCacheLine(verdict.outcome))
   buffer.append("Cache-Status: atoll")
   // A stale entry is a hit unless the origin was asked first (RFC 9211 §2.1).
   if verdict.outcome == .hit
-    || (verdict.outcome == .stale && verdict.reason == .staleWhileRevalidate)
+    || (verdict.outcome == .stale
+      && (verdict.reason == .staleWhileRevalidate || verdict.reason == .originRecentlyFailed))
   {
     buffer.append("; hit")
   } else if let forward = forwardReason(verdict, lookup) {

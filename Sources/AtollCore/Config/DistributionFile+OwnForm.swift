@@ -9,6 +9,8 @@ extension DistributionFile {
       [
         "schemaVersion", "name", "id", "revision", "created", "modified", "preset", "origin",
         "defaultBehavior", "behaviors", "settings",
+        // What show --json adds about the moment.
+        "edges",
       ] + Distribution.table.map(\.key)
     guard let members = reader.object(node, path, keys: keys) else { return }
     func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }

@@ -65,7 +65,7 @@ package enum Scheme: String, Sendable {
 }
 
 /// One of several hosts that serve the same site.
-package struct OriginTarget: Equatable, Sendable {
+package struct OriginTarget: Hashable, Sendable {
   /// Name or address, without brackets, lower case.
   package var host: String
   package var port: UInt16

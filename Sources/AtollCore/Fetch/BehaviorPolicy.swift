@@ -21,6 +21,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let settings: BehaviorSettings
   /// Where misses go.
   package let route: OriginRoute
+  /// The distribution's.
+  package let errors: ErrorPolicy
   package let caches: Bool
   /// Whether Cache-Control of a request counts (RFC 9111 §5.2.1); not in Lightsail's presets, where
   /// viewers cannot force a fetch.
@@ -105,12 +107,14 @@ package final class BehaviorPolicy: @unchecked Sendable {
 
   init(
     pattern: String, caching: Caching, settings: BehaviorSettings, route: OriginRoute, slot: Int,
-    index: Int, distribution: Distribution, origins: [OriginPolicy]
+    index: Int, distribution: Distribution, origins: [OriginPolicy],
+    errors: ErrorPolicy
   ) {
     self.pattern = pattern
     self.index = index
     self.settings = settings
     self.route = route
+    self.errors = errors
     let ttl = settings.ttl
     let caches = caching == .cache
     self.caches = caches

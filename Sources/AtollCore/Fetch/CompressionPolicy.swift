@@ -27,17 +27,18 @@ package final class CompressionPolicy: @unchecked Sendable {
   // MARK: Conditions
 
   /// Whether a response may be compressed, as far as its head tells; its length may be unknown yet.
+  /// - Parameter status: as which it is stored: 200 for a part that is all of the whole.
   package func covers(
-    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, length: UInt64?
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, status: UInt16, length: UInt64?
   ) -> Bool {
     if codings.isEmpty { return false }
-    switch response.status {
+    switch status {
     case 200, 403, 404: break
     default: return false
     }
     let fields = response.fields
     // An origin's own encoding is kept, whatever it is.
-    if fields.contains(.contentEncoding) || fields.contains(.contentRange) { return false }
+    if fields.contains(.contentEncoding) { return false }
     if let length, !covers(length: Int(clamping: length)) { return false }
     guard fields.repeated & KnownField.contentType.bit == 0,
       let type = fields.value(of: .contentType, in: base), covers(type: type)

@@ -9,6 +9,9 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let origins: [OriginPolicy]
   /// One for each path override in the order of matching, the default last.
   package let behaviors: [BehaviorPolicy]
+  package let errors: ErrorPolicy
+  /// What its error pages were read from, by path.
+  package let errorFiles: [String: ErrorPageFile]
   /// Names that it answers for without any further set-up, lower case.
   package let hostNames: [String]
   /// The proxies that are believed about their viewers.
@@ -18,7 +21,10 @@ package final class DistributionPolicy: @unchecked Sendable {
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
 
-  package init(_ distribution: Distribution, slot: Int) {
+  /// - Parameter errorFiles: the files that its error pages name, by path.
+  package init(
+    _ distribution: Distribution, slot: Int, errorFiles: [String: ErrorPageFile] = [:]
+  ) {
     precondition(slot >= 0 && slot <= Int(UInt16.max))
     self.distribution = distribution
     self.slot = slot
@@ -32,19 +38,22 @@ package final class DistributionPolicy: @unchecked Sendable {
     trustedProxies = TrustedProxies(distribution.trustedProxies)
     countries = CountryRestriction(distribution.geoRestriction)
     let settings = distribution.settings
+    let errors = ErrorPolicy(distribution.errors, files: errorFiles)
+    self.errors = errors
+    self.errorFiles = errorFiles
     var behaviors = distribution.behaviors.enumerated().map { index, override in
       let settings = override.overrides.applied(to: settings)
       return BehaviorPolicy(
         pattern: override.path, caching: override.caching, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot, index: index,
-        distribution: distribution, origins: origins)
+        distribution: distribution, origins: origins, errors: errors)
     }
     overrideCount = behaviors.count
     behaviors.append(
       BehaviorPolicy(
         pattern: "*", caching: distribution.defaultBehavior, settings: settings,
         route: Self.route(settings.origin, distribution, origins), slot: slot,
-        index: overrideCount, distribution: distribution, origins: origins))
+        index: overrideCount, distribution: distribution, origins: origins, errors: errors))
     self.behaviors = behaviors
     patterns = .allocate(capacity: max(overrideCount, 1))
     table = .allocate(capacity: behaviors.count)
@@ -81,7 +90,13 @@ package final class DistributionPolicy: @unchecked Sendable {
   private func firstMatch(_ path: UnsafeBufferPointer<UInt8>) -> Unmanaged<BehaviorPolicy> {
     let slash: StaticString = "/"
     let path = path.isEmpty ? UnsafeBufferPointer(start: slash.utf8Start, count: 1) : path
-    for index in 0..<overrideCount where patterns[index].matches(path) { return table[index] }
+    let ends = PathEnds(path)
+    let patterns = self.patterns
+    var index = 0
+    while index < overrideCount {
+      if patterns[index].matches(path, ends: ends) { return table[index] }
+      index &+= 1
+    }
     return table[overrideCount]
   }
 

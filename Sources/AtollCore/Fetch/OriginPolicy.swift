@@ -9,18 +9,26 @@ package final class OriginPolicy: @unchecked Sendable {
   package let origin: Origin
   let path: FixedBytes
   let headers: OriginHeaders
+  /// Who serves it, and how they are. Set for the last time before the loops see this policy.
+  package private(set) var targets: OriginTargets
 
   init(name: String, index: Int, origin: Origin) {
     self.name = name
     self.index = index
     self.origin = origin
     path = FixedBytes(origin.path)
+    targets = OriginTargets(origin)
     headers = OriginHeaders(origin, authority: Self.authority(of: origin))
   }
 
   deinit {
     path.deallocate()
     headers.deallocate()
+  }
+
+  /// Goes on from what is known under the former configuration.
+  func adoptTargets(of former: OriginPolicy) {
+    targets = OriginTargets(origin, from: former.targets, of: former.origin)
   }
 
   /// With the port only when it is not the scheme's.
@@ -41,5 +49,17 @@ package struct OriginRoute: Sendable, Equatable {
   package init(members: [Int], statuses: [UInt16] = []) {
     self.members = members
     self.statuses = statuses
+  }
+}
+
+extension DistributionPolicy {
+  /// Goes on from what is known about the targets of the origins that the former configuration had
+  /// too. Before any loop uses this policy.
+  package func adoptTargets(of former: DistributionPolicy) {
+    for policy in origins {
+      if let old = former.origins.first(where: { $0.name == policy.name }) {
+        policy.adoptTargets(of: old)
+      }
+    }
   }
 }

@@ -20,7 +20,9 @@ package struct IPAddress: Equatable, Hashable, Sendable {
   /// An address literal without brackets, port and zone; nil for anything else.
   package init?(_ text: UnsafeBufferPointer<UInt8>) {
     // The longest literal has 45 characters, and inet_pton wants its end marked.
-    guard text.count >= 2, text.count <= 45, let start = text.baseAddress else { return nil }
+    guard text.count >= 2, text.count <= 45, let start = text.baseAddress,
+      text.allSatisfy({ $0 != 0 })
+    else { return nil }
     let parsed: IPAddress? = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 64) { room in
       let bytes = room.baseAddress!
       memcpy(bytes, start, text.count)

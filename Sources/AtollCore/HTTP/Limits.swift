@@ -22,12 +22,19 @@ package enum Limits {
   package static let bodyTimeout = 30
   /// Requests on one viewer connection.
   package static let requestsPerConnection = 100_000
-  /// Connections of one loop to one origin address at once.
+  /// Connections of one loop to one target of an origin at once.
   package static let originConnections = 512
-  /// Requests of one loop that wait for a connection to an origin.
+  /// Requests of one loop that wait for a connection to a target.
   package static let waitingForOrigin = 4_096
-  /// Idle connections of one loop kept per origin.
+  /// Idle connections of one loop kept per target.
   package static let idleOriginConnections = 64
+  /// Targets of one origin that one request is taken to, one after the other.
+  package static let targetsPerRequest = 8
+  /// Requests of all loops at once to a target that fails them, when there is no other.
+  package static let lastResortRequests = 64
+  /// Bytes of a response that are read for its connection's sake alone, when its request has gone to
+  /// the next origin.
+  package static let drainedResponse = 65_536
   /// Entries under one key that differ by Vary.
   package static let variantsPerKey = 100
   /// URLs waiting to be looked for among all keys after unsafe requests.
@@ -38,6 +45,8 @@ package enum Limits {
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bytes of an error page that is read from a file.
+  package static let errorPageFile = 262_144
   /// Bodies that wait for their compression or are being compressed.
   package static let compressions = 256
   /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a

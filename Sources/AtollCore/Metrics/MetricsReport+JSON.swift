@@ -44,6 +44,7 @@ extension EdgeFacts {
       writer.member("logLinesLost", gauges.logLinesLost)
       writer.member("compressions", gauges.compressions)
       writer.member("compressionsSkipped", gauges.compressionsSkipped)
+      writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
     }
   }
 }
@@ -160,7 +161,9 @@ extension MetricsReport {
 extension EdgeFacts {
   fileprivate init?(node: JSONNode) {
     guard let id = node["id"]?.text, let started = node["started"]?.time else { return nil }
-    self.init(id: id, started: started, gauges: EdgeGauges())
+    self.init(
+      id: id, started: started, gauges: EdgeGauges(),
+      health: node["distributions"].flatMap(DistributionHealth.read) ?? [])
     func gauge(_ key: String) -> Int { Int(clamping: node[key]?.unsigned ?? 0) }
     gauges.connections = gauge("connections")
     gauges.cacheEntries = gauge("cacheEntries")

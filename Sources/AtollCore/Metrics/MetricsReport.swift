@@ -94,11 +94,16 @@ package struct EdgeFacts: Equatable, Sendable {
   /// Seconds since 1970.
   package var started: Int64
   package var gauges: EdgeGauges
+  /// The targets of the origins as this edge sees them.
+  package var health: [DistributionHealth]
 
-  package init(id: String, started: Int64, gauges: EdgeGauges) {
+  package init(
+    id: String, started: Int64, gauges: EdgeGauges, health: [DistributionHealth] = []
+  ) {
     self.id = id
     self.started = started
     self.gauges = gauges
+    self.health = health
   }
 }
 

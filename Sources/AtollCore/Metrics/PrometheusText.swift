@@ -15,6 +15,7 @@ package struct PrometheusText {
     let text = PrometheusText(reports: reports)
     text.writeTraffic()
     text.writeGauges()
+    text.writeTargets()
     return Array(text.buffer.bytes)
   }
 
@@ -105,6 +106,35 @@ package struct PrometheusText {
     for edge in reports.flatMap(\.edges) {
       series(
         "atoll_compressions_skipped_total", [("edge", edge.id)], edge.gauges.compressionsSkipped)
+    }
+  }
+
+  private func writeTargets() {
+    family("atoll_target_up", "gauge", "Whether a target of an origin gets requests as usual.")
+    forEachTarget { series("atoll_target_up", $0, $1.state == .up ? 1 : 0) }
+    family("atoll_target_connections", "gauge", "Requests that a target has now.")
+    forEachTarget { series("atoll_target_connections", $0, UInt64(clamping: $1.connections)) }
+    family("atoll_target_requests_total", "counter", "Requests sent to a target.")
+    forEachTarget { series("atoll_target_requests_total", $0, $1.requests) }
+    family(
+      "atoll_target_failures_total", "counter",
+      "Requests that a target refused, left without a whole answer, or answered with 502 to 504.")
+    forEachTarget { series("atoll_target_failures_total", $0, $1.failures) }
+  }
+
+  private func forEachTarget(_ body: (Labels, TargetReport) -> Void) {
+    for edge in reports.flatMap(\.edges) {
+      for distribution in edge.health {
+        for origin in distribution.origins {
+          for target in origin.targets {
+            body(
+              [
+                ("edge", edge.id), ("distribution", distribution.name), ("origin", origin.name),
+                ("target", target.address),
+              ], target)
+          }
+        }
+      }
     }
   }
 

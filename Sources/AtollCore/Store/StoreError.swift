@@ -68,6 +68,7 @@ package enum StoreError: Error, Equatable, Sendable {
     switch parts[0] {
     case "distributions": return "the distribution \(quoted(parts[1]))"
     case "purges": return "the purge record \(quoted(parts[1]))"
+    case "secrets": return "the secret \(quoted(parts[1]))"
     case "edges": return "the edge \(quoted(parts[1]))"
     default: return "the entry \(quoted(key))"
     }

@@ -26,6 +26,15 @@ package struct AdminClient: Sendable {
     return report
   }
 
+  /// How the edge sees the targets of a distribution's origins; nil when it does not serve it.
+  package func health(ofDistribution name: String) throws(AdminError) -> DistributionHealth? {
+    let answer = try get("/health?distribution=\(Self.encode(name))")
+    guard let report = HealthReport(json: answer) else {
+      throw AdminError(path: path, reason: "the edge gave an unreadable answer")
+    }
+    return report.distributions.first { $0.name == name }
+  }
+
   /// How many entries a purge would match now.
   /// - Parameter id: the distribution's.
   package func count(id: String, _ selector: PurgeSelector) throws(AdminError) -> Int {

@@ -37,12 +37,7 @@ package struct Deployment {
     let former = policies
     for (name, error) in invalid {
       let kept = former.first { $0.distribution.name == name }
-      for problem in error.problems {
-        problems.append(
-          "distribution \"\(name)\" "
-            + (kept.map { "keeps revision \($0.distribution.revision)" } ?? "is not served")
-            + ": \(problem.message)")
-      }
+      problems += Self.lines(about: name, keeping: kept, error)
       if let kept { next.append(kept) }
     }
     for distribution in distributions {
@@ -59,10 +54,19 @@ package struct Deployment {
         continue
       }
       let before = former.first { $0.distribution.id == distribution.id }
-      if let before, before.distribution == distribution {
+      let files: [String: ErrorPageFile]
+      do throws(ConfigError) {
+        files = try errorPageFiles(of: distribution)
+      } catch {
+        // Only this edge can tell, so nobody else names the next step.
+        problems += Self.lines(about: distribution.name, keeping: before, error, withHints: true)
+        if let before { next.append(before) }
+        continue
+      }
+      if let before, before.distribution == distribution, before.errorFiles == files {
         next.append(before)
       } else {
-        next.append(DistributionPolicy(distribution, slot: slot))
+        next.append(DistributionPolicy(distribution, slot: slot, errorFiles: files))
         change.isNew = true
         if let line = Self.line(from: before?.distribution, to: distribution) {
           change.lines.append(line)
@@ -84,6 +88,16 @@ package struct Deployment {
     self.problems = problems
     policies = next
     return change
+  }
+
+  private static func lines(
+    about name: String, keeping kept: DistributionPolicy?, _ error: ConfigError,
+    withHints: Bool = false
+  ) -> [String] {
+    let standing = kept.map { "keeps revision \($0.distribution.revision)" } ?? "is not served"
+    return error.problems.map {
+      "distribution \"\(name)\" \(standing): \($0.message)" + (withHints ? "; \($0.hint)" : "")
+    }
   }
 
   private mutating func slot(for id: String) -> Int? {

@@ -10,6 +10,8 @@ package struct SupervisorOptions: Sendable {
   package var defaultDistribution: String?
   /// Where the admin socket is made; nil makes none.
   package var runDirectory: String?
+  /// File that tells where viewers are.
+  package var geoDatabase: String?
   /// Seconds that a drain may take.
   package var drainTimeout = 30
   /// SIGTERM, SIGINT and SIGHUP come here; tests send theirs by `post`.
@@ -53,6 +55,7 @@ package final class Supervisor: @unchecked Sendable {
   private let view: SupervisorView
   // Of the running thread alone:
   private var deployment = Deployment()
+  private var geoDatabase: GeoDatabase?
   private var record: EdgeRecord
   private var registration: EdgeRegistration?
   private var watches: [any StoreWatch] = []
@@ -63,6 +66,7 @@ package final class Supervisor: @unchecked Sendable {
   private var publishTrouble: String?
   private var retryAt: Int64?
   private var isDraining = false
+  private var hasStickySecret = false
 
   /// Reads the store and binds the listeners; serves from `run` on. The first thing that a process
   /// does: its later threads inherit the blocked signals.
@@ -74,6 +78,12 @@ package final class Supervisor: @unchecked Sendable {
     record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)
     if case .unsaved(let distribution, _) = source { record.unsaved = distribution.name }
     minutes = MinuteRing(startedAt: now)
+    if let path = options.geoDatabase { geoDatabase = try GeoDatabase(path: path) }
+    if case .unsaved(let distribution, _) = source, geoDatabase == nil,
+      let need = distribution.geoDatabaseNeed
+    {
+      throw need
+    }
     var edgeOptions = options.edge
     edgeOptions.report = options.report
     edge = try Edge(options: edgeOptions, configuration: EdgeConfiguration(distributions: []))
@@ -143,6 +153,7 @@ package final class Supervisor: @unchecked Sendable {
     case SIGHUP:
       options.report("hangup: reading the store again and reopening logs")
       edge.reopenLogs()
+      reopenGeoDatabase()
       if !isDraining { follow(Bell.Rung(configuration: true, purges: true)) }
       return nil
     default:
@@ -153,6 +164,17 @@ package final class Supervisor: @unchecked Sendable {
       }
       drain()
       return nil
+    }
+  }
+
+  /// The file may have been replaced by a newer one.
+  private func reopenGeoDatabase() {
+    guard let path = options.geoDatabase else { return }
+    do throws(GeoDatabaseError) {
+      geoDatabase = try GeoDatabase(path: path)
+      install()
+    } catch {
+      options.report("\(error.message); the one opened before stays in use")
     }
   }
 
@@ -274,7 +296,8 @@ package final class Supervisor: @unchecked Sendable {
   private func apply(
     _ distributions: [Distribution], invalid: [(name: String, error: ConfigError)]
   ) {
-    let change = deployment.update(to: distributions, invalid: invalid)
+    let (servable, refused) = withinMeans(distributions)
+    let change = deployment.update(to: servable, invalid: invalid + refused)
     for line in change.lines { options.report(line) }
     var problems = deployment.problems
     if let name = options.defaultDistribution,
@@ -286,15 +309,58 @@ package final class Supervisor: @unchecked Sendable {
     }
     record.problems = problems
     guard change.isNew else { return }
-    edge.apply(
-      EdgeConfiguration(
-        distributions: deployment.policies, defaultName: options.defaultDistribution))
+    shareStickySecret()
+    install()
     for slot in change.retiredSlots {
       let number = edge.purgeNumber + 1
       edge.startPurges(at: number)
       _ = edge.cache.purgeAll(slot: slot, number: number, soft: false)
     }
     view.update { $0.policies = deployment.policies }
+  }
+
+  /// Once, before the first distribution with sticky sessions is served.
+  private func shareStickySecret() {
+    let usesIt = deployment.policies.contains { policy in
+      policy.origins.contains { $0.origin.sticky != nil }
+    }
+    guard usesIt, !hasStickySecret, let store else { return }
+    do throws(StoreError) {
+      edge.stickySecret = try StickySecret(store).get()
+      hasStickySecret = true
+    } catch {
+      options.report("\(error.message); sticky sessions of this edge mean nothing to others")
+    }
+  }
+
+  /// Those that this edge is able to serve, and what keeps it from serving the others.
+  private func withinMeans(_ distributions: [Distribution]) -> (
+    [Distribution], [(name: String, error: ConfigError)]
+  ) {
+    var servable: [Distribution] = []
+    var refused: [(name: String, error: ConfigError)] = []
+    for distribution in distributions {
+      if geoDatabase == nil, let need = distribution.geoDatabaseNeed {
+        // Whoever reads the edge's log has no hints beside it.
+        let problems = need.problems.map { problem in
+          var problem = problem
+          problem.what += "; \(problem.hint)"
+          return problem
+        }
+        refused.append((distribution.name, ConfigError(problems: problems)))
+      } else {
+        servable.append(distribution)
+      }
+    }
+    return (servable, refused)
+  }
+
+  /// Returns when every loop uses what is deployed.
+  private func install() {
+    edge.apply(
+      EdgeConfiguration(
+        distributions: deployment.policies, defaultName: options.defaultDistribution,
+        geoDatabase: geoDatabase))
   }
 
   private func applyPurges(_ store: any Store) throws(StoreError) {

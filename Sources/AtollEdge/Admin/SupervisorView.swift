@@ -32,9 +32,17 @@ final class SupervisorView: @unchecked Sendable {
         PrometheusText.write([report(state, state.policies)]),
         contentType: PrometheusText.contentType)
     case "/status": return .json(status(state))
+    case "/health": return health(request.value("distribution"))
     case "/count": return count(state, request)
-    default: return .failure(404, "there is /metrics, /metrics/prometheus, /status and /count")
+    default:
+      return .failure(404, "there is /metrics, /metrics/prometheus, /status, /health and /count")
     }
+  }
+
+  /// The targets of all distributions, or of the one with that name.
+  private func health(_ name: String?) -> AdminAnswer {
+    let chosen = edge.health().filter { name == nil || $0.name == name }
+    return .json(HealthReport(distributions: chosen).json())
   }
 
   private func metrics(_ state: State, _ name: String?) -> AdminAnswer {
@@ -59,7 +67,11 @@ final class SupervisorView: @unchecked Sendable {
     gauges.compressionsSkipped = compressions.skipped
     return MetricsReport(
       time: SystemCall.wallSeconds(),
-      edge: EdgeFacts(id: state.record?.id ?? "", started: started, gauges: gauges),
+      edge: EdgeFacts(
+        id: state.record?.id ?? "", started: started, gauges: gauges,
+        health: edge.health().filter { health in
+          policies.contains { $0.distribution.id == health.id }
+        }),
       distributions: policies.map { ($0.distribution.name, $0.distribution.id, $0.slot) },
       snapshot: edge.counters(), minutes: state.minutes)
   }

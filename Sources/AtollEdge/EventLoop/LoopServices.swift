@@ -21,7 +21,10 @@ final class LoopServices {
   unowned(unsafe) let loop: EventLoop
   unowned(unsafe) let edge: Edge
   var configuration: EdgeConfiguration {
-    didSet { currentConfiguration = .passUnretained(configuration) }
+    didSet {
+      currentConfiguration = .passUnretained(configuration)
+      retirePools()
+    }
   }
   /// The same for the hot path, which counts no references.
   private(set) var currentConfiguration: Unmanaged<EdgeConfiguration>
@@ -54,7 +57,7 @@ final class LoopServices {
   let varyBuffer = ByteBuffer(capacity: 512)
   let tagBuffer = ByteBuffer(capacity: 512)
 
-  private var pools: [String: OriginPool] = [:]
+  private var pools: [OriginTarget: OriginPool] = [:]
   private var idState: UInt64
   private let idHigh: UInt64
   /// Milliseconds of the loop's clock until which a failing origin is not reported again.
@@ -92,20 +95,36 @@ final class LoopServices {
     return RequestID(high: idHigh, low: mixed ^ (mixed &>> 31))
   }
 
-  func pool(host: String, port: UInt16) -> OriginPool {
-    let key = "\(host):\(port)"
-    if let pool = pools[key] { return pool }
-    let pool = OriginPool(loop: loop, host: host, port: port)
-    pools[key] = pool
+  func pool(for target: OriginTarget) -> OriginPool {
+    if let pool = pools[target] { return pool }
+    // Asked for by a request of a configuration that has been replaced, it keeps nothing.
+    let pool = OriginPool(
+      loop: loop, target: target, isRetired: !configuration.targets.contains(target))
+    pools[target] = pool
     return pool
   }
 
+  private func retirePools() {
+    for (target, pool) in pools { pool.setRetired(!configuration.targets.contains(target)) }
+    dropRetiredPools()
+  }
+
+  /// Forgets the retired pools whose last connection is closed. Not at once: who closed it may still
+  /// be on its way out of the pool.
+  func dropRetiredPools() {
+    loop.afterwards { [self] in
+      pools = pools.filter { !($0.value.isRetired && $0.value.isEmpty) }
+    }
+  }
+
   /// Tells the edge's log, at most once in ten seconds per distribution.
-  func reportOriginFailure(_ policy: DistributionPolicy, _ reason: Reason, detail: String?) {
+  func reportOriginFailure(
+    _ policy: DistributionPolicy, _ origin: OriginPolicy, _ target: OriginTarget, _ reason: Reason,
+    detail: String?
+  ) {
     if let until = reportedUntil[policy.slot], loop.now < until { return }
     reportedUntil[policy.slot] = loop.now + 10_000
-    let origin = policy.distribution.origin
-    let address = "\(origin.scheme.rawValue)://\(origin.host):\(origin.port)"
+    let address = "\(origin.origin.scheme.rawValue)://\(target.host):\(target.port)"
     let why = detail.map { ": \($0)" } ?? ""
     edge.options.report(
       "distribution \"\(policy.distribution.name)\": origin \(address) failed"

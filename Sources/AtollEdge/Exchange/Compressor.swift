@@ -127,7 +127,9 @@ package final class Compressor: @unchecked Sendable {
         form.bodyLength = written
         switch cache.insert(form, madeOf: entry) {
         case .inserted: return .made
-        case .purged, .variantLimit: return .dropped
+        case .purged: return .dropped
+        // Nor would the next one find a place.
+        case .variantLimit: return .useless
         }
       case .failed: return .useless
       case .full:

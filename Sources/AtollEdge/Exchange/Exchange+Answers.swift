@@ -23,17 +23,30 @@ extension Exchange {
     sendPage(page, format: .text, allow: nil)
   }
 
+  /// - Parameter detail: more than the reason says.
   func answer(
-    _ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16, reason: Reason
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16, reason: Reason,
+    detail: String? = nil
   ) {
     // What follows the head is a body that nobody reads.
     if framing != .none && framing != .length(0) { persists = false }
-    let page = ErrorPage(
-      status: status, reason: reason, detail: nil, distribution: policy?.distribution.name,
+    var page = ErrorPage(
+      status: status, reason: reason, detail: detail, distribution: policy?.distribution.name,
       requestID: requestID)
+    var allow = status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil
+    if substitutePage(for: page, allow: allow) { return }
+    if let error = errorPage {
+      // Its page is not to be had, or there is none: the error that it was for is the answer.
+      page = ErrorPage(
+        status: error.rule.page == nil ? error.rule.responseStatus : error.rule.status,
+        reason: error.reason, detail: error.detail,
+        distribution: page.distribution, requestID: requestID)
+      allow = error.allow
+      method = error.method
+    }
     sendPage(
       page, format: ErrorPage.Format(accept: head.fields.value(of: .accept, in: base)),
-      allow: status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil)
+      allow: allow)
   }
 
   func sendPage(_ page: ErrorPage, format: ErrorPage.Format, allow: String?) {

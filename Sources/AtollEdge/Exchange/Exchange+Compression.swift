@@ -23,17 +23,14 @@ extension Exchange {
     use(entry, hash, head, base, policy, behavior)
   }
 
-  /// Serves an entry in the form that the viewer takes, if that is stored.
-  func respondInForm(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
-    guard caching.coding != .identity, entry.coding == .identity else {
-      return respond(from: entry, head, base)
-    }
-    guard let form = services.cache.form(of: entry, caching.coding) else {
+  /// The form of an entry that the viewer takes, or else the entry; retained for the caller.
+  func form(of entry: Entry) -> Entry {
+    if caching.coding != .identity && entry.coding == .identity {
+      if let form = services.cache.form(of: entry, caching.coding) { return form }
       compress(entry)
-      return respond(from: entry, head, base)
     }
-    respond(from: form, head, base)
-    form.release()
+    entry.retain()
+    return entry
   }
 
   /// Whether the viewer takes the form that this entry is.

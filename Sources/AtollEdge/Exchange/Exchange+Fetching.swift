@@ -5,6 +5,7 @@ import AtollCore
 extension Exchange {
   /// The head is in the connection's own memory now: goes to the origin, or joins who does.
   func proceed() {
+    if let errorPage, !errorPage.isTried { return fetchErrorPage() }
     guard step == .waiting, fetch == nil, let policy, let behavior,
       let base = viewer.keptHead.map({ UnsafePointer($0) })
     else { return }
@@ -14,6 +15,7 @@ extension Exchange {
     if caching.bypass == .none {
       let isForOrigin = caching.passOnMiss == .requestCondition
       if !isForOrigin && answersFromSlices(head, base, policy, behavior) { return }
+      if !isForOrigin && answerFromFailure(head, base, policy, behavior) { return }
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -91,17 +93,19 @@ extension Exchange {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     if let entry = found.entry {
-      if case .fresh = decideUse(
+      switch decideUse(
         entry.freshness, softPurged: entry.isSoftPurged, request: caching,
         now: services.loop.wallTime)
       {
+      case .revalidate, .staleWhileRevalidate: break
+      case .fresh, .freshError:
         // Who joined meanwhile is served from the same entry.
         entry.retain()
         fetch.replace(with: entry, verdict: Verdict(.hit), originStatus: 0)
         services.registry.ended(fetch)
         fetch.wakeReaders()
         verdict = Verdict(.hit)
-        respondInForm(from: entry, head, base)
+        respondClosely(from: entry, head, base)
         entry.release()
         return
       }
@@ -156,8 +160,6 @@ extension Exchange {
     let isCacheable = !fetch.key.bytes.isEmpty
     // HEAD fills the cache as GET does, and is answered from it.
     let asGet = isCacheable && method == .head
-    let written = services.headBuffer
-    written.removeAll()
     let facts = viewerFacts(head, base, behavior.sentViewerHeaders)
     var context = OriginRequestContext(
       peerAddress: viewer.addressText, viewer: facts,
@@ -166,21 +168,6 @@ extension Exchange {
     if let stale, let stored = stale.head.baseAddress {
       context.etag = stale.meta.originETag(in: stored)
       context.lastModified = stale.meta.lastModifiedValue(in: stored)
-    }
-    appendOriginRequest(
-      head, base, distribution: policy, behavior: behavior,
-      origin: policy.origins[behavior.route.members[0]], context: context, to: written)
-    written.truncate(to: written.count - 2)
-    fetch.slice?.appendRange(to: written)
-    written.append("CDN-Loop: ")
-    written.append(services.edge.loopID)
-    written.append("\r\n\r\n")
-    let out = ByteBuffer(capacity: written.count)
-    if asGet {
-      out.append("GET")
-      out.append(written.base + 4, written.count - 4)
-    } else {
-      out.append(written.bytes)
     }
     let viewerHead = ByteBuffer(capacity: head.length)
     viewerHead.append(base, head.length)
@@ -191,9 +178,8 @@ extension Exchange {
       upload = body
     }
     let request = OriginRequest(
-      fetch: fetch, services: services, method: asGet ? .get : method, head: out,
-      viewerHead: viewerHead, viewerFacts: KeptViewerFacts(facts), caching: caching, stale: stale,
-      upload: upload,
+      fetch: fetch, services: services, method: asGet ? .get : method, viewerHead: viewerHead,
+      context: context, caching: caching, stale: stale, upload: upload,
       isForHead: method == .head && !isBehind)
     upload?.request = request
     return request
@@ -204,6 +190,7 @@ extension Exchange {
     _ entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, _ hash: KeyHash
   ) {
+    if hasFailedRecently(head, base, behavior) { return }
     let key = services.keyBuffer.bytes
     let answer = services.registry.enter(hash: hash, key: key, now: services.loop.now) {
       makeFetch(policy, behavior, key, hash)

@@ -59,6 +59,7 @@ extension Exchange {
       viewer: viewerFacts(head, base, behavior),
       to: key)
     invalidateOutline(of: key.bytes)
+    forgetFailure()
     if let url = InvalidatedURL(key: key.bytes, behavior: behavior) {
       services.edge.invalidations.add(url)
     }

@@ -48,20 +48,33 @@ extension Exchange {
     if invalidates(method, status: fetch.status) { invalidate(after: fetch) }
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
+    originStatus = fetch.originStatus
     if verdict.outcome == .miss, fetch.refusal != .none { verdict.reason = fetch.refusal }
+    if status >= 400,
+      substitutePage(
+        for: status, originStatus: originStatus,
+        remaining: fetch.freshness?.remaining(at: services.loop.wallTime))
+    {
+      return
+    }
     if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
       return
     }
+    // The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
+    let isReused = verdict.outcome == .coalesced
+    let whole = isReused ? fetch.head : fetch.wholeHead ?? fetch.head
+    let head = pageHead(fetch) ?? whole.bytes
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
-    // The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
-    let isReused = verdict.outcome == .coalesced
-    appendVerdict(
-      verdict, age: isReused ? fetch.freshness.map { $0.age(at: now) } : nil,
-      ttl: fetch.freshness.map { $0.remaining(at: now) }, originStatus: fetch.originStatus,
-      stored: fetch.freshness != nil, lookup: missReason, wasReleased: mustNotShare, to: tail)
+    appendPageVerdict(
+      age: isReused ? fetch.freshness.map { $0.age(at: now) } : nil,
+      ttl: fetch.freshness.map { $0.remaining(at: now) }, stored: fetch.freshness != nil, to: tail)
     if showsKey && !fetch.key.bytes.isEmpty { appendKeyParameter(fetch.key.bytes, to: tail) }
+    // Not with what is stored: others on its way to the viewer might store both.
+    if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
+      tail.append(cookie.bytes)
+    }
     var isChunked = false
     var endsByClose = false
     if let length = fetch.length {
@@ -82,12 +95,10 @@ extension Exchange {
     endTail(tail)
     hasResponded = true
     step = .responding
-    originStatus = fetch.originStatus
-    let head = isReused ? fetch.head : fetch.wholeHead ?? fetch.head
     headBytes = head.count + tail.count
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
     viewer.respond(
-      head: head.bytes, tail: tail, hasBody: !isBodyless, chunked: isChunked,
+      head: head, tail: tail, hasBody: !isBodyless, chunked: isChunked,
       endsByClose: endsByClose, closes: !persists)
   }
 
@@ -129,7 +140,7 @@ extension Exchange {
     switch decideUse(
       freshness, softPurged: false, request: caching, now: services.loop.wallTime)
     {
-    case .fresh, .staleWhileRevalidate: break
+    case .fresh, .freshError, .staleWhileRevalidate: break
     case .revalidate(let reason): return reason
     }
     if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
@@ -141,13 +152,14 @@ extension Exchange {
   func obstacleToReuse(_ entry: Entry, _ fetch: Fetch) -> Reason? {
     let now = services.loop.wallTime
     if fetch.replacementVerdict.outcome == .stale {
-      return mayServeStaleOnError(entry.freshness, request: caching, now: now)
+      return mayStandIn(
+        entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
         ? nil : fetch.replacementVerdict.reason
     }
     switch decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
     {
-    case .fresh, .staleWhileRevalidate: return nil
+    case .fresh, .freshError, .staleWhileRevalidate: return nil
     case .revalidate(let reason): return reason
     }
   }
@@ -180,7 +192,7 @@ extension Exchange {
     originStatus = fetch.originStatus
     entry.retain()
     leaveFetch()
-    respondInForm(from: entry, head, base)
+    respondClosely(from: entry, head, base)
     entry.release()
   }
 
@@ -205,14 +217,7 @@ extension Exchange {
   func fail(_ reason: Reason, forbidsStale: Bool = false) {
     leaveFetch()
     slices = nil
-    let status: UInt16 =
-      switch reason {
-      case .originTimeout: 504
-      case .overloaded: 503
-      case .originDns, .originConnect, .originClosed, .originUnhealthy: forbidsStale ? 504 : 502
-      default: 502
-      }
-    refuseOrClose(status: status, reason: reason)
+    refuseOrClose(status: failureStatus(reason, forbidsStale: forbidsStale), reason: reason)
   }
 
   func refuseOrClose(status: UInt16, reason: Reason) {

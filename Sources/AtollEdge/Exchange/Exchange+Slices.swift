@@ -63,6 +63,7 @@ extension Exchange {
       return answer(from: outline, reader, specs, head, base)
     }
     if !hasRange { return false }
+    if answerFromFailure(head, base, policy, behavior) { return true }
     if caching.flags.contains(.onlyIfCached) { return false }
     switch services.registry.habits.habit(of: hash, now: services.loop.now) {
     case .whole:
@@ -122,7 +123,7 @@ extension Exchange {
       outline.freshness, softPurged: outline.isSoftPurged, request: caching,
       now: services.loop.wallTime)
     {
-    case .fresh:
+    case .fresh, .freshError:
       verdict = Verdict(.hit)
     case .staleWhileRevalidate:
       verdict = Verdict(.stale, .staleWhileRevalidate)
@@ -239,7 +240,7 @@ extension Exchange {
       give(entry)
       slices = nil
       verdict = Verdict(.hit)
-      respond(from: entry, head, base)
+      respondClosely(from: entry, head, base)
       return .answered
     }
     guard let outline = lookUpSlice(SliceKey.outline, of: reader.wholeKey.bytes) else { return nil }
@@ -259,7 +260,7 @@ extension Exchange {
     let use = decideUse(
       entry.freshness, softPurged: entry.isSoftPurged, request: caching,
       now: services.loop.wallTime)
-    return use == .fresh
+    return use == .fresh || use == .freshError
   }
 
   /// Has a slice fetched that nobody waits for yet; false when somebody else does already.

@@ -61,6 +61,8 @@ final class Exchange {
   /// The peer is one of the distribution's own proxies, which may know how its cache is laid out.
   var showsKey = false
   var mustNotShare: Bool { releaseReason != .none }
+  /// The error whose page this exchange is after; `configuration` is kept meanwhile.
+  var errorPage: ErrorPageRequest?
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
@@ -134,6 +136,10 @@ final class Exchange {
       if caching.bypass == .requestBody && behavior.cachesMethod(method) {
         return answer(head, base, status: 403, reason: .requestBody)
       }
+      // It would be cut off soon after its beginning.
+      if head.asksUpgrade && services.isDraining {
+        return answer(head, base, status: 503, reason: .draining)
+      }
       verdict = Verdict(.pass, caching.bypass)
       step = .waiting
     }
@@ -181,12 +187,16 @@ final class Exchange {
     case .fresh:
       verdict = Verdict(.hit)
       respond(from: entry, head, base)
+    case .freshError:
+      verdict = Verdict(.hit)
+      respondClosely(from: entry, head, base)
     case .staleWhileRevalidate:
       verdict = Verdict(.stale, .staleWhileRevalidate)
       revalidateBehind(entry, head, base, policy, behavior, hash)
-      respond(from: entry, head, base)
+      respondClosely(from: entry, head, base)
     case .revalidate(let reason):
       missReason = reason
+      if answerFromFailure(head, base, behavior, stale: entry) { return }
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
@@ -294,6 +304,8 @@ final class Exchange {
     return tail
   }
 
+  var isRevalidated: Bool { verdict.outcome == .revalidated }
+
   /// Request id, persistence and the empty line.
   @inline(__always)
   func endTail(_ tail: ByteBuffer) {
@@ -311,6 +323,12 @@ final class Exchange {
 
   // MARK: Ends
 
+  /// The whole body has come, and has perhaps not been stored after all: too late for the headers,
+  /// but not for the log.
+  func bodyCompleted(_ refusal: Reason) {
+    if refusal != .none && verdict.outcome == .miss { verdict.reason = refusal }
+  }
+
   /// The body broke off: what the viewer got is visibly incomplete.
   func bodyBroke(_ reason: Reason) {
     verdict = Verdict(.error, reason)
@@ -321,7 +339,10 @@ final class Exchange {
     account()
     if fetch != nil { leaveFetch() }
     step = .idle
-    if configuration != nil { configuration = nil }
+    if configuration != nil {
+      configuration = nil
+      errorPage = nil
+    }
   }
 
   /// The viewer has gone before that.
@@ -332,6 +353,7 @@ final class Exchange {
     slices = nil
     step = .idle
     configuration = nil
+    errorPage = nil
   }
 
   func countUpload(_ bytes: Int) { bytesUp += bytes }

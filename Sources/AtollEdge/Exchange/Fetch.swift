@@ -65,6 +65,8 @@ final class Fetch: @unchecked Sendable {
     /// End of the body received so far, as an offset from its beginning.
     var available: Int
     var failure: Reason
+    /// Why the whole response was not stored although it was to be.
+    var refusal: Reason
   }
 
   let owner: EventLoop
@@ -81,6 +83,7 @@ final class Fetch: @unchecked Sendable {
   private let lock = Lock()
   private var phase = Phase.waiting
   private var failure = Reason.none
+  private var lateRefusal = Reason.none
   private var groups: [Group] = []
   private var available = 0
   /// The compressed forms that its readers would have taken; guarded by the lock.
@@ -106,6 +109,8 @@ final class Fetch: @unchecked Sendable {
   private(set) var length: UInt64?
   private(set) var replacement: Entry?
   private(set) var replacementVerdict = Verdict(.revalidated)
+  /// Keeps the viewer of the primary reader at a target: a whole field line. Never part of an entry.
+  var stickyCookie: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
 
@@ -210,7 +215,11 @@ final class Fetch: @unchecked Sendable {
     }
   }
 
-  var view: View { lock.locked { View(phase: phase, available: available, failure: failure) } }
+  var view: View {
+    lock.locked {
+      View(phase: phase, available: available, failure: failure, refusal: lateRefusal)
+    }
+  }
 
   /// Who gets the origin's interim responses.
   var firstReader: Exchange? { lock.locked { primary } }
@@ -423,7 +432,10 @@ final class Fetch: @unchecked Sendable {
         isCompressible && behavior.compression.covers(length: available)
       result = cache.insert(entry, varyMatches: varyMatches)
     }
-    lock.locked { phase = .complete }
+    lock.locked {
+      phase = .complete
+      if case .purged = result { lateRefusal = .purgedDuringFill }
+    }
     return result
   }
 

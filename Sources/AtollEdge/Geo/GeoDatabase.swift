@@ -43,7 +43,6 @@ package final class GeoDatabase: @unchecked Sendable {
     database.deallocate()
   }
 
-  /// Valid as long as the database.
   package func record(of address: IPAddress) -> GeoDatabaseRecord? {
     var error: Int32 = MMDB_SUCCESS
     let found: MMDB_lookup_result_s
@@ -68,7 +67,7 @@ package final class GeoDatabase: @unchecked Sendable {
       }
     }
     guard error == MMDB_SUCCESS, found.found_entry else { return nil }
-    return GeoDatabaseRecord(entry: found.entry)
+    return GeoDatabaseRecord(database: self, entry: found.entry)
   }
 }
 
@@ -85,6 +84,8 @@ package struct GeoDatabaseError: Error, Equatable, Sendable {
 
 /// What a database holds on one address.
 package struct GeoDatabaseRecord: GeoRecord {
+  /// Into whose file `entry` points.
+  fileprivate let database: GeoDatabase
   fileprivate let entry: MMDB_entry_s
 
   /// Of the place, else where its network is registered.
@@ -119,7 +120,7 @@ package struct GeoDatabaseRecord: GeoRecord {
   private func value(_ path: GeoPaths.Path) -> MMDB_entry_data_s? {
     var start = entry
     var data = MMDB_entry_data_s()
-    let result = MMDB_aget_value(&start, &data, path.names)
+    let result = withExtendedLifetime(database) { MMDB_aget_value(&start, &data, path.names) }
     return result == MMDB_SUCCESS && data.has_data ? data : nil
   }
 

@@ -35,6 +35,9 @@ final class OriginConnection: Channel {
   /// The response has ended with its head: whoever gives it up now has all of it.
   private var isWhole = false
   private var isPaused = false
+  /// The request has gone elsewhere; the rest of the response is read for the connection's sake.
+  private var isDraining = false
+  private var drained = 0
   private var responseTimeout: Int
 
   init(pool: OriginPool, descriptor: Int32, connectTimeout: Int) {
@@ -53,6 +56,8 @@ final class OriginConnection: Channel {
     hasResponse = false
     interimCount = 0
     isWhole = false
+    isDraining = false
+    drained = 0
     if state == .idle {
       isReused = true
       send()
@@ -295,6 +300,7 @@ final class OriginConnection: Channel {
 
   /// One receive into the place where the body belongs.
   private func receiveBody() -> Bool {
+    if isDraining { return drainBody() }
     guard let request else { return false }
     let room = request.room()
     guard let target = room.baseAddress, room.count > 0 else {
@@ -344,6 +350,16 @@ final class OriginConnection: Channel {
     }
   }
 
+  private func drainBody() -> Bool {
+    var limit = loop.services.scratchSize
+    // One byte more than is due shows a surplus.
+    if case .length = framing { limit = Int(min(UInt64(limit), remaining + 1)) }
+    let scratch = loop.services.scratch
+    guard let count = moved(SystemCall.receive(descriptor, scratch, limit)) else { return false }
+    if count < limit { isReadable = peerEnded }
+    return deliver(scratch, count)
+  }
+
   /// What a receive came to; nil when the caller has nothing to go on with.
   private func moved(_ outcome: Transfer) -> Int? {
     switch outcome {
@@ -369,7 +385,16 @@ final class OriginConnection: Channel {
 
   /// Body bytes that came with a head or are still chunked.
   private func deliver(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Bool {
-    guard let request else { return false }
+    let request = self.request
+    if isDraining {
+      drained += count
+      if drained > Limits.drainedResponse {
+        close()
+        return false
+      }
+    } else if request == nil {
+      return false
+    }
     switch framing {
     case .none:
       return false
@@ -379,7 +404,7 @@ final class OriginConnection: Channel {
         due = Int(remaining)
         keepsAlive = false
       }
-      if !request.store(bytes, due) { return false }
+      if let request, !request.store(bytes, due) { return false }
       if case .length = framing {
         remaining -= UInt64(due)
         if remaining == 0 {
@@ -392,7 +417,7 @@ final class OriginConnection: Channel {
       while true {
         switch decoder.next(bytes + at, count: count - at) {
         case .data(let consumed, let length):
-          if !request.store(bytes + at + consumed, length) { return false }
+          if let request, !request.store(bytes + at + consumed, length) { return false }
           at += consumed + length
           continue
         case .needsMore:
@@ -408,7 +433,7 @@ final class OriginConnection: Channel {
         break
       }
     }
-    request.wakeReaders()
+    request?.wakeReaders()
     return state == .receivingBody
   }
 
@@ -439,7 +464,7 @@ final class OriginConnection: Channel {
   /// The response is whole. Back to the pool before the readers hear of it: they may ask again.
   private func finish() {
     let isClean =
-      keepsAlive && !peerEnded && output.count == 0 && (request?.isBodySent ?? false)
+      keepsAlive && !peerEnded && output.count == 0 && (request?.isBodySent ?? isDraining)
     let request = detach()
     input = nil
     if isClean { becomeIdle() } else { close() }
@@ -459,6 +484,25 @@ final class OriginConnection: Channel {
     let hadResponse = hasResponse
     close()
     request?.failed(reason, onReused: wasReused, hadResponse: hadResponse)
+  }
+
+  /// The request goes elsewhere after this response's head. A short rest of it is read, so that the
+  /// connection can be used again.
+  func letGo() {
+    request = nil
+    if isWhole {
+      isDraining = true
+      return
+    }
+    let isShort =
+      switch framing {
+      case .length(let length): length <= UInt64(Limits.drainedResponse)
+      case .chunked: true
+      case .none, .untilClose: false
+      }
+    guard isShort && keepsAlive && output.count == 0 else { return close() }
+    isDraining = true
+    setDeadline(after: min(responseTimeout, 5_000))
   }
 
   /// The request is given up: what comes now would have no reader.

@@ -3,11 +3,12 @@ import AtollCore
 import CSystem
 import Glibc
 
-/// The connections of one loop to one origin: idle ones kept alive, and who waits for one.
+/// The connections of one loop to one target: idle ones kept alive, and who waits for one.
 final class OriginPool {
   unowned(unsafe) let loop: EventLoop
-  let host: String
-  let port: UInt16
+  let target: OriginTarget
+  /// No origin of the present configuration has this target: nothing is kept any more.
+  private(set) var isRetired: Bool
   private var keepAliveTimeout = 5
   private var idle: [OriginConnection] = []
   private var openCount = 0
@@ -15,10 +16,21 @@ final class OriginPool {
   private var openingCount = 0
   private var waiting: [OriginRequest] = []
 
-  init(loop: EventLoop, host: String, port: UInt16) {
+  init(loop: EventLoop, target: OriginTarget, isRetired: Bool) {
     self.loop = loop
-    self.host = host
-    self.port = port
+    self.target = target
+    self.isRetired = isRetired
+  }
+
+  var isEmpty: Bool { openCount + openingCount == 0 && waiting.isEmpty }
+
+  /// - Parameter isRetired: whether the target has left the configuration. Then idle connections are
+  ///   closed at once, and the others after the response that they bring.
+  func setRetired(_ isRetired: Bool) {
+    self.isRetired = isRetired
+    if !isRetired { return }
+    // Closing takes it out of the list.
+    for connection in idle { connection.close() }
   }
 
   /// Starts a request on an idle connection, or has it open one; queues it at the limit.
@@ -47,7 +59,7 @@ final class OriginPool {
 
   private func open(_ request: OriginRequest) {
     openingCount += 1
-    request.openConnection()
+    request.openConnection(in: self)
   }
 
   /// The request connects now, or wants no connection any more.
@@ -79,7 +91,7 @@ final class OriginPool {
 
   func park(_ connection: OriginConnection) {
     if let next = takeWaiting() { return next.assigned(connection) }
-    if idle.count >= Limits.idleOriginConnections { return connection.close() }
+    if isRetired || idle.count >= Limits.idleOriginConnections { return connection.close() }
     idle.append(connection)
     connection.setDeadline(after: keepAliveTimeout * 1000)
   }
@@ -88,6 +100,7 @@ final class OriginPool {
     openCount -= 1
     if let index = idle.firstIndex(where: { $0 === connection }) { idle.remove(at: index) }
     startWaiting()
+    if isRetired { loop.services.dropRetiredPools() }
   }
 
   /// Fills the places that are free when all who are on their way now have taken theirs.

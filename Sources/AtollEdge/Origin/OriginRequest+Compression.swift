@@ -4,11 +4,16 @@ import AtollCore
 /// What compression adds to storing and confirming.
 extension OriginRequest {
   /// Makes the head of a response that is about to be stored fit for several forms; whether it is.
-  /// - Parameter out: the head to be stored.
+  /// - Parameters:
+  ///   - out: the head to be stored.
+  ///   - status: as which it is stored.
   func prepareForms(
-    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, length: UInt64?
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ out: ByteBuffer, status: UInt16,
+    length: UInt64?
   ) -> Bool {
-    guard fetch.behavior.compression.covers(response, base, length: length) else { return false }
+    guard fetch.behavior.compression.covers(response, base, status: status, length: length) else {
+      return false
+    }
     appendVaryOnCoding(to: out)
     return true
   }

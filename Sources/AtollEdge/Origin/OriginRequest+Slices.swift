@@ -68,6 +68,8 @@ extension OriginRequest {
     appendAcceptRanges(response, base, to: whole)
     if let slice {
       guard total <= services.cache.objectLimit else { return .tooLarge }
+      fetch.isCompressible = prepareForms(
+        response, base, whole, status: 200, length: UInt64(total))
       guard let entry = makeEntry(whole: slice, head: whole.bytes, capacity: total) else {
         return .memoryFull
       }

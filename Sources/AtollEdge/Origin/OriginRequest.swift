@@ -3,19 +3,23 @@ import AtollCore
 import CSystem
 import Glibc
 
-/// Asks the origin for one response and hands it to a `Fetch`: addresses, attempts, retries, and the
-/// decision what becomes of the response. Lives on the fetch's owner loop.
+/// Asks the origins of a route for one response and hands it to a `Fetch`: whom to ask, how often,
+/// and the decision what becomes of the response. Lives on the fetch's owner loop.
+///
+/// `OriginRequest+Reaching` goes from the route's members to their targets, addresses and attempts.
 final class OriginRequest {
   let fetch: Fetch
-  let origin: Origin
   let method: Method
-  /// The whole request head as it goes out, kept for another attempt.
-  private(set) var head: ByteBuffer
+  /// The whole request head for the origin that is asked now, kept for another attempt.
+  let head = ByteBuffer(capacity: 1024)
   /// What the request allowed, for the storage decision.
   let caching: RequestCaching
-  /// The viewer's head, whose fields the response's Vary selects.
+  /// The viewer's head, of which each origin's is made, and whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
+  /// What each origin's head takes from elsewhere; points into memory of this request.
+  private(set) var context: OriginRequestContext
   let viewerFacts: KeptViewerFacts
+  private let peerAddress: ByteBuffer
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
   /// The request asks whether the entry still holds; not any more when the answer was about another.
@@ -24,42 +28,60 @@ final class OriginRequest {
   private var repeats = false
   /// Feeds the request's body; the request can then not be repeated.
   weak var upload: Upload?
-  private let hasBody: Bool
+  let hasBody: Bool
   /// The viewer asked for the head alone: a body that cannot be stored is not fetched.
   private let isForHead: Bool
 
   let services: LoopServices
   let loop: EventLoop
-  private let pool: OriginPool
-  private var connection: OriginConnection?
-  private var addresses: [SocketAddress] = []
-  private var attempt = 0
-  private var attemptsLeft: Int
-  /// How often the origin may still keep silent for too long.
-  private var silencesLeft: Int
-  private var lastConnectError: Int32 = 0
+  var connection: OriginConnection?
   /// Which rule a response broke, for the edge's log.
   var malformation: String?
-  private(set) var requestTime: Int64
+  var requestTime: Int64
   private(set) var isBodySent: Bool
-  private var isEnded = false
+  private(set) var isEnded = false
   private var isReleased = false
   private var drainsBody = false
 
+  // Of `OriginRequest+Reaching`.
+  /// The member of the route that is asked now, and its place there.
+  var policy: OriginPolicy
+  var member = 0
+  /// No member has a target that is up: each is asked all the same.
+  var asksAllDown = false
+  /// The target that is asked now, the ones asked before it, and how often one was chosen.
+  var target: TargetUse?
+  var tried: [Int] = []
+  var choices = 0
+  /// What the viewer's cookie says, once it was looked at.
+  var preferred: Int?
+  var pool: OriginPool?
+  var addresses: [SocketAddress] = []
+  var attempt = 0
+  var attemptsLeft = 0
+  /// How often the origin may still keep silent for too long.
+  var silencesLeft = 0
+  var lastConnectError: Int32 = 0
+
+  /// - Parameter context: valid during this call.
   init(
-    fetch: Fetch, services: LoopServices, method: Method, head: ByteBuffer, viewerHead: ByteBuffer,
-    viewerFacts: KeptViewerFacts, caching: RequestCaching, stale: Entry?, upload: Upload?,
+    fetch: Fetch, services: LoopServices, method: Method, viewerHead: ByteBuffer,
+    context: OriginRequestContext, caching: RequestCaching, stale: Entry?, upload: Upload?,
     isForHead: Bool
   ) {
     self.fetch = fetch
     self.services = services
     self.loop = services.loop
-    let origin = fetch.distribution.origins[fetch.behavior.route.members[0]].origin
-    self.origin = origin
     self.method = method
-    self.head = head
     self.viewerHead = viewerHead
-    self.viewerFacts = viewerFacts
+    viewerFacts = KeptViewerFacts(context.viewer)
+    peerAddress = ByteBuffer(capacity: context.peerAddress.count)
+    peerAddress.append(context.peerAddress)
+    var context = context
+    context.viewer = viewerFacts.facts
+    context.peerAddress = peerAddress.bytes
+    // The validators lie in the stale entry, which this request holds.
+    self.context = context
     self.caching = caching
     self.stale = stale
     stale?.retain()
@@ -68,109 +90,18 @@ final class OriginRequest {
     self.isForHead = isForHead
     hasBody = upload != nil
     isBodySent = upload == nil
-    attemptsLeft = origin.connectAttempts
-    silencesLeft = origin.connectAttempts - 1
     requestTime = services.loop.wallTime
-    pool = services.pool(host: origin.host, port: origin.port)
+    policy = fetch.distribution.origins[fetch.behavior.route.members[0]]
   }
 
   deinit { stale?.release() }
 
-  // MARK: Reaching the origin
+  var origin: Origin { policy.origin }
 
   func start() {
     fetch.resume = { [weak self] in self?.connection?.resume() }
     fetch.abandon = { [weak self] in self?.abandon() }
-    if origin.scheme == .https { return end(failing: .originTls) }
-    pool.start(self, mayReuse: true)
-  }
-
-  /// The pool has an open connection for this request.
-  func assigned(_ connection: OriginConnection) {
-    guard !isEnded else { return pool.park(connection) }
-    self.connection = connection
-    requestTime = loop.wallTime
-    connection.begin(self)
-  }
-
-  func openConnection() {
-    if isEnded { return pool.endOpening() }
-    if !addresses.isEmpty {
-      pool.endOpening()
-      return connectNext()
-    }
-    let loop = self.loop
-    let me = Unmanaged.passRetained(self)
-    let token = UInt(bitPattern: me.toOpaque())
-    services.resolver.resolve(host: origin.host, port: origin.port) { result in
-      loop.post {
-        let request = Unmanaged<OriginRequest>.fromOpaque(
-          UnsafeRawPointer(bitPattern: token)!
-        ).takeRetainedValue()
-        request.resolved(result)
-      }
-    }
-  }
-
-  private func resolved(_ result: Result<[SocketAddress], ResolveError>) {
-    pool.endOpening()
-    guard !isEnded else { return }
-    switch result {
-    case .success(let found) where !found.isEmpty:
-      addresses = found
-      // Every address is tried, and one address as often as the origin's setting says.
-      attemptsLeft = max(attemptsLeft, min(found.count, 8))
-      connectNext()
-    case .success, .failure:
-      end(failing: .originDns)
-    }
-  }
-
-  private func connectNext() {
-    while attemptsLeft > 0 {
-      attemptsLeft -= 1
-      let address = addresses[attempt % addresses.count]
-      attempt += 1
-      let (connection, error) = pool.connect(to: address, timeout: origin.connectTimeout)
-      if let connection {
-        self.connection = connection
-        connection.begin(self)
-        return
-      }
-      lastConnectError = error
-    }
-    end(failing: lastConnectError == ETIMEDOUT ? .originTimeout : .originConnect)
-  }
-
-  /// More wait for this origin than it can be asked for.
-  func refusedByPool() { end(failing: .overloaded) }
-
-  func connected() { requestTime = loop.wallTime }
-
-  func connectFailed(_ error: Int32) {
-    connection = nil
-    lastConnectError = error
-    guard !isEnded else { return }
-    connectNext()
-  }
-
-  /// The connection broke, or kept silent for too long.
-  func failed(_ reason: Reason, onReused: Bool, hadResponse: Bool) {
-    connection = nil
-    guard !isEnded else { return }
-    let isRepeatable = method.isSafe && !hasBody && fetch.view.phase == .waiting
-    if isRepeatable && !hadResponse && reason == .originClosed && onReused {
-      // It was closed while it idled: no attempt of the origin's was spent.
-      return pool.start(self, mayReuse: false)
-    }
-    if isRepeatable && !hadResponse && reason == .originTimeout && silencesLeft > 0
-      && (method == .get || method == .head)
-    {
-      silencesLeft -= 1
-      attemptsLeft = origin.connectAttempts
-      return pool.start(self, mayReuse: false)
-    }
-    if fetch.view.phase == .waiting { end(failing: reason) } else { end(aborting: reason) }
+    askMembers(from: 0, after: .originConnect)
   }
 
   // MARK: The request's body
@@ -203,6 +134,7 @@ final class OriginRequest {
   /// - Parameter following: bytes of body that have come with it.
   func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
+    if goesElsewhere(after: response.status) { return }
     if let stale, validates, response.status == 304, fetch.key.count > 0 {
       if freshens(response, base, meta: stale.meta, storedHead: stale.head.baseAddress!) {
         return confirm(stale, response, base, now)
@@ -210,20 +142,16 @@ final class OriginRequest {
       // It is about something else than what is stored: only the whole response will do.
       validates = false
       repeats = true
-      head = withoutValidators(head)
       return
     }
     if let stale, isOriginFailure(response.status) {
       if mayStandIn(stale, now) {
+        FailureNote.remember(
+          .originError, status: response.status, of: fetch, vary: stale.vary, services: services)
         return substitute(stale, .originError, status: response.status)
       }
     }
-    if let slice = fetch.slice {
-      if receivedPart(of: slice, response, base, now) { return }
-    } else if response.status == 206 && fetch.key.count > 0 {
-      // The whole was asked for: to somebody who did not ask for a part, this would look like it.
-      return end(failing: .originRange)
-    }
+    if let slice = fetch.slice, receivedPart(of: slice, response, base, now) { return }
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?
@@ -239,7 +167,8 @@ final class OriginRequest {
       case .store(let freshness):
         let meta = appendResponseHead(
           response, base, behavior: fetch.behavior, storing: true, now: now, to: out)
-        fetch.isCompressible = prepareForms(response, base, out, length: length)
+        fetch.isCompressible = prepareForms(
+          response, base, out, status: response.status, length: length)
         refusal = store(response, base, freshness, meta, out, length, following)
         if refusal == .none { return }
         out.removeAll()
@@ -298,9 +227,12 @@ final class OriginRequest {
     } else {
       capacity = length.map { Int($0) } ?? max(4096, following)
     }
+    let isApart = isStoredApart(response.status)
+    let key = isApart ? fetch.failureKey : fetch.storedKey
     guard
       let entry = services.cache.makeEntry(
-        hash: fetch.storedHash, key: fetch.storedKey.bytes, vary: vary.bytes, tags: tags.bytes,
+        hash: isApart ? keyHash(key.bytes, seed: services.seed) : fetch.storedHash, key: key.bytes,
+        vary: vary.bytes, tags: tags.bytes,
         head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
@@ -390,13 +322,10 @@ final class OriginRequest {
       freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
   }
 
-  /// Whether the stale entry may answer for a failing origin. A soft purge ends its lifetime.
+  /// Whether the stale entry may answer for a failing origin.
   private func mayStandIn(_ stale: Entry, _ now: Int64) -> Bool {
-    var freshness = stale.freshness
-    if stale.isSoftPurged && freshness.isFresh(at: now) {
-      freshness.lifetime = Int32(clamping: freshness.age(at: now))
-    }
-    return mayServeStaleOnError(freshness, request: caching, now: now)
+    AtollCore.mayStandIn(
+      stale.freshness, softPurged: stale.isSoftPurged, request: caching, now: now)
   }
 
   private func substitute(_ stale: Entry, _ reason: Reason, status: UInt16) {
@@ -445,10 +374,14 @@ final class OriginRequest {
 
   func finished() {
     connection = nil
+    target?.finished()
     guard !isEnded else { return }
     if repeats {
       repeats = false
-      return pool.start(self, mayReuse: true)
+      target = nil
+      context.etag = nil
+      context.lastModified = nil
+      return askMembers(from: member, after: .originBadResponse)
     }
     isEnded = true
     let phase = fetch.view.phase
@@ -485,27 +418,29 @@ final class OriginRequest {
     fetch.replace(with: entry, verdict: verdict, originStatus: status)
     services.registry.ended(fetch)
     // A body that came with an error is not worth reading: the connection goes.
-    if status != 304 { dropConnection() }
+    if status == 304 { target?.finished() } else { dropConnection() }
     fetch.wakeReaders()
     cleanUp()
   }
 
-  private func end(failing reason: Reason) {
+  func end(failing reason: Reason) {
+    let forbidsStale = stale?.freshness.flags.contains(.mustRevalidate) ?? false
+    FailureNote.remember(
+      reason, status: failureStatus(reason, forbidsStale: forbidsStale), of: fetch,
+      vary: UnsafeBufferPointer(start: nil, count: 0), services: services)
     if let stale, mayStandIn(stale, loop.wallTime) {
       return substitute(stale, .originUnreachable, status: 0)
     }
     isEnded = true
-    fetch.fail(reason, forbidsStale: stale?.freshness.flags.contains(.mustRevalidate) ?? false)
+    fetch.fail(reason, forbidsStale: forbidsStale)
     services.registry.ended(fetch)
-    services.reportOriginFailure(
-      fetch.distribution, reason,
-      detail: reason == .originConnect ? SystemCall.errorText(lastConnectError) : malformation)
+    reportFailure(reason)
     dropConnection()
     fetch.wakeReaders()
     cleanUp()
   }
 
-  private func end(aborting reason: Reason) {
+  func end(aborting reason: Reason) {
     isEnded = true
     fetch.abort(reason)
     services.registry.ended(fetch)
@@ -517,7 +452,7 @@ final class OriginRequest {
   /// Nobody reads any more, and nothing is being stored.
   func abandon() {
     guard !isEnded && !drainsBody else { return }
-    pool.cancelWaiting(self)
+    pool?.cancelWaiting(self)
     end(aborting: .originClosed)
   }
 
@@ -528,6 +463,7 @@ final class OriginRequest {
   }
 
   private func cleanUp() {
+    target?.abandon()
     upload?.originEnded()
     fetch.resume = nil
     fetch.abandon = nil

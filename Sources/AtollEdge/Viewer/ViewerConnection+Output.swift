@@ -150,6 +150,7 @@ extension ViewerConnection {
     switch view.phase {
     case .complete:
       if isChunked { queue("0\r\n\r\n") }
+      exchange.bodyCompleted(view.refusal)
       bodyEnded = true
     case .aborted, .failed:
       breakOff(view.failure)

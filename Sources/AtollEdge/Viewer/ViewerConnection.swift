@@ -42,7 +42,8 @@ final class ViewerConnection: Channel {
   var inputCapacity = 0
   var inputStart = 0
   var inputEnd = 0
-  var headLength = 0
+  /// Of the present request's head.
+  var ownHeadLength = 0
   var isBeginning = false
   var didFinishAtOnce = false
 
@@ -214,7 +215,7 @@ final class ViewerConnection: Channel {
       case .complete(let length):
         hasPartialHead = false
         requestCount &+= 1
-        headLength = length
+        ownHeadLength = length
         phase = .exchanging
         isBeginning = true
         didFinishAtOnce = false
@@ -260,7 +261,7 @@ final class ViewerConnection: Channel {
   /// Answers what is no request, and ends the connection.
   func refuse(status: UInt16, reason: Reason, detail: String) {
     hasPartialHead = false
-    headLength = 0
+    ownHeadLength = 0
     releaseInput()
     phase = .exchanging
     exchange.refuse(status: status, reason: reason, detail: detail)
@@ -270,13 +271,14 @@ final class ViewerConnection: Channel {
   var presentHeadBase: UnsafePointer<UInt8>?
   var presentHead: RequestHead? {
     if isBeginning { return services.requestHead }
-    guard let keptHead, headLength > 0 else {
+    guard let ownHead, ownHeadLength > 0 else {
       presentHeadBase = nil
       return nil
     }
-    presentHeadBase = UnsafePointer(keptHead)
+    presentHeadBase = UnsafePointer(ownHead)
     let head = services.requestHead
-    return head.parse(keptHead, count: headLength) == .complete(length: headLength) ? head : nil
+    return head.parse(ownHead, count: ownHeadLength) == .complete(length: ownHeadLength)
+      ? head : nil
   }
 
   /// The viewer's address as text, without port: for X-Forwarded-For and the log.
@@ -290,8 +292,12 @@ final class ViewerConnection: Channel {
     return buffer.bytes
   }
 
-  /// Whether the present request's head lies in this connection's own memory.
-  var keptHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
+  /// The present request's head, when it lies in this connection's own memory.
+  var ownHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
+
+  /// The head that the exchange goes on with: the viewer's, or that of the request for an error page.
+  var keptHead: UnsafeMutablePointer<UInt8>? { exchange.errorPage?.head?.base ?? ownHead }
+  var headLength: Int { exchange.errorPage?.head?.count ?? ownHeadLength }
 
   func keep(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
     if let input, bytes >= input, bytes <= input + inputCapacity {
@@ -347,7 +353,7 @@ final class ViewerConnection: Channel {
   /// The next bytes behind the head: what has come already, or from the kernel into scratch memory.
   /// Nil when nothing is there now.
   func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
-    let start = inputStart + headLength
+    let start = inputStart + ownHeadLength
     if let input, inputEnd > start { return (input + start, inputEnd - start) }
     guard isReadable else { return nil }
     let size = services.scratchSize
@@ -368,7 +374,7 @@ final class ViewerConnection: Channel {
 
   /// `used` bytes of what `nextBodyBytes` gave belong to the body; the rest stays for later.
   func consumedBody(_ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)) {
-    let start = inputStart + headLength
+    let start = inputStart + ownHeadLength
     if let input, piece.bytes == input + start {
       // Closes the gap, so that the head stays in front.
       memmove(input + start, input + start + used, inputEnd - start - used)
@@ -381,7 +387,7 @@ final class ViewerConnection: Channel {
   }
 
   func sendContinue() {
-    guard inputEnd == inputStart + headLength else { return }
+    guard inputEnd == inputStart + ownHeadLength else { return }
     queue("HTTP/1.1 100 Continue\r\n\r\n")
     flush()
   }
@@ -417,7 +423,7 @@ final class ViewerConnection: Channel {
       return
     }
     // A request answered later: drop its head, go on with what came behind it.
-    inputStart += headLength
+    inputStart += ownHeadLength
     setDeadline(after: services.idleTimeout)
     if inputEnd > inputStart {
       loop.afterwards { [self] in continueReading() }

@@ -52,6 +52,7 @@ enum Overview {
       .terms([
         Term("distributions/", "one file per distribution"),
         Term("purges/", "the purge journal"),
+        Term("secrets/", "what the edges make the cookies of sticky sessions with"),
         Term("edges/", "what each running edge has applied"),
         Term("run/", "the running edges' administration sockets"),
       ]),

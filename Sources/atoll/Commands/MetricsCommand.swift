@@ -94,6 +94,7 @@ extension MetricsReport {
   /// Leaves nothing but what is about the distributions of that name.
   fileprivate mutating func narrow(to name: String) {
     distributions.removeAll { $0.name != name }
+    for index in edges.indices { edges[index].health.removeAll { $0.name != name } }
     total = distributions.first?.history ?? TrafficHistory()
     unclaimed = TrafficHistory()
   }

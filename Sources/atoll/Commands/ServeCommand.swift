@@ -31,6 +31,9 @@ enum ServeCommand: Command {
   private static let defaultDistribution = Option.text(
     "default-distribution", value: "name", completes: .distribution,
     "the one that answers for hosts which no distribution claims")
+  private static let geoDatabase = Option.text(
+    "geo-database", value: "file.mmdb", completes: .file,
+    "GeoIP database in MaxMind's format: where viewers are")
   private static let drainTimeout = Option.duration(
     "drain-timeout", default: "30s", in: 0...86_400,
     "how long exchanges may go on after SIGTERM")
@@ -75,7 +78,7 @@ enum ServeCommand: Command {
     options: [
       http.definition, threads.definition, memory.definition, accessLog.definition,
       logFormat.definition, maxConnections.definition, defaultDistribution.definition,
-      drainTimeout.definition, name.definition,
+      geoDatabase.definition, drainTimeout.definition, name.definition,
     ] + shape,
     examples: [
       Example("atoll serve http://localhost:3000", "put a cache in front of a site, on port 8080"),
@@ -97,6 +100,7 @@ enum ServeCommand: Command {
     options.edge = try edgeOptions(parsed)
     options.drainTimeout = parsed[drainTimeout] ?? 30
     options.defaultDistribution = parsed[defaultDistribution]
+    options.geoDatabase = parsed[geoDatabase]
 
     let workspace = try Workspace.open(parsed)
     let unsaved = try unsavedDistribution(parsed)
@@ -110,6 +114,12 @@ enum ServeCommand: Command {
         source: unsaved.map { .unsaved($0, store) } ?? .store(store), options: options)
     } catch let error as EdgeError {
       throw failure(error)
+    } catch let error as GeoDatabaseError {
+      throw CommandError.failed(error.message, hint: error.hint)
+    } catch let error as ConfigError {
+      // What an unsaved distribution asks of this edge.
+      throw CommandError(
+        error.problems.map { .init(message: $0.message, hint: $0.hint) }, code: .usage)
     }
     if unsaved == nil, try workspace.catalog.names().isEmpty {
       console.note(

@@ -12,8 +12,48 @@ enum ServeManual {
             "SIGTERM, SIGINT",
             "stop accepting, finish what is under way within --drain-timeout, exit with 0; a second "
               + "one ends at once"),
-          Term("SIGHUP", "read the store again and reopen the access log"),
+          Term(
+            "SIGHUP",
+            "read the store again, reopen the access log and the GeoIP database; replace that by "
+              + "renaming, never write into it"),
         ])
+      ]),
+    Section(
+      "Origins",
+      [
+        .paragraph(
+          "An origin may have several targets, which share its requests in turn, by the fewest "
+            + "requests under way (of all loops of this edge), or by a hash of the cache key: then "
+            + "a URL keeps its target, and only the URLs of a target that leaves move."),
+        .paragraph(
+          "A target whose requests fail one after the other (refused, without an answer in time, "
+            + "broken off, or answered with 502, 503 or 504) is ejected: it gets no requests for a "
+            + "while, which doubles with each time up to 5 minutes. Then a single request that can "
+            + "be repeated tries it; the others stay away until that one is answered, and after it "
+            + "the target gets a tenth of its share at first, all of it "
+            + "\(Quantity.duration(Int(TargetHealth.ramp / 1000))) later. Health checks take a "
+            + "target out and bring it back apart from that. When every target of an origin is "
+            + "down they are asked all the same, as the checks may be wrong about them; but "
+            + "those that fail requests get no more than \(Limits.lastResortRequests) at once, and "
+            + "the rest are answered with 503 (or what is stored), so that an origin that is back "
+            + "is not buried at once."),
+        .paragraph(
+          "What could not be sent goes to the next address, then to the next target. After "
+            + "something was sent, only safe methods without a body are sent again: at once when a "
+            + "kept connection turns out closed, to another target when a new one is closed "
+            + "without an answer; and after silence for GET and HEAD as often as the origin's "
+            + "attempts say."),
+        .paragraph(
+          "The members of an origin group are asked in their order, for GET, HEAD and OPTIONS: the "
+            + "next one when a member cannot be reached, keeps silent, sends no readable head, or "
+            + "answers with one of the chosen statuses. Each request begins with the first; a "
+            + "member is passed over only while every target of it is known to be down. The last "
+            + "member's answer is the viewer's, unless a stored response may stand in for it."),
+        .paragraph(
+          "A sticky session's cookie is set with responses that are not stored, when the viewer "
+            + "has none or its target is down. Its value is a hash under a secret that the edges of "
+            + "a store share. A response that may be stored bears no cookie: others on its way "
+            + "might store both."),
       ]),
     Section(
       "Limits",
@@ -30,14 +70,28 @@ enum ServeManual {
           Term(Quantity.duration(Limits.headTimeout), "for a request's head to arrive; 408 beyond"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
           Term("\(Limits.requestsPerConnection)", "requests on one connection"),
-          Term("\(Limits.originConnections)", "connections of one loop to one origin address"),
+          Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
+          Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),
+          Term("\(Limits.targetsPerRequest)", "targets of one origin that a request is taken to"),
+          Term(
+            "\(Limits.lastResortRequests)",
+            "requests at once to a target that fails them, when there is no other; 503 beyond"),
           Term("\(Limits.variantsPerKey)", "entries of one URL that differ by Vary"),
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
+          Term(
+            "\(Limits.compressions)",
+            "responses that wait for their compression, with no more bytes than "
+              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
+          Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
+          Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
+          Term(
+            Quantity.size(Limits.fillReach),
+            "ahead of a fetch that a range still waits for it, not asked for on its own"),
         ]),
       ]),
   ]

@@ -6,10 +6,18 @@ enum ShowCommand: Command {
     name: "show", summary: "show a distribution in full",
     description: [
       """
-      Below the settings stand the running edges: which of them serve this revision, and what \
-      they could not take over. --json prints the document that apply, create --file and \
-      update --file read.
+      Below the settings stand the running edges: which of them serve this revision, what they \
+      could not take over, and how each sees the targets of the origins.
+      """,
       """
+      A target is up, unhealthy by its origin's health check, ejected because requests to it \
+      failed one after the other, or tried again by one request. What is down gets no requests \
+      unless every target of the origin is.
+      """,
+      """
+      --json prints the document that apply, create --file and update --file read. Its member \
+      "edges" is about the moment, and they take no notice of it.
+      """,
     ],
     arguments: [
       ArgumentDefinition("name", "the distribution to show", completes: .distribution)
@@ -25,13 +33,13 @@ enum ShowCommand: Command {
     let workspace = try Workspace.open(parsed)
     let distribution = try workspace.get(parsed.arguments[0])
     let edges = try workspace.registry.edges()
+    let health = edges.map { EdgeHealth($0, of: distribution) }
     if parsed[CommonOptions.json] {
-      console.write(DistributionFile.encode(distribution))
+      console.write(EdgeHealth.add(health, to: DistributionFile.encode(distribution)))
     } else {
       var details = DistributionView.details(of: distribution)
-      details.add(
-        "Edges",
-        lines: edges.isEmpty ? ["none is running"] : edges.map { line(for: $0, distribution) })
+      let lines = health.flatMap { [line(for: $0.edge, distribution)] + $0.lines }
+      details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
       console.write(details.text(console))
     }
     for edge in edges {

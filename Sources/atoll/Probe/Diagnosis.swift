@@ -194,6 +194,9 @@ struct Cause: Equatable {
     case .purgedDuringFill: self.init("it was purged while it was fetched", "ask again")
     case .originError, .originUnreachable:
       self.init("the origin fails, a stored copy stands in", "look at the origin")
+    case .originRecentlyFailed:
+      self.init(
+        "the origin failed a moment ago and is left alone for a while", "look at the origin")
     case .staleWhileRevalidate:
       self.init("a new copy is being fetched meanwhile", "ask again")
     case .badRequest: self.init("the edge takes the request for malformed")

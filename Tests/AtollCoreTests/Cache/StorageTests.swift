@@ -126,7 +126,8 @@ struct StorageTests {
   func `statuses that heuristics and defaults store`(status: Int, stores: Bool) {
     let aged = decide(["Last-Modified: \(httpDate(-1000))"], status: status)
     #expect(refusal(aged) == (stores ? nil : .responseStatus))
-    let byDefault = decide([], status: status, makePolicy(.static))
+    // What errors have of their own is in ErrorPolicyTests.
+    let byDefault = decide([], status: status, makePolicy(.static) { $0.errors = ErrorSettings() })
     #expect(refusal(byDefault) == (stores ? nil : .responseStatus))
   }
 

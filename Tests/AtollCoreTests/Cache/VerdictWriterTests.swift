@@ -48,6 +48,7 @@ struct VerdictWriterTests {
       (.stale, .originError, 503, false, "fwd=stale; fwd-status=503", "Hit"),
       (.stale, .originUnreachable, 0, false, "fwd=stale", "Hit"),
       (.stale, .staleWhileRevalidate, 0, false, "hit", "Hit"),
+      (.stale, .originRecentlyFailed, 0, false, "hit", "Hit"),
       (.pass, .behaviorDontCache, 200, false, "fwd=bypass; fwd-status=200", "Miss"),
       (.pass, .method, 201, false, "fwd=method; fwd-status=201", "Miss"),
       (.error, .originTimeout, 0, false, "fwd=miss", "Error"),
@@ -66,6 +67,21 @@ struct VerdictWriterTests {
       lines(.error, .badRequest) == [
         "X-Cache: Error from atoll", "Cache-Status: atoll; detail=bad-request",
       ])
+  }
+
+  @Test(arguments: [
+    (Outcome.hit, Reason.none, "atoll; hit; ttl=5"),
+    (.miss, .absent, "atoll; fwd=uri-miss; fwd-status=404; ttl=5; detail=absent"),
+    (.coalesced, .none, "atoll; fwd=miss; fwd-status=404; collapsed; ttl=5"),
+  ])
+  func `an error is one in X-Cache wherever it comes from (CloudFront §22)`(
+    outcome: Outcome, reason: Reason, status: String
+  ) {
+    let lines = writtenLines {
+      appendErrorVerdict(
+        Verdict(outcome, reason), age: 7, ttl: 5, originStatus: 404, stored: false, to: $0)
+    }
+    #expect(lines == ["Age: 7", "X-Cache: Error from atoll", "Cache-Status: \(status)"])
   }
 
   @Test func `a stale entry has a ttl below zero`() {

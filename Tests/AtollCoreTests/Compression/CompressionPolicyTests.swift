@@ -86,7 +86,6 @@ struct CompressionPolicyTests {
     Row(fields: [html, "Content-Encoding: gzip"], isCovered: false),
     Row(fields: [html, "Content-Encoding: identity"], isCovered: false),
     Row(fields: [html, "Content-Encoding:"], isCovered: false),
-    Row(fields: [html, "Content-Range: bytes 0-1/2"], isCovered: false),
     Row(fields: [], isCovered: false),
     Row(fields: [html, html], isCovered: false),
     Row(fields: ["Content-Type: image/png"], isCovered: false),
@@ -102,8 +101,12 @@ struct CompressionPolicyTests {
   ])
   func `a response is compressed when everything fits`(_ row: Row) {
     let response = GivenResponse(row.status, row.fields)
-    #expect(policy().covers(response.head, response.base, length: row.length) == row.isCovered)
-    #expect(!policy(codings: []).covers(response.head, response.base, length: row.length))
+    func covers(_ policy: CompressionPolicy) -> Bool {
+      policy.covers(
+        response.head, response.base, status: UInt16(row.status), length: row.length)
+    }
+    #expect(covers(policy()) == row.isCovered)
+    #expect(!covers(policy(codings: [])))
   }
 
   @Test func `the bounds hold for what was stored, too`() {

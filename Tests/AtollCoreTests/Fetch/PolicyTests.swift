@@ -13,7 +13,10 @@ struct PolicyTests {
     ("*", "/", true), ("*/b/*", "/a/b/c", true), ("*/b/*", "/a/c", false), ("/a**b", "/ab", true),
     ("/*/b", "/a/b", true), ("/*/b", "/b", false), ("/*/b", "//b", true), ("*/b", "/b", true),
     ("*/b", "/a/b", true), ("*/b/", "/b/c", true), ("/", "/anything", true), ("/*", "", true),
-    ("*.css", "", false),
+    ("*.css", "", false), ("/a", "/a", true), ("/a?", "/ab", true), ("/a?", "/a", false),
+    ("/a?c", "/abc", true), ("/*c", "/c", true), ("/12345678/*", "/12345678", false),
+    ("/12345678/*", "/12345678/9", true), ("*.jpeg2000", "/a.jpeg2000", true),
+    ("*.jpeg2000", "/a.peg2000", false), ("/a*a", "/a", false), ("/a*a", "/aa", true),
   ])
   func `a path override matches`(pattern: String, path: String, expected: Bool) {
     let policy = makePolicy(.static) {

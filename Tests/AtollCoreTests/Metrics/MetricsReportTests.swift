@@ -34,7 +34,22 @@ struct MetricsReportTests {
     gauges.compressionsSkipped = 3
     return MetricsReport(
       time: Self.start + 630,
-      edge: EdgeFacts(id: edge, started: Self.start, gauges: gauges),
+      edge: EdgeFacts(
+        id: edge, started: Self.start, gauges: gauges,
+        health: [
+          DistributionHealth(
+            name: name, id: "d\(name)",
+            origins: [
+              OriginHealth(
+                name: "default",
+                targets: [
+                  TargetReport(
+                    address: "a:80", state: .up, connections: 3, requests: 50, failures: 4),
+                  TargetReport(
+                    address: "b:80", state: .unhealthy, isChecked: true, downSince: Self.start),
+                ])
+            ])
+        ]),
       distributions: [(name, "d\(name)", 3), ("idle", "didle", 4)],
       snapshot: CounterSnapshot([loop]), minutes: ring)
   }
@@ -121,10 +136,20 @@ struct MetricsReportTests {
       "atoll_compressions_total{edge=\"e1\"} 5",
       "atoll_compressions_skipped_total{edge=\"e1\"} 3",
       "atoll_start_time_seconds{edge=\"e1\"} 1772366400",
+      target("up", "e1", "a:80") + "1",
+      target("up", "e2", "b:80") + "0",
+      target("connections", "e1", "a:80") + "3",
+      target("requests_total", "e1", "a:80") + "50",
+      target("failures_total", "e1", "a:80") + "4",
     ] {
       #expect(lines.contains(Substring(line)), "\(line)")
     }
     #expect(text.hasSuffix("\n"))
+  }
+
+  private func target(_ name: String, _ edge: String, _ address: String) -> String {
+    "atoll_target_\(name){edge=\"\(edge)\",distribution=\"shop\",origin=\"default\","
+      + "target=\"\(address)\"} "
   }
 
   @Test func `each Prometheus family is described once, before its samples`() {

@@ -197,13 +197,6 @@ struct ValidationTable {
     #expect(!has("a") && !has("b"))
   }
 
-  @Test func `a request that asks again is without conditions`() {
-    let head = Message(
-      "GET /a HTTP/1.1\nHost: a\nIf-None-Match: \"a\"\nX-A: 1\nIf-Modified-Since: \(httpDate())")
-    let text = String(decoding: withoutValidators(head.bytes).bytes, as: UTF8.self)
-    #expect(text == "GET /a HTTP/1.1\r\nHost: a\r\nX-A: 1\r\n\r\n")
-  }
-
   @Test(
     arguments: [
       // RFC 9110 §15.4.5.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 import AtollEdge
+import Glibc
+import TestSupport
 import Testing
 
 struct DeploymentTests {
@@ -125,5 +127,94 @@ struct DeploymentTests {
     #expect(deployment.policies.map(\.distribution.name) == ["b"])
     #expect(deployment.problems.count == 1)
     #expect(deployment.problems[0].hasSuffix("must be restarted"))
+  }
+
+  // MARK: Error pages from files
+
+  private func withPage(_ path: String, revision: UInt64 = 1) throws -> Distribution {
+    try makeDistribution("shop", revision: revision) {
+      $0.errors.responses = [
+        ErrorResponse(status: 500, minimumTTL: 5),
+        ErrorResponse(status: 502, page: .file(path)),
+      ]
+    }
+  }
+
+  @Test func `a page's file is read when its distribution is`() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.write("down.html", "down")
+    var deployment = Deployment()
+    #expect(deployment.update(to: [try withPage(path)]).isNew)
+    #expect(
+      deployment.policies[0].errorFiles
+        == [path: ErrorPageFile(path: path, bytes: Array("down".utf8))])
+    #expect(!deployment.update(to: [try withPage(path)]).isNew)
+    // Reading the store again, as on SIGHUP, reads the files again.
+    directory.write("down.html", "very down")
+    #expect(deployment.update(to: [try withPage(path)]).isNew)
+    #expect(deployment.policies[0].errorFiles[path]?.bytes == Array("very down".utf8))
+  }
+
+  @Test func `a page that cannot be read leaves its distribution as it was`() throws {
+    let directory = TemporaryDirectory()
+    let path = directory.write("down.html", "down")
+    var deployment = Deployment()
+    _ = deployment.update(to: [try withPage(path, revision: 7)])
+    let before = deployment.policies[0]
+    let missing = directory.file("missing.html")
+    let change = deployment.update(to: [try withPage(missing, revision: 8)])
+    #expect(!change.isNew)
+    #expect(deployment.policies[0] === before)
+    #expect(
+      change.lines == [
+        "distribution \"shop\" keeps revision 7: shop.json: errors.responses[1].page.file: the file "
+          + "\"\(missing)\" does not exist; put it there, or name another"
+      ])
+    #expect(deployment.problems == change.lines)
+    // The file of an unchanged distribution, too.
+    unlink(path)
+    #expect(!deployment.update(to: [try withPage(path, revision: 7)]).isNew)
+    #expect(deployment.policies[0] === before)
+    #expect(deployment.problems.count == 1)
+    // Mended.
+    directory.write("down.html", "down")
+    #expect(deployment.update(to: [try withPage(path, revision: 9)]).isNew)
+    #expect(deployment.problems.isEmpty)
+  }
+
+  @Test func `a new distribution whose page cannot be read is not served, the others are`() throws {
+    var deployment = Deployment()
+    _ = deployment.update(to: [try withPage("/no/such/file"), try makeDistribution("blog")])
+    #expect(deployment.policies.map(\.distribution.name) == ["blog"])
+    #expect(deployment.problems.count == 1)
+    #expect(deployment.problems[0].hasPrefix("distribution \"shop\" is not served: "))
+  }
+
+  @Test func `what is no readable file of a page's size is refused with the fix`() throws {
+    let directory = TemporaryDirectory()
+    let large = directory.write(
+      "large.html", String(repeating: "x", count: Limits.errorPageFile + 1))
+    let pipe = directory.file("pipe")
+    #expect(mkfifo(pipe, 0o600) == 0)
+    for (path, what) in [
+      ("down.html", "is no absolute path; write the path from the root on"),
+      (directory.path, "is no file; name the page's file"),
+      (pipe, "is no file; name the page's file"),
+      (
+        large,
+        "has 262145 bytes, more than 262144; make it smaller, or let the origin serve it and name "
+          + "its path"
+      ),
+      ("\(large)/below", "does not exist; put it there, or name another"),
+    ] {
+      var deployment = Deployment()
+      _ = deployment.update(to: [try withPage(path)])
+      #expect(deployment.problems.count == 1)
+      #expect(deployment.problems.first?.hasSuffix("the file \"\(path)\" \(what)") == true)
+    }
+    let largest = directory.write(
+      "largest.html", String(repeating: "x", count: Limits.errorPageFile))
+    var deployment = Deployment()
+    #expect(deployment.update(to: [try withPage(largest)]).isNew)
   }
 }

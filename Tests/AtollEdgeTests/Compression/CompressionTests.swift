@@ -274,6 +274,25 @@ struct CompressionTests {
     #expect(site.origin.requestCount == 1)
   }
 
+  @Test func `what a range request brought whole is compressed for others`() throws {
+    let site = try Site { exchange in
+      var fields = ["Content-Type: text/html", "Cache-Control: max-age=600", "ETag: \"v1\""]
+      let isPart = exchange.request["range"] != nil
+      if isPart {
+        fields.append("Content-Range: bytes 0-\(Site.page.count - 1)/\(Site.page.count)")
+      }
+      try Site.answer(exchange, isPart ? "206 Partial Content" : "200 OK", fields, Site.page)
+    }
+    let part = try site.edge.get("/", brotli, "Range: bytes=0-9")
+    #expect(part.status == 206 && part.body.bytes == Array(Site.page.prefix(10)))
+    try site.fill()
+    let form = try site.edge.get("/", brotli)
+    #expect(form["content-encoding"] == "br" && form.plain == Site.page)
+    let again = try site.edge.get("/", brotli, "Range: bytes=10-19")
+    #expect(again.isHit && again.body.bytes == Array(Site.page[10..<20]))
+    #expect(site.origin.requestCount == 1)
+  }
+
   // MARK: Changes
 
   @Test(arguments: [PurgeSelector.path("/"), .prefix("/"), .tag("t"), .all])

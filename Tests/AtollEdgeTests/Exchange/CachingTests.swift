@@ -115,7 +115,7 @@ struct CachingTests {
     status: String, stored: Bool
   ) throws {
     let origin = try Self.counting([], status: status)
-    let edge = try EdgeUnderTest(origin, preset: .static)
+    let edge = try EdgeUnderTest(origin, preset: .static) { $0.errors = ErrorSettings() }
     _ = try edge.get("/")
     #expect(try edge.get("/").isHit == stored)
   }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import CSystem
 import Glibc
 import Testing
@@ -12,7 +13,8 @@ struct OriginConnectionTests {
     try #require(socketpair(AF_UNIX, type, 0, &ends) == 0)
     defer { close(ends[1]) }
     let loop = try EventLoop(index: 0)
-    let pool = OriginPool(loop: loop, host: "origin.test", port: 80)
+    let pool = OriginPool(
+      loop: loop, target: OriginTarget(host: "origin.test", port: 80), isRetired: false)
     let connection = OriginConnection(pool: pool, descriptor: ends[0], connectTimeout: 1)
     defer { connection.close() }
     write(connection, [UInt8](repeating: 97, count: 4 << 20))

@@ -11,6 +11,7 @@ final class EdgeUnderTest: @unchecked Sendable {
   private let distributions: Shared<[Distribution]>
   private let purges = Shared<UInt64>(0)
   private let isStopped = Shared(false)
+  private let geoDatabase: GeoDatabase?
   /// Kept for as long as the edge may ask it.
   private var origin: ScriptedOrigin?
 
@@ -21,30 +22,36 @@ final class EdgeUnderTest: @unchecked Sendable {
   convenience init(
     originPort: UInt16, preset: Preset = .origin,
     _ change: (inout Distribution) -> Void = { _ in },
-    options: (inout EdgeOptions) -> Void = { _ in }
+    options: (inout EdgeOptions) -> Void = { _ in }, geoDatabase: GeoDatabase? = nil
   ) throws {
     try self.init(
       [try Self.distribution("site", originPort: originPort, preset: preset, change)],
-      options: options)
+      options: options, geoDatabase: geoDatabase)
   }
 
   convenience init(
     _ origin: ScriptedOrigin, preset: Preset = .origin,
     _ change: (inout Distribution) -> Void = { _ in },
-    options: (inout EdgeOptions) -> Void = { _ in }
+    options: (inout EdgeOptions) -> Void = { _ in }, geoDatabase: GeoDatabase? = nil
   ) throws {
-    try self.init(originPort: origin.port, preset: preset, change, options: options)
+    try self.init(
+      originPort: origin.port, preset: preset, change, options: options, geoDatabase: geoDatabase)
     self.origin = origin
   }
 
-  init(_ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in }) throws {
+  init(
+    _ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in },
+    geoDatabase: GeoDatabase? = nil
+  ) throws {
+    self.geoDatabase = geoDatabase
     var settings = EdgeOptions()
     settings.listeners = [.tcp(host: "127.0.0.1", port: 0)]
     settings.threads = 1
     settings.memory = 32 << 20
     options(&settings)
     self.distributions = Shared(distributions)
-    edge = try Edge(options: settings, configuration: Self.configuration(distributions))
+    edge = try Edge(
+      options: settings, configuration: Self.configuration(distributions, geoDatabase))
     edge.start()
     let digits = edge.addresses.first?.split(separator: ":").last ?? ""
     port = UInt16(digits) ?? 0
@@ -74,10 +81,12 @@ final class EdgeUnderTest: @unchecked Sendable {
     return distribution
   }
 
-  private static func configuration(_ distributions: [Distribution]) -> EdgeConfiguration {
+  private static func configuration(
+    _ distributions: [Distribution], _ geoDatabase: GeoDatabase?
+  ) -> EdgeConfiguration {
     EdgeConfiguration(
       distributions: distributions.enumerated().map { DistributionPolicy($1, slot: $0) },
-      defaultName: nil)
+      defaultName: nil, geoDatabase: geoDatabase)
   }
 
   func viewer(receiveBuffer: Int32? = nil) throws -> ScriptedViewer {
@@ -95,7 +104,7 @@ final class EdgeUnderTest: @unchecked Sendable {
       try change(&stored)
       return stored
     }
-    edge.apply(Self.configuration(changed))
+    edge.apply(Self.configuration(changed, geoDatabase))
   }
 
   /// Returns when the purge is in force.

@@ -75,6 +75,34 @@ import Testing
     #expect(edge.verdict("/", host: "one.atoll.localhost").contains("distribution-disabled"))
   }
 
+  @Test func `a GeoIP database is opened before anything is served`() throws {
+    let directory = TemporaryDirectory()
+    var file = GeoDatabaseFile()
+    file.add("127.0.0.0/8", .country("DE"))
+    let path = file.write(to: directory.file("geo.mmdb"))
+    let server = ScriptedServer(response("Cache-Control: max-age=60", body: "one"))
+    defer { server.stop() }
+    let edge = try RunningEdge(["http://127.0.0.1:\(server.port)", "--geo-database", path])
+    #expect(edge.verdict("/") == "200 miss, stored")
+
+    for (name, reason) in [
+      ("missing.mmdb", "no such file or directory"),
+      ("text.mmdb", "it is no database in MaxMind's format"),
+    ] {
+      directory.write("text.mmdb", "no database\n")
+      let result = runAtoll(
+        ["serve", "http://127.0.0.1:9", "--http", "127.0.0.1:0"],
+        env: [
+          "ATOLL_HOME": directory.file("store"), "ATOLL_GEO_DATABASE": directory.file(name),
+        ])
+      #expect(result.exitCode == 1)
+      #expect(
+        result.stderr.contains(
+          "cannot use the GeoIP database \"\(directory.file(name))\": \(reason)\n"))
+      #expect(result.stderr.contains("with --geo-database"))
+    }
+  }
+
   @Test func `an empty store is served, with a way on`() throws {
     let edge = try RunningEdge([])
     #expect(edge.verdict("/").hasPrefix("421 error"))

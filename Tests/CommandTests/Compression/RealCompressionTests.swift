@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import AtollCore
-import AtollEdge
 import Glibc
 import TestSupport
 import Testing
@@ -11,29 +9,19 @@ struct RealCompressionTests {
   private static let page =
     (0..<900).map { "<p class=\"item\">number \($0) of many</p>\n" }.joined()
 
-  /// An edge in this process.
-  private final class CompressingEdge {
-    let edge: Edge
-    let url: String
-
-    init(_ origin: RealOrigin) throws {
-      var distribution = Distribution.make(
-        name: "site", origin: try Origin(url: origin.url), preset: .origin, id: "d0123456789abc",
-        now: 0)
-      distribution.settings.compression = CompressionSettings(codings: [.gzip, .brotli])
-      var options = EdgeOptions()
-      options.listeners = [.tcp(host: "127.0.0.1", port: 0)]
-      options.threads = 2
-      options.memory = 32 << 20
-      edge = try Edge(
-        options: options,
-        configuration: EdgeConfiguration(
-          distributions: [DistributionPolicy(distribution, slot: 0)], defaultName: nil))
-      edge.start()
-      url = "http://\(edge.addresses[0])"
-    }
-
-    deinit { edge.stop() }
+  /// An edge whose one distribution compresses, set up as an administrator does.
+  private func makeEdge(_ origin: RealOrigin) throws -> RunningEdge {
+    let edge = try RunningEdge(["--default-distribution", "site"])
+    #expect(edge.atoll("create", "site", "--origin", origin.url).exitCode == 0)
+    let shown = edge.atoll("show", "site", "--json").stdout
+    let marker = "\"forwardedQueryStrings\": \"all\""
+    let parts = shown.split(separator: marker)
+    try #require(parts.count == 2)
+    let compression = "\"compression\": {\"codings\": [\"gzip\", \"br\"]}"
+    edge.home.write("site.json", "\(parts[0])\(marker), \(compression)\(parts[1])")
+    let applied = edge.atoll("apply", edge.home.file("site.json"))
+    #expect(applied.exitCode == 0, "\(applied.stderr)")
+    return edge
   }
 
   private struct Answer {
@@ -82,7 +70,7 @@ struct RealCompressionTests {
   @Test func `what nginx sends plain, curl gets compressed`() throws {
     let origin = try RealOrigin.nginx("gzip off; types { text/html html; } expires 1h;")
     origin.site.write("page.html", Self.page)
-    let edge = try CompressingEdge(origin)
+    let edge = try makeEdge(origin)
     let url = edge.url + "/page.html"
     let first = try curl("--compressed", url)
     #expect(first.body == Self.page && first["content-encoding"] == nil)
@@ -110,10 +98,12 @@ struct RealCompressionTests {
       #expect(try curl("-H", condition, url).status == 304)
     }
     // What nginx confirms keeps its form.
-    edge.edge.purgeSoftly("/page.html")
+    #expect(edge.atoll("purge", "site", "/page.html", "--soft").exitCode == 0)
     let confirmed = try curl("--compressed", url)
     #expect(confirmed["x-cache"] == "RefreshHit from atoll")
     #expect(confirmed["content-encoding"] == "br" && confirmed.body == Self.page)
+    let metrics = edge.atoll("metrics", "--json").stdout
+    #expect(metrics.contains("\"compressions\": 2,"), "\(metrics.prefix(600))")
   }
 
   @Test func `what nginx compresses itself is passed on`() throws {
@@ -123,7 +113,7 @@ struct RealCompressionTests {
       expires 1h;
       """)
     origin.site.write("page.html", Self.page)
-    let edge = try CompressingEdge(origin)
+    let edge = try makeEdge(origin)
     let url = edge.url + "/page.html"
     for round in 0..<3 {
       let answer = try curl("--compressed", url)
@@ -136,14 +126,5 @@ struct RealCompressionTests {
     #expect(brotli["vary"] == "Accept-Encoding")
     let plain = try curl(url)
     #expect(plain.body == Self.page && plain["content-encoding"] == nil)
-  }
-}
-
-extension Edge {
-  fileprivate func purgeSoftly(_ path: String) {
-    _ = purge(
-      PurgeRecord(
-        number: 1, distribution: "site", id: "d0123456789abc", at: 0, soft: true,
-        selector: .path(path)))
   }
 }

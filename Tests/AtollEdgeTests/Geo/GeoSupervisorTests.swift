@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import AtollEdge
+import Glibc
+import TestSupport
+import Testing
+
+/// The database over the life of an edge.
+@Suite(.timeLimit(.minutes(10)))
+struct GeoSupervisorTests {
+  private let directory = TemporaryDirectory()
+
+  private func write(_ country: String) -> String {
+    var file = GeoDatabaseFile()
+    file.add("127.0.0.0/8", .country(country))
+    return file.write(to: directory.file("geo.mmdb"))
+  }
+
+  /// Answers with the country that it was told.
+  private func origin() throws -> ScriptedOrigin {
+    try ScriptedOrigin { exchange in
+      try exchange.respond(
+        "200 OK", "Cache-Control: max-age=60",
+        body: exchange.request["cloudfront-viewer-country"] ?? "none")
+    }
+  }
+
+  @Test func `a hangup opens the database anew, and keeps the old one when it is broken`() throws {
+    let origin = try origin()
+    let path = write("DE")
+    let edge = try SupervisedEdge(
+      unsaved: try site(origin) { $0.settings.key.country = true }, withoutStore: true
+    ) { $0.geoDatabase = path }
+    #expect(try edge.get("/").text == "DE")
+    _ = write("FR")
+    // Until it is told to look.
+    #expect(try edge.get("/").text == "DE")
+    edge.supervisor.post(signal: SIGHUP)
+    #expect(eventually { (try? edge.get("/").text) == "FR" })
+    directory.write("broken", "nothing")
+    rename(directory.file("broken"), path)
+    edge.supervisor.post(signal: SIGHUP)
+    #expect(edge.waitForLine("the one opened before stays in use"))
+    #expect(try edge.get("/").text == "FR")
+  }
+
+  @Test func `an edge without a database does not start for a distribution that needs one`() throws
+  {
+    let distribution = try makeDistribution("shop") { $0.geoRestriction = .block(["DE"]) }
+    let error = #expect(throws: ConfigError.self) {
+      _ = try Supervisor(source: .unsaved(distribution, nil), options: Self.options)
+    }
+    #expect(error?.problems.map(\.where) == ["geoRestriction"])
+  }
+
+  @Test func `a database that cannot be read keeps an edge from starting`() throws {
+    var options = Self.options
+    options.geoDatabase = directory.file("missing.mmdb")
+    #expect(throws: GeoDatabaseError.self) {
+      _ = try Supervisor(source: .unsaved(try makeDistribution("shop"), nil), options: options)
+    }
+  }
+
+  private static var options: SupervisorOptions {
+    var options = SupervisorOptions()
+    options.edge.listeners = [.tcp(host: "127.0.0.1", port: 0)]
+    options.edge.threads = 1
+    options.edge.memory = 32 << 20
+    options.takesSignals = false
+    options.report = { _ in }
+    return options
+  }
+}
