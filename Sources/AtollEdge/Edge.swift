@@ -12,6 +12,7 @@ package final class Edge: @unchecked Sendable {
   package let cache: CacheStore
   package let budget: MemoryBudget
   let registry = FetchRegistry()
+  let invalidations: InvalidationScan
   let resolver: Resolver
   package let compressor: Compressor
   let seed = HashSeed.random()
@@ -47,6 +48,7 @@ package final class Edge: @unchecked Sendable {
     csystem_ignore_sigpipe()
     budget = MemoryBudget(limit: options.memory)
     cache = CacheStore(budget: budget, seed: seed)
+    invalidations = InvalidationScan(cache: cache, registry: registry)
     resolver = options.resolver ?? Resolver(pool: WorkerPool(threads: 4))
     compressor = Compressor(
       cache: cache, pool: options.compressionPool, threads: max(1, min(4, options.threads / 2)))

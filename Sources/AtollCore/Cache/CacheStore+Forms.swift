@@ -42,6 +42,8 @@ extension CacheStore {
         if !isForm { result.sawOtherVariant = true }
         continue
       }
+      // What has no Vary does not hide what has it, see `lookup`.
+      if let other, !entry.hasVary(other.vary) { continue }
       if isForm == prefersForm {
         result.entry = entry
         break

@@ -24,7 +24,7 @@ package final class CacheStore: @unchecked Sendable {
   /// Larger bodies are shared between an entry and its updated successor rather than copied.
   private static let copiedBody = 32 << 10
   /// Buckets that a purge looks at between two chances for others to enter the gate.
-  private static let purgeBatch = 256
+  static let purgeBatch = 256
 
   /// Whether the kernel gives this process the address space that a store of this many bytes lays
   /// itself out in, several times as much as it will ever fill.
@@ -138,21 +138,24 @@ package final class CacheStore: @unchecked Sendable {
     return grown
   }
 
-  /// After a 304: the same key, vary section, status and body with a new head, which comes with
-  /// freshness and meta of its own. The old entry stays as it is until `insert` replaces it.
-  /// - Parameter tags: the old entry's when nil.
+  /// After a 304: the same key, status and body with a new head, which comes with freshness and meta
+  /// of its own. The old entry stays as it is until `insert` replaces it.
+  /// - Parameters:
+  ///   - vary: the old entry's section when nil.
+  ///   - tags: the old entry's when nil.
   package func makeUpdated(
     _ entry: Entry, head: UnsafeBufferPointer<UInt8>,
     sent: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0),
-    tags: UnsafeBufferPointer<UInt8>? = nil, freshness: Freshness, meta: StoredMeta,
-    purgeNumber: UInt64
+    vary: UnsafeBufferPointer<UInt8>? = nil, tags: UnsafeBufferPointer<UInt8>? = nil,
+    freshness: Freshness, meta: StoredMeta, purgeNumber: UInt64
   ) -> Entry? {
     let length = entry.bodyLength
     let shares = length > Self.copiedBody
     guard
       let updated = makeEntry(
-        hash: entry.hash, key: entry.key, vary: entry.vary, tags: tags ?? entry.tags, head: head,
-        sent: sent, bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
+        hash: entry.hash, key: entry.key, vary: vary ?? entry.vary, tags: tags ?? entry.tags,
+        head: head, sent: sent,
+        bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
         purgeNumber: purgeNumber)
     else { return nil }
     if shares {
@@ -206,7 +209,8 @@ package final class CacheStore: @unchecked Sendable {
         }
         continue
       }
-      // Variants stand in the chain newest first, as RFC 9111 §4.1 would have them chosen.
+      // Variants stand in the chain as RFC 9111 §4.1 would have them chosen: newest first, what has
+      // no Vary last.
       if entry.pointer.pointee.varyLength != 0 && !varyMatches(entry.vary) {
         result.sawOtherVariant = true
         continue
@@ -261,7 +265,7 @@ package final class CacheStore: @unchecked Sendable {
       let isSame = entry.hasVary(other.vary)
       if slots.isDead(other) {
         state.pointee.unlink(other)
-      } else if isSame || entry.vary.isEmpty || varyMatches(other.vary) {
+      } else if isSame || varyMatches(other.vary) {
         // What is older than a soft purge never replaces what came after it.
         if standing == .stale && other.purgeNumber > entry.purgeNumber { return .purged }
         frequency = max(frequency, other.frequency)
@@ -271,11 +275,71 @@ package final class CacheStore: @unchecked Sendable {
         variants += 1
       }
     }
-    if variants >= Limits.variantsPerKey { return .variantLimit }
+    if variants >= Limits.variantsPerKey {
+      guard let victim = leastValuableVariant(of: entry.hash, entry.key, entry.freshness) else {
+        return .variantLimit
+      }
+      state.pointee.unlink(victim)
+    }
     if standing == .stale { entry.mark(.softPurged) }
     unlinkForms(replacedBy: entry, varyMatches: varyMatches)
-    state.pointee.link(entry, frequency: frequency, intoMain: intoMain)
+    // RFC 9111 §4.1: a response without Vary, which would match every request, does not hide those
+    // that have one.
+    state.pointee.link(
+      entry, frequency: frequency, intoMain: intoMain,
+      behind: entry.vary.isEmpty ? lastVariant(of: entry) : nil)
     return .inserted
+  }
+
+  /// The last entry of the chain, in whatever form, that has the key and a Vary. Under the gate.
+  private func lastVariant(of entry: Entry) -> Entry? {
+    var last: Entry?
+    var at = index.first(index.bucket(of: entry.hash))
+    while at != 0 {
+      let other = addresses.entry(at)
+      at = other.chain
+      if other.hasButForKind(entry.hash, entry.key) && !other.vary.isEmpty { last = other }
+    }
+    return last
+  }
+
+  /// Whether one more variant of a key may be stored, at the cost of another if need be.
+  /// - Parameter varyMatches: as for `insert`; what goes anyway takes no room.
+  package func hasRoomForVariant(
+    of hash: KeyHash, _ key: UnsafeBufferPointer<UInt8>, _ freshness: Freshness,
+    varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool
+  ) -> Bool {
+    gate.lock()
+    defer { gate.unlock() }
+    var variants = 0
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = addresses.entry(at)
+      at = entry.chain
+      if entry.has(hash, key) && !slots.isDead(entry) && !varyMatches(entry.vary) {
+        variants += 1
+      }
+    }
+    return variants < Limits.variantsPerKey
+      || leastValuableVariant(of: hash, key, freshness) != nil
+  }
+
+  /// The variant to give up when a key has too many: the oldest that is stale when the new one
+  /// comes, else the oldest that nobody has asked for again. Under the gate.
+  private func leastValuableVariant(
+    of hash: KeyHash, _ key: UnsafeBufferPointer<UInt8>, _ new: Freshness
+  ) -> Entry? {
+    var stale: Entry?
+    var unused: Entry?
+    var at = index.first(index.bucket(of: hash))
+    while at != 0 {
+      let entry = addresses.entry(at)
+      at = entry.chain
+      if !entry.has(hash, key) || entry.vary.isEmpty { continue }
+      if !entry.freshness.isFresh(at: new.responseTime) { stale = entry }
+      if entry.frequency == 0 { unused = entry }
+    }
+    return stale ?? unused
   }
 
   /// Takes an entry out, if it still is in.

@@ -49,13 +49,19 @@ struct EntryIndex: @unchecked Sendable {
   @inline(__always)
   func first(_ bucket: Int) -> UInt32 { buckets[bucket] }
 
-  /// Puts an entry first, before older variants of its key. The gate is held.
-  func link(_ entry: Entry, at index: UInt32) {
+  /// Puts an entry first, before older variants of its key, or behind the one given. The gate is
+  /// held.
+  func link(_ entry: Entry, at index: UInt32, behind other: Entry? = nil) {
     let bucket = bucket(of: entry.hash)
     let lock = lock(ofBucket: bucket)
     lock.lock()
-    entry.chain = buckets[bucket]
-    buckets[bucket] = index
+    if let other {
+      entry.chain = other.chain
+      other.chain = index
+    } else {
+      entry.chain = buckets[bucket]
+      buckets[bucket] = index
+    }
     lock.unlock()
   }
 

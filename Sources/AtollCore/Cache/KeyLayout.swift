@@ -45,6 +45,11 @@ package enum KeyKind: UInt8, Sendable {
   case slice = 4
 }
 
+/// Makes a key that of another entry derived from the same response.
+package func setKeyKind(_ kind: KeyKind, of key: ByteBuffer) {
+  key.base[KeyLayout.kindOffset] = kind.rawValue
+}
+
 /// Turns a key into that of the failure to fetch what it names, and back.
 package func toggleFailureMark(_ key: UnsafeMutablePointer<UInt8>) {
   key[KeyLayout.kindOffset] ^= KeyLayout.failureMark

@@ -61,6 +61,9 @@ package struct RequestCaching: Sendable, Equatable {
     if present & KnownField.cookie.bit != 0 { flags.insert(.cookie) }
     // RFC 9110 §14.2: Range means nothing but for GET.
     if head.method == .get && present & KnownField.range.bit != 0 { passOnMiss = .requestRange }
+    // RFC 9111 §4.3.2: these ask the origin, not a cache. A stored response that meets them may
+    // answer (RFC 9110 §13.1.1); whether nothing does is the origin's to say.
+    if present & FieldRules.originConditions != 0 { passOnMiss = .requestCondition }
     // Ranges are answered from the plain bytes; the compressed form has no strong entity tag, which
     // If-Match asks for.
     if present & KnownField.acceptEncoding.bit != 0, head.method == .get || head.method == .head,

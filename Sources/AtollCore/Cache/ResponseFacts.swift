@@ -8,8 +8,8 @@ struct ResponseFacts {
   var date: Int64?
   var lastModified: Int64?
   var hasETag = false
-  /// Age, when valid; 0 otherwise (RFC 9111 §5.1).
-  var age: Int64 = 0
+  /// Age, when valid; nil before the first line of it, 0 when that is invalid (RFC 9111 §5.1).
+  private var statedAge: Int64?
   var hasSetCookie = false
   var variesOnEverything = false
 
@@ -22,7 +22,8 @@ struct ResponseFacts {
 
   /// The fields that are looked at here.
   private static let relevant = FieldRules.set(
-    .cacheControl, .expires, .date, .lastModified, .etag, .age, .setCookie, .vary)
+    .atollCDNCacheControl, .cdnCacheControl, .cacheControl, .expires, .date, .lastModified, .etag,
+    .age, .setCookie, .vary)
 
   init(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, now: Int64) {
     let fields = response.fields
@@ -30,6 +31,7 @@ struct ResponseFacts {
     for index in 0..<fields.count {
       add(fields.lines[index].known, fields.value(at: index, in: base), now: now)
     }
+    obeyTargets { fields.joined($0, base) }
   }
 
   /// The facts of a stored head after a 304 (RFC 9111 §4.3.4): what the 304 does not say, the stored
@@ -38,12 +40,33 @@ struct ResponseFacts {
     stored: UnsafeBufferPointer<UInt8>, updatedBy response: ResponseHead,
     _ base: UnsafePointer<UInt8>, now: Int64
   ) {
-    self.init(response, base, now: now)
-    let updated = response.fields.present | FieldRules.set(.date, .age)
+    let fields = response.fields
+    for index in 0..<fields.count {
+      add(fields.lines[index].known, fields.value(at: index, in: base), now: now)
+    }
+    let updated = fields.present | FieldRules.set(.date, .age)
     var lines = StoredLines(stored)
     while let line = lines.next() {
       let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
       if known != .other && updated & known.bit == 0 { add(known, line.value, now: now) }
+    }
+    obeyTargets { fields.contains($0) ? fields.joined($0, base) : StoredLines.joined($0, stored) }
+  }
+
+  /// RFC 9213 §2.2: the first field of the target list that is valid and not empty decides alone;
+  /// Cache-Control and Expires then are for others.
+  private mutating func obeyTargets(_ joined: (KnownField) -> ByteBuffer?) {
+    for target in ResponseDirectives.targets {
+      guard let value = joined(target), let dictionary = StructuredDictionary(value.bytes),
+        !dictionary.isEmpty
+      else { continue }
+      directives = ResponseDirectives(dictionary)
+      expires = .absent
+      break
+    }
+    // What is not stored does not make the rest personal.
+    if hasSetCookie && !directives.unshared.isEmpty {
+      hasSetCookie = !directives.unshared.contains(Array("set-cookie".utf8))
     }
   }
 
@@ -67,12 +90,11 @@ struct ResponseFacts {
     case .lastModified: lastModified = lastModified ?? HTTPDate.parse(value, now: now)
     case .etag: hasETag = hasETag || EntityTag(value) != nil
     case .age:
-      // RFC 9111 §5.1: the first member of a list, ignored when invalid. Of several lines the
-      // largest is the careful choice.
+      // RFC 9111 §5.1: the first member of a list, lines being one list (RFC 9110 §5.3); ignored
+      // when invalid.
       var members = ListMembers(value)
-      if let member = members.next(), let seconds = deltaSeconds(member) {
-        age = max(age, Int64(seconds))
-      }
+      guard statedAge == nil, let member = members.next() else { return }
+      statedAge = deltaSeconds(member).map(Int64.init) ?? 0
     case .setCookie: hasSetCookie = true
     case .vary:
       var members = ListMembers(value)
@@ -84,6 +106,22 @@ struct ResponseFacts {
   }
 
   var hasValidator: Bool { hasETag || lastModified != nil }
+  var age: Int64 { statedAge ?? 0 }
+}
+
+extension FieldTable {
+  /// All lines of a field as one value (RFC 9110 §5.3); nil when there is none.
+  func joined(_ field: KnownField, _ base: UnsafePointer<UInt8>) -> ByteBuffer? {
+    guard var line = firstIndex(of: field) else { return nil }
+    let result = ByteBuffer(capacity: 64)
+    result.append(value(at: line, in: base))
+    while let next = nextIndex(of: field, after: line) {
+      result.append(", ")
+      result.append(value(at: next, in: base))
+      line = next
+    }
+    return result
+  }
 }
 
 /// An entity tag (RFC 9110 §8.8.3).

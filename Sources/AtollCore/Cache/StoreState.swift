@@ -199,14 +199,16 @@ struct StoreState: ~Copyable {
 
   // MARK: Entries
 
-  mutating func link(_ entry: Entry, frequency: UInt8, intoMain: Bool) {
+  mutating func link(
+    _ entry: Entry, frequency: UInt8, intoMain: Bool, behind other: Entry? = nil
+  ) {
     let isGhost = ghosts.recall(entry.hash)
     entry.frequency = frequency
     entry.retain()
     entry.mark(.linked)
     queues.insert(entry, intoMain: intoMain || isGhost)
     slots.counts[entry.slot].linked += 1
-    index.link(entry, at: memory.addresses.index(entry))
+    index.link(entry, at: memory.addresses.index(entry), behind: other)
   }
 
   mutating func unlink(_ entry: Entry) {

@@ -11,15 +11,29 @@ package func appendTags(
   if fields.present & (KnownField.cacheTag.bit | KnownField.surrogateKey.bit) == 0 { return }
   for index in 0..<fields.count {
     let known = fields.lines[index].known
-    guard known == .cacheTag || known == .surrogateKey else { continue }
-    let value = fields.value(at: index, in: base)
-    var at = 0
-    while at < value.count {
-      var end = at
-      while end < value.count, !isSeparator(value[end], known) { end &+= 1 }
-      appendTag(trimmed(value, at, end), to: section)
-      at = end &+ 1
-    }
+    appendTags(of: known, fields.value(at: index, in: base), to: section)
+  }
+}
+
+/// The same of a stored head.
+package func appendTags(storedHead: UnsafeBufferPointer<UInt8>, to section: ByteBuffer) {
+  var lines = StoredLines(storedHead)
+  while let line = lines.next() {
+    let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
+    appendTags(of: known, line.value, to: section)
+  }
+}
+
+private func appendTags(
+  of known: KnownField, _ value: UnsafeBufferPointer<UInt8>, to section: ByteBuffer
+) {
+  guard known == .cacheTag || known == .surrogateKey else { return }
+  var at = 0
+  while at < value.count {
+    var end = at
+    while end < value.count, !isSeparator(value[end], known) { end &+= 1 }
+    appendTag(trimmed(value, at, end), to: section)
+    at = end &+ 1
   }
 }
 

@@ -36,18 +36,30 @@ private func decideUseClosely(
   if request.flags.contains(.noCache) { return .revalidate(.requestNoCache) }
   let age = freshness.age(at: now)
   let remaining = Int64(freshness.lifetime) &- age
-  // RFC 9111 §5.2.1.1 and §5.2.1.3.
-  if request.maxAge >= 0 && age > Int64(request.maxAge) { return .revalidate(.requestMaxAge) }
+  // RFC 9111 §5.2.1.1. A fresh response that its origin calls immutable is not validated for that,
+  // which is what a reload asks for (RFC 8246 §2.1); no-cache, a forced reload, was heeded above.
+  let isImmutable = freshness.flags.contains(.immutable) && remaining > 0
+  if request.maxAge >= 0 && age > Int64(request.maxAge) && !isImmutable {
+    return .revalidate(.requestMaxAge)
+  }
+  // §5.2.1.3.
   if request.minFresh > 0 && remaining < Int64(request.minFresh) {
     return .revalidate(remaining > 0 ? .requestMaxAge : .expired)
   }
   if remaining > 0 { return freshness.flags.contains(.error) ? .freshError : .fresh }
-  // What forbids serving stale has set the allowance to 0, and keeps max-stale from counting.
-  var allowance = Int64(freshness.staleWhileRevalidate)
-  if request.maxStale >= 0 && !freshness.flags.contains(.mustRevalidate) {
-    allowance = max(allowance, Int64(request.maxStale))
+  let staleness = -remaining
+  // §5.2.1.2, unless the origin forbids it.
+  if request.maxStale >= 0 && staleness <= Int64(request.maxStale)
+    && !freshness.flags.contains(.mustRevalidate)
+  {
+    return .staleWhileRevalidate
   }
-  return -remaining < allowance ? .staleWhileRevalidate : .revalidate(.expired)
+  // §5.2.1.1: with max-age and no max-stale, "the client does not wish to receive a stale response".
+  // What forbids serving stale has set the allowance to 0.
+  if request.maxAge >= 0 || staleness >= Int64(freshness.staleWhileRevalidate) {
+    return .revalidate(.expired)
+  }
+  return .staleWhileRevalidate
 }
 
 /// Whether the entry may stand in for an origin that failed or cannot be reached (RFC 9111 §4.2.4,

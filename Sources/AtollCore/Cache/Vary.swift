@@ -185,9 +185,9 @@ private func appendReceivedValue(
   var values = FieldValues(request.fields, requestBase, known: known, name: name)
   if values.isEmpty || request.withholds(name, requestBase) {
     section.appendLittleEndian(0)
-  } else {
-    section.appendPart(joining: &values, separator: ", ")
+    return
   }
+  withNormalized(&values, known.varyForm) { section.appendPart($0) }
 }
 
 private func receivedValueEquals(
@@ -207,26 +207,7 @@ private func receivedValueEquals(
   var values = FieldValues(request.fields, requestBase, known: known, name: name)
   if values.isEmpty || request.withholds(name, requestBase) { return stored == nil }
   guard let stored else { return false }
-  // The lines joined by ", ", compared without being joined.
-  var at = 0
-  var isFirst = true
-  while let value = values.next() {
-    if !isFirst {
-      guard stored.count &- at >= 2, stored[at] == 0x2c, stored[at &+ 1] == 0x20 else {
-        return false
-      }
-      at &+= 2
-    }
-    isFirst = false
-    guard stored.count &- at >= value.count else { return false }
-    if value.count > 0,
-      memcmp(stored.baseAddress! + at, value.baseAddress!, value.count) != 0
-    {
-      return false
-    }
-    at &+= value.count
-  }
-  return at == stored.count
+  return withNormalized(&values, known.varyForm) { sameBytes(stored, $0) }
 }
 
 extension ByteBuffer {

@@ -65,6 +65,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case redirect, corsPreflight, maxForwards
   // What the configuration refuses.
   case httpsRequired, countryBlocked
+  // Why a request with conditions for the origin was passed on.
+  case requestCondition
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -127,6 +129,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .maxForwards: "max-forwards"
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
+    case .requestCondition: "request-condition"
     }
   }
 }

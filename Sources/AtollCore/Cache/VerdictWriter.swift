@@ -7,31 +7,33 @@
 ///   - ttl: seconds until it is stale, negative afterwards; nil when it has no lifetime.
 ///   - originStatus: of the response that this exchange got from the origin; 0 when it got none.
 ///   - stored: the response is being stored.
+///   - lookup: why the lookup found nothing usable, when the verdict tells another reason.
+///   - wasReleased: it waited for another's response, which did not answer it.
 package func appendVerdict(
   _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool,
-  to buffer: ByteBuffer
+  lookup: Reason = .none, wasReleased: Bool = false, to buffer: ByteBuffer
 ) {
   if verdict.outcome == .hit, verdict.reason == .none, let age, let ttl, ttl >= 0 {
     return appendHit(age: UInt64(max(age, 0)), ttl: UInt64(ttl), to: buffer)
   }
   appendVerdictOfAny(
     verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, isError: false,
-    to: buffer)
+    lookup: lookup, wasReleased: wasReleased, to: buffer)
 }
 
 /// The same about a response whose status is 400 or more.
 package func appendErrorVerdict(
   _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool,
-  to buffer: ByteBuffer
+  lookup: Reason = .none, wasReleased: Bool = false, to buffer: ByteBuffer
 ) {
   appendVerdictOfAny(
     verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, isError: true,
-    to: buffer)
+    lookup: lookup, wasReleased: wasReleased, to: buffer)
 }
 
 private func appendVerdictOfAny(
   _ verdict: Verdict, age: Int64?, ttl: Int64?, originStatus: UInt16, stored: Bool, isError: Bool,
-  to buffer: ByteBuffer
+  lookup: Reason, wasReleased: Bool, to buffer: ByteBuffer
 ) {
   if let age {
     buffer.append("Age: ")
@@ -39,7 +41,9 @@ private func appendVerdictOfAny(
     buffer.append("\r\n")
   }
   buffer.append(xCacheLine(isError ? Verdict(.error) : verdict))
-  appendOutcome(verdict, originStatus: originStatus, stored: stored, to: buffer)
+  appendOutcome(
+    verdict, originStatus: originStatus, stored: stored, lookup: lookup, wasReleased: wasReleased,
+    to: buffer)
   if let ttl {
     buffer.append(ttl < 0 ? "; ttl=-" : "; ttl=")
     buffer.appendDecimal(ttl.magnitude)
@@ -49,6 +53,42 @@ private func appendVerdictOfAny(
     buffer.append(verdict.reason.text)
   }
   buffer.append("\r\n")
+}
+
+/// Appends the key parameter (RFC 9211 §2.7) to the Cache-Status line that ends the buffer: URL and
+/// what else the behavior keys, separated by spaces. Only for those who may know.
+package func appendKeyParameter(_ key: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+  buffer.truncate(to: buffer.count - 2)
+  buffer.append("; key=\"")
+  let url = keyURL(key)
+  appendQuoted(url, to: buffer)
+  let parts = UnsafeBufferPointer(
+    rebasing: key.dropFirst(min(KeyLayout.urlOffset + url.count, key.count)))
+  var at = 0
+  while at + 2 <= parts.count {
+    let prefix = Int(parts[at]) | Int(parts[at + 1]) << 8
+    let end = min(at + 2 + max(prefix - 1, 0), parts.count)
+    buffer.append(" ")
+    if prefix == 0 { buffer.append("-") }
+    appendQuoted(UnsafeBufferPointer(rebasing: parts[(at + 2)..<end]), to: buffer)
+    at = end
+  }
+  buffer.append("\"\r\n")
+}
+
+/// As a String of Structured Fields takes it (RFC 8941 §3.3.3); other bytes percent-encoded.
+private func appendQuoted(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+  for byte in bytes {
+    switch byte {
+    case 0x22, 0x5c:
+      buffer.append(0x5c)
+      buffer.append(byte)
+    case 0x20...0x7e: buffer.append(byte)
+    default:
+      buffer.append(UInt8(ascii: "%"))
+      appendHexByte(byte, letters: UInt8(ascii: "A"), to: buffer)
+    }
+  }
 }
 
 /// The same for the usual hit, with one look at the room in the buffer: the copies become a few
@@ -94,7 +134,8 @@ private func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>
 
 @inline(never)
 private func appendOutcome(
-  _ verdict: Verdict, originStatus: UInt16, stored: Bool, to buffer: ByteBuffer
+  _ verdict: Verdict, originStatus: UInt16, stored: Bool, lookup: Reason, wasReleased: Bool,
+  to buffer: ByteBuffer
 ) {
   buffer.append("Cache-Status: atoll")
   // A stale entry is a hit unless the origin was asked first (RFC 9211 §2.1).
@@ -103,14 +144,18 @@ private func appendOutcome(
       && (verdict.reason == .staleWhileRevalidate || verdict.reason == .originRecentlyFailed))
   {
     buffer.append("; hit")
-  } else if let forward = forwardReason(verdict) {
+  } else if let forward = forwardReason(verdict, lookup) {
     buffer.append("; fwd=")
     buffer.append(forward)
     if originStatus != 0 {
       buffer.append("; fwd-status=")
       buffer.appendDecimal(UInt64(originStatus))
     }
-    if verdict.outcome == .coalesced { buffer.append("; collapsed") }
+    if verdict.outcome == .coalesced {
+      buffer.append("; collapsed")
+    } else if wasReleased {
+      buffer.append("; collapsed=?0")
+    }
     if stored { buffer.append("; stored") }
   }
 }
@@ -129,20 +174,21 @@ private func xCacheLine(_ verdict: Verdict) -> StaticString {
 }
 
 /// The fwd parameter of RFC 9211 §2.2; nil when the request did not go forward.
-private func forwardReason(_ verdict: Verdict) -> StaticString? {
+private func forwardReason(_ verdict: Verdict, _ lookup: Reason) -> StaticString? {
   switch verdict.outcome {
   case .hit, .local: return nil
   case .stale: return "stale"
-  case .pass: return verdict.reason == .method ? "method" : "bypass"
-  case .miss, .coalesced, .revalidated:
+  case .pass:
     switch verdict.reason {
-    case .absent: return "uri-miss"
-    case .partial: return "partial"
-    case .varyMismatch: return "vary-miss"
-    case .expired: return "stale"
-    case .requestNoCache, .requestMaxAge, .requestAuthorization: return "request"
-    default: return verdict.outcome == .revalidated ? "stale" : "miss"
+    case .method: return "method"
+    case .requestNoStore: return "request"
+    // These were looked up before.
+    case .requestRange, .requestCondition: return forwardReason(of: lookup) ?? "request"
+    default: return "bypass"
     }
+  case .miss, .coalesced, .revalidated:
+    return forwardReason(of: lookup == .none ? verdict.reason : lookup)
+      ?? (verdict.outcome == .revalidated ? "stale" : "miss")
   case .error:
     switch verdict.reason {
     case .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed,
@@ -150,5 +196,18 @@ private func forwardReason(_ verdict: Verdict) -> StaticString? {
       return "miss"
     default: return nil
     }
+  }
+}
+
+/// What the lookup found.
+private func forwardReason(of lookup: Reason) -> StaticString? {
+  switch lookup {
+  // What was purged is not there any more.
+  case .absent, .purged: "uri-miss"
+  case .partial: "partial"
+  case .varyMismatch: "vary-miss"
+  case .expired, .responseNoCache: "stale"
+  case .requestNoCache, .requestMaxAge, .requestAuthorization, .requestCondition: "request"
+  default: nil
   }
 }

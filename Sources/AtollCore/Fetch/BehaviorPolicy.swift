@@ -194,7 +194,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
       !caches ? [] : settings.cachesOptions ? [.get, .head, .options] : [.get, .head]
     cachedMethods = cached.reduce(0) { $0 | 1 << UInt16($1.rawValue) }
 
-    var interest = KnownField.range.bit | KnownField.upgrade.bit
+    var interest =
+      KnownField.range.bit | KnownField.upgrade.bit | FieldRules.originConditions
     if honorsRequestDirectives {
       interest |= KnownField.cacheControl.bit | KnownField.pragma.bit
     }

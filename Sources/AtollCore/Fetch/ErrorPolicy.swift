@@ -89,10 +89,14 @@ package func isFailureOfOrigin(_ reason: Reason) -> Bool {
 
 /// The status that tells of an exchange that failed for this reason (RFC 9110 §15.6, CloudFront
 /// §21).
-package func failureStatus(_ reason: Reason) -> UInt16 {
+/// - Parameter forbidsStale: a stored response would do but for a directive that forbids it without
+///   validation (RFC 9111 §5.2.2.2).
+package func failureStatus(_ reason: Reason, forbidsStale: Bool = false) -> UInt16 {
   switch reason {
   case .originTimeout: 504
-  case .overloaded, .draining, .originUnhealthy: 503
+  case .overloaded, .draining: 503
+  case .originUnhealthy: forbidsStale ? 504 : 503
+  case .originDns, .originConnect, .originClosed: forbidsStale ? 504 : 502
   default: 502
   }
 }

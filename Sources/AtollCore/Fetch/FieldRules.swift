@@ -31,16 +31,18 @@ enum FieldRules {
   static let conditional = set(
     .ifMatch, .ifModifiedSince, .ifNoneMatch, .ifRange, .ifUnmodifiedSince, .range)
 
+  /// Those among them that only an origin evaluates (RFC 9111 §4.3.2).
+  static let originConditions = set(.ifMatch, .ifUnmodifiedSince)
+
   /// Response fields that are not passed on: framing is the edge's, X-Cache and the request id are
   /// about this exchange.
   static let droppedOfResponses = hopByHop | set(.contentLength, .xCache, .xRequestID)
 
-  /// What a 304 does not change in a stored response: they describe the stored body
-  /// (RFC 9111 §3.2).
+  /// What a 304 does not change in a stored response: they say how to read the stored body, which
+  /// stays, and what others made of it (RFC 9111 §3.2).
   static let keptByUpdates =
     droppedOfResponses
-    | set(
-      .age, .contentEncoding, .contentLocation, .contentRange, .contentType, .via)
+    | set(.age, .contentEncoding, .contentRange, .contentType, .via)
 
   static func set(_ fields: KnownField...) -> UInt64 {
     fields.reduce(0) { $0 | $1.bit }

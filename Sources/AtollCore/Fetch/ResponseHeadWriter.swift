@@ -7,7 +7,8 @@
 /// edge says about the exchange itself; Date is there afterwards (RFC 9110 §6.6.1) and Via has one
 /// more member (§7.6.3). A 101 keeps Upgrade, as it means nothing without.
 /// - Parameters:
-///   - storing: the lines become an entry: Age is left out, as it is written anew for each use.
+///   - storing: the lines become an entry: Age is left out, as it is written anew for each use, and
+///     so is what a directive keeps for one viewer (RFC 9111 §5.2.2.4, §5.2.2.7).
 ///   - now: in seconds since 1970.
 /// - Returns: where the validators lie, counted from what was the end of `buffer`.
 @discardableResult
@@ -27,11 +28,18 @@ package func appendResponseHead(
   if storing { dropped |= KnownField.age.bit }
   if !behavior.forwardsCookies { dropped |= KnownField.setCookie.bit }
   if response.status == 101 { dropped &= ~KnownField.upgrade.bit }
+  if storing { writer.directives = ResponseFacts(response, base, now: now).directives }
   writer.copy(response, base, except: dropped)
   if response.status == 101 { buffer.append("Connection: upgrade\r\n") }
   writer.endDate()
   buffer.append(response.minorVersion == 0 ? "Via: 1.0 atoll\r\n" : "Via: 1.1 atoll\r\n")
   return writer.finish()
+}
+
+/// Whether a stored response's head would do for the viewer that it was fetched for, too.
+package func storedHeadIsWhole(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) -> Bool {
+  !response.fields.contains(.age)
+    && ResponseFacts(response, base, now: 0).directives.unshared.isEmpty
 }
 
 /// Appends the head of a stored response after a 304: the 304's fields replace those of the same
@@ -44,6 +52,8 @@ package func appendUpdatedHead(
   var kept = FieldRules.keptByUpdates
   if !behavior.forwardsCookies { kept |= KnownField.setCookie.bit }
   let fields = response.fields
+  writer.directives =
+    ResponseFacts(stored: stored, updatedBy: response, base, now: now).directives
   // A new Date is written below when the 304 has none.
   let replaced = (fields.present | KnownField.date.bit) & ~kept & ~KnownField.other.bit
   var lines = StoredLines(stored)
@@ -51,11 +61,14 @@ package func appendUpdatedHead(
   writer.endStatusLine()
   while let line = lines.next() {
     let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
-    if known == .other {
-      if hasField(named: line.name, in: fields, base) { continue }
-    } else if replaced & known.bit != 0 {
+    let isReplaced =
+      known == .other
+      ? hasField(named: line.name, in: fields, base) : replaced & known.bit != 0
+    // What the 304's Connection lists has ended at this hop, and replaces nothing.
+    if isReplaced && !(response.connectionListsFields && fields.connectionLists(line.name, base)) {
       continue
     }
+    if writer.directives.withholds(line.name) { continue }
     writer.note(known, lineStart: buffer.count, line)
     buffer.append(line.whole)
   }
@@ -97,6 +110,8 @@ private func hasField(
 
 /// Writes field lines and remembers where those lie that `StoredMeta` wants.
 struct HeadWriter {
+  /// What they withhold is not written.
+  var directives = ResponseDirectives()
   private let buffer: ByteBuffer
   private let start: Int
   private var meta = StoredMeta()
@@ -122,6 +137,7 @@ struct HeadWriter {
       if dropped & known.bit != 0 { continue }
       let name = fields.name(at: index, in: base)
       if response.connectionListsFields && fields.connectionLists(name, base) { continue }
+      if directives.withholds(name) { continue }
       let value = fields.value(at: index, in: base)
       if known == .date {
         // One Date, a valid one: what conditions and ages count from.

@@ -3,24 +3,24 @@ import Glibc
 
 /// Iterates over the field lines of a stored head: a status line and field lines, each with CRLF, as
 /// the edge itself has written them.
-struct StoredLines {
-  struct Line {
-    var name: UnsafeBufferPointer<UInt8>
-    var value: UnsafeBufferPointer<UInt8>
+package struct StoredLines {
+  package struct Line {
+    package var name: UnsafeBufferPointer<UInt8>
+    package var value: UnsafeBufferPointer<UInt8>
     /// With its CRLF.
-    var whole: UnsafeBufferPointer<UInt8>
+    package var whole: UnsafeBufferPointer<UInt8>
   }
 
   private var rest: UnsafeBufferPointer<UInt8>
-  let statusLine: UnsafeBufferPointer<UInt8>
+  package let statusLine: UnsafeBufferPointer<UInt8>
 
-  init(_ head: UnsafeBufferPointer<UInt8>) {
+  package init(_ head: UnsafeBufferPointer<UInt8>) {
     let end = Self.lineLength(head)
     statusLine = UnsafeBufferPointer(rebasing: head[..<end])
     rest = UnsafeBufferPointer(rebasing: head[end...])
   }
 
-  mutating func next() -> Line? {
+  package mutating func next() -> Line? {
     if rest.isEmpty { return nil }
     let length = Self.lineLength(rest)
     let whole = UnsafeBufferPointer(rebasing: rest[..<length])
@@ -34,6 +34,24 @@ struct StoredLines {
     return Line(
       name: UnsafeBufferPointer(rebasing: whole[..<colon]),
       value: UnsafeBufferPointer(rebasing: whole[start..<end]), whole: whole)
+  }
+
+  /// All lines of a field in a stored head as one value; nil when there is none.
+  package static func joined(_ field: KnownField, _ head: UnsafeBufferPointer<UInt8>) -> ByteBuffer?
+  {
+    var result: ByteBuffer?
+    var lines = StoredLines(head)
+    while let line = lines.next() {
+      if KnownField.of(line.name.baseAddress!, length: line.name.count) != field { continue }
+      if let result {
+        result.append(", ")
+        result.append(line.value)
+      } else {
+        result = ByteBuffer(capacity: 64)
+        result!.append(line.value)
+      }
+    }
+    return result
   }
 
   /// With the line feed.

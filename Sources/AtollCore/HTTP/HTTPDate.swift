@@ -2,7 +2,8 @@
 
 /// Dates of HTTP fields (RFC 9110 §5.6.7), as seconds since 1970 in UTC.
 package enum HTTPDate {
-  /// Reads any of the three formats exactly; the day of the week must be a name, not the right one.
+  /// Reads any of the three formats exactly, but for the case of letters, as RFC 9111 §4.2 asks of
+  /// caches; the day of the week must be a name, not the right one.
   ///
   /// - Parameter now: decides the century of an RFC 850 date: one that seems to lie more than 50
   ///   years ahead is the last year in the past with the same two digits.
@@ -62,7 +63,9 @@ package enum HTTPDate {
       var length = 0
       while name[length] != 0x2c { length += 1 }
       // The comma is compared, too.
-      if length < count, (0...length).allSatisfy({ start[$0] == name[$0] }) { prefix = length + 1 }
+      if length < count, (0...length).allSatisfy({ isSame(start[$0], name[$0]) }) {
+        prefix = length + 1
+      }
       name += length + 1
     }
     guard prefix > 0, count == prefix + 23 else { return nil }
@@ -117,13 +120,18 @@ package enum HTTPDate {
   ) -> Int? {
     for index in 0..<count {
       let name = names.utf8Start + 3 * index
-      if name[0] == at[0], name[1] == at[1], name[2] == at[2] { return index }
+      if isSame(at[0], name[0]), isSame(at[1], name[1]), isSame(at[2], name[2]) { return index }
     }
     return nil
   }
 
+  /// But for the case of ASCII letters; `expected` may be another character, too.
+  private static func isSame(_ byte: UInt8, _ expected: UInt8) -> Bool {
+    byte == expected || (byte ^ 0x20 == expected && expected | 0x20 >= 0x61)
+  }
+
   private static func endsInGMT(_ at: UnsafePointer<UInt8>) -> Bool {
-    at[0] == space && at[1] == 0x47 && at[2] == 0x4d && at[3] == 0x54
+    at[0] == space && isSame(at[1], 0x47) && isSame(at[2], 0x4d) && isSame(at[3], 0x54)
   }
 
   private static func digit(_ byte: UInt8) -> Int? {

@@ -37,6 +37,8 @@ package enum Limits {
   package static let drainedResponse = 65_536
   /// Entries under one key that differ by Vary.
   package static let variantsPerKey = 100
+  /// URLs waiting to be looked for among all keys after unsafe requests.
+  package static let invalidations = 1_024
   /// Exchanges that may wait for one fill.
   package static let waitersPerFill = 100_000
   /// Bytes of an uncached body that the edge holds between origin and viewer.

@@ -130,7 +130,7 @@ extension Exchange {
     framing = .none
     expectsContinue = false
     isConditional = false
-    mustNotShare = false
+    releaseReason = .none
     missReason = .absent
     caching = RequestCaching(head, base, behavior: behavior)
     verdict = Verdict(.pass, caching.bypass)
@@ -282,10 +282,12 @@ extension Exchange {
     }
     if status >= 400 {
       appendErrorVerdict(
-        verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, to: tail)
+        verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored,
+        lookup: missReason, wasReleased: mustNotShare, to: tail)
     } else {
       appendVerdict(
-        verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored, to: tail)
+        verdict, age: age, ttl: ttl, originStatus: originStatus, stored: stored,
+        lookup: missReason, wasReleased: mustNotShare, to: tail)
     }
   }
 

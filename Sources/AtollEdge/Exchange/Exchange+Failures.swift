@@ -119,7 +119,7 @@ extension Exchange {
     tail.removeAll()
     appendErrorVerdict(
       verdict, age: age, ttl: remaining,
-      originStatus: isRevalidated ? 304 : 0, stored: false, to: tail)
+      originStatus: originStatus, stored: false, lookup: missReason, to: tail)
     tail.append("Content-Length: ")
     tail.appendDecimal(UInt64(entry.bodyLength))
     tail.append("\r\n")

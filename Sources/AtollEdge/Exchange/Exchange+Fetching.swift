@@ -13,11 +13,13 @@ extension Exchange {
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
     if isLooping(head, base) { return answer(head, base, status: 508, reason: .loop) }
     if caching.bypass == .none {
-      if answersFromSlices(head, base, policy, behavior) { return }
-      if answerFromFailure(head, base, policy, behavior) { return }
+      let isForOrigin = caching.passOnMiss == .requestCondition
+      if !isForOrigin && answersFromSlices(head, base, policy, behavior) { return }
+      if !isForOrigin && answerFromFailure(head, base, policy, behavior) { return }
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
+      if isForOrigin { caching.bypass = .requestCondition }
     }
     if caching.bypass != .none {
       return fetchAlone(
@@ -108,7 +110,7 @@ extension Exchange {
         return
       }
     }
-    verdict = Verdict(.miss, missReason)
+    verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
     start(fetch, head, base, policy, behavior, stale: found.entry)
     found.entry?.release()
   }
@@ -134,7 +136,7 @@ extension Exchange {
     ) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
-    verdict = Verdict(.miss, missReason)
+    verdict = Verdict(.miss, releaseReason == .none ? missReason : releaseReason)
     start(fetch, head, base, policy, behavior, stale: found.entry)
     found.entry?.release()
   }

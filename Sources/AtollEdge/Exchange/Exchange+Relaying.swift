@@ -24,7 +24,7 @@ extension Exchange {
         fail(view.failure)
       }
     case .failed:
-      fail(view.failure)
+      fail(view.failure, forbidsStale: fetch.forbidsStale)
     }
   }
 
@@ -36,8 +36,7 @@ extension Exchange {
     fetch.leave(self, loop: services.loop)
     self.fetch = nil
     slices = nil
-    mustNotShare = true
-    missReason = reason == .none ? .absent : reason
+    releaseReason = reason == .none ? .absent : reason
     proceed()
   }
 
@@ -46,7 +45,7 @@ extension Exchange {
       return released(by: fetch, obstacle)
     }
     if viewer.hasUnreadBody { persists = false }
-    if invalidates(method, status: fetch.status) { invalidateTarget() }
+    if invalidates(method, status: fetch.status) { invalidate(after: fetch) }
     noteUpstream(fetch)
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
@@ -62,13 +61,15 @@ extension Exchange {
     if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
       return
     }
-    let head = pageHead(fetch) ?? sentHead(of: fetch)
+    let isReused = verdict.outcome == .coalesced
+    let head = pageHead(fetch) ?? headOf(fetch)
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
     appendPageVerdict(
-      age: fetch.freshness.flatMap { $0.initialAge > 0 ? $0.age(at: now) : nil },
+      age: isReused ? fetch.freshness.map { $0.age(at: now) } : nil,
       ttl: fetch.freshness.map { $0.remaining(at: now) }, stored: fetch.freshness != nil, to: tail)
+    if showsKey && !fetch.key.bytes.isEmpty { appendKeyParameter(fetch.key.bytes, to: tail) }
     // Not with what is stored: others on its way to the viewer might store both.
     if let cookie = fetch.stickyCookie, fetch.freshness == nil, verdict.outcome != .coalesced {
       tail.append(cookie.bytes)
@@ -100,6 +101,14 @@ extension Exchange {
       endsByClose: endsByClose, closes: !persists)
   }
 
+  /// The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
+  private func headOf(_ fetch: Fetch) -> UnsafeBufferPointer<UInt8> {
+    if verdict.outcome != .coalesced, let whole = fetch.wholeHead {
+      return sentHead(making: whole.bytes)
+    }
+    return sentHead(of: fetch)
+  }
+
   /// The viewer's own validators against a response that is being stored.
   func respondConditionally(_ fetch: Fetch, _ freshness: Freshness) -> Bool {
     guard let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }
@@ -120,41 +129,17 @@ extension Exchange {
       status = 304
       appendNotModifiedHead(
         stored: sentHead(of: fetch), policy: behavior?.responses, to: out)
-    case .preconditionFailed:
-      status = 412
-      appendStatusLine(412, to: out)
-    case .full, .range, .ranges, .unsatisfiable:
+    case .full, .range, .ranges, .unsatisfiable, .preconditionFailed:
       return false
     }
     appendVerdict(
       verdict, age: nil, ttl: freshness.remaining(at: services.loop.wallTime),
-      originStatus: fetch.originStatus, stored: true, to: tail)
-    if status == 412 { tail.append("Content-Length: 0\r\n") }
-    let answer = status == 412 ? sentHead(making: out.bytes) : out.bytes
+      originStatus: fetch.originStatus, stored: true, lookup: missReason,
+      wasReleased: mustNotShare, to: tail)
     endTail(tail)
     leaveFetch()
-    send(answer, tail, nil, position: 0, count: 0)
+    send(out.bytes, tail, nil, position: 0, count: 0)
     return true
-  }
-
-  /// What is stored for the target of a successful unsafe request has probably changed
-  /// (RFC 9111 §4.4).
-  func invalidateTarget() {
-    guard let policy, let behavior, behavior.caches,
-      let base = viewer.keptHead.map({ UnsafePointer($0) })
-    else { return }
-    let head = services.requestHead
-    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
-    )
-    let hash = keyHash(key.bytes, seed: services.seed)
-    services.registry.overtake(hash)
-    invalidateOutline(of: key.bytes)
-    _ = services.cache.invalidate(hash: hash, key: key.bytes)
-    forgetFailure()
   }
 
   /// Why a response that another request brought does not answer this one; nil when it does.
@@ -168,6 +153,23 @@ extension Exchange {
     }
     if fetch.vary.count > 0 && !isSelected(by: fetch.vary.bytes) { return .varyMismatch }
     return nil
+  }
+
+  /// Why a stored response that another request had confirmed, or that stands in for its failed
+  /// one, does not answer this one; nil when it does.
+  func obstacleToReuse(_ entry: Entry, _ fetch: Fetch) -> Reason? {
+    let now = services.loop.wallTime
+    if fetch.replacementVerdict.outcome == .stale {
+      return mayStandIn(
+        entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
+        ? nil : fetch.replacementVerdict.reason
+    }
+    switch decideUse(
+      entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
+    {
+    case .fresh, .freshError, .staleWhileRevalidate: return nil
+    case .revalidate(let reason): return reason
+    }
   }
 
   /// Whether a response with this vary section answers this exchange's request too.
@@ -189,15 +191,14 @@ extension Exchange {
     if !accepts(entry) || (!entry.vary.isEmpty && !isSelected(by: entry.vary)) {
       return released(by: fetch, .varyMismatch)
     }
-    if case .coalesced = verdict.outcome, caching.flags.contains(.authorization),
-      !entry.freshness.flags.contains(.sharedWithAuthorization)
-    {
-      return released(by: fetch, .requestAuthorization)
+    if case .coalesced = verdict.outcome, let obstacle = obstacleToReuse(entry, fetch) {
+      return released(by: fetch, obstacle)
     }
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
     noteUpstream(fetch)
+    originStatus = fetch.originStatus
     entry.retain()
     leaveFetch()
     respondClosely(from: entry, head, base)
@@ -220,10 +221,12 @@ extension Exchange {
     refuseOrClose(status: status, reason: reason)
   }
 
-  func fail(_ reason: Reason) {
+  /// - Parameter forbidsStale: a stored response would do but for its directives, so that the status
+  ///   is the one of RFC 9111 §5.2.2.2.
+  func fail(_ reason: Reason, forbidsStale: Bool = false) {
     leaveFetch()
     slices = nil
-    refuseOrClose(status: failureStatus(reason), reason: reason)
+    refuseOrClose(status: failureStatus(reason, forbidsStale: forbidsStale), reason: reason)
   }
 
   func refuseOrClose(status: UInt16, reason: Reason) {

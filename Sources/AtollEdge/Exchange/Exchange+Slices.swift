@@ -26,7 +26,8 @@ extension Exchange {
     let size = behavior.settings.sliceSize
     if mustNotShare || size <= 0 || size > services.cache.objectLimit {
       if hasRange {
-        caching.bypass = missReason == .absent || !mustNotShare ? .requestRange : missReason
+        caching.bypass =
+          releaseReason == .none || releaseReason == .absent ? .requestRange : releaseReason
       }
       return false
     }
@@ -310,8 +311,7 @@ extension Exchange {
   private func abandonSlices(_ reason: Reason) {
     leaveFetch()
     slices = nil
-    mustNotShare = true
-    missReason = reason == .none ? .absent : reason
+    releaseReason = reason == .none ? .absent : reason
     proceed()
   }
 

@@ -53,6 +53,7 @@ extension Exchange {
       answer(head, base, status: 403, reason: .countryBlocked)
       return nil
     }
+    showsKey = policy.trustedProxies.contains(viewer.address.ipAddress)
     return viewerFacts(head, base, behavior.comparedViewerHeaders)
   }
 

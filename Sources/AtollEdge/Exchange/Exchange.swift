@@ -54,8 +54,13 @@ final class Exchange {
   var firstByteAt: Int64 = 0
   var age: Int64 = -1
   var originStatus: UInt16 = 0
+  /// Why the lookup found nothing usable.
   var missReason = Reason.absent
-  var mustNotShare = false
+  /// Why another's response, which this exchange waited for, did not answer it.
+  var releaseReason = Reason.none
+  /// The peer is one of the distribution's own proxies, which may know how its cache is laid out.
+  var showsKey = false
+  var mustNotShare: Bool { releaseReason != .none }
   /// The error whose page this exchange is after; `configuration` is kept meanwhile.
   var errorPage: ErrorPageRequest?
   // Of behaviors that are not plain.
@@ -82,7 +87,8 @@ final class Exchange {
     firstByteAt = 0
     age = -1
     originStatus = 0
-    mustNotShare = false
+    releaseReason = .none
+    showsKey = false
     method = head.method
     minorVersion = head.minorVersion
     framing = head.framing
@@ -273,10 +279,11 @@ final class Exchange {
       appendNotModifiedHead(stored: stored, policy: behavior?.responses, to: out)
       answer = out.bytes
     case .preconditionFailed:
-      status = 412
-      appendStatusLine(412, to: out)
-      answer = sentHead(making: out.bytes)
-      tail.append("Content-Length: 0\r\n")
+      // RFC 9111 §4.3.2: not a cache's to say. Only `lookUp` comes here: what asks for such a
+      // condition is passed on, see `RequestCaching.passOnMiss`.
+      missReason = .requestCondition
+      step = .waiting
+      return
     case .unsatisfiable:
       status = 416
       appendStatusLine(416, to: out)
@@ -321,12 +328,13 @@ final class Exchange {
     age = entry.freshness.age(at: now)
     appendVerdict(
       verdict, age: age, ttl: entry.freshness.remaining(at: now),
-      originStatus: isRevalidated ? 304 : 0, stored: false, to: tail)
+      originStatus: originStatus, stored: false, lookup: missReason,
+      wasReleased: mustNotShare, to: tail)
+    if showsKey { appendKeyParameter(entry.key, to: tail) }
     return tail
   }
 
-  @inline(__always)
-  var isRevalidated: Bool { if case .revalidated = verdict.outcome { true } else { false } }
+  var isRevalidated: Bool { verdict.outcome == .revalidated }
 
   /// Request id, persistence and the empty line.
   @inline(__always)

@@ -92,11 +92,15 @@ final class Fetch: @unchecked Sendable {
   var isCompressible = false
   /// An unsafe request has changed what this fetch brings.
   private var isOvertaken = false
+  /// What is stored would do but for a directive that forbids it without validation.
+  private(set) var forbidsStale = false
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
   /// What the behavior's policy makes of it, as `SentHead` reads it.
   let sent = ByteBuffer(capacity: 16)
+  /// With what is for the primary reader alone, when there is any such field.
+  private(set) var wholeHead: ByteBuffer?
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -315,13 +319,15 @@ final class Fetch: @unchecked Sendable {
   var wasOvertaken: Bool { lock.locked { isOvertaken } }
 
   /// The response head has come and may be stored in `entry`, whose one reference passes on.
+  /// - Parameter whole: the head for the primary reader, when it differs from what is stored.
   func beginStoring(
-    entry: Entry, head: UnsafeBufferPointer<UInt8>, status: UInt16, meta: StoredMeta,
-    freshness: Freshness, length: UInt64?
+    entry: Entry, head: UnsafeBufferPointer<UInt8>, whole: ByteBuffer? = nil, status: UInt16,
+    meta: StoredMeta, freshness: Freshness, length: UInt64?
   ) {
     lock.locked {
       self.head.append(head)
       sent.append(entry.sent)
+      wholeHead = whole
       self.status = status
       originStatus = status
       self.meta = meta
@@ -423,7 +429,7 @@ final class Fetch: @unchecked Sendable {
   /// - Parameter varyMatches: whether a vary section fits this fetch's request.
   func complete(varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool) -> CacheStore.InsertResult? {
     var result: CacheStore.InsertResult?
-    if let entry, let freshness, !lock.locked({ isOvertaken }) {
+    if let entry, let freshness, !wasOvertaken {
       entry.bodyLength = available
       entry.freshness = freshness
       entry.meta = meta
@@ -448,10 +454,11 @@ final class Fetch: @unchecked Sendable {
   }
 
   /// No response, and nothing stored that may stand in.
-  func fail(_ reason: Reason) {
+  func fail(_ reason: Reason, forbidsStale: Bool) {
     lock.locked {
       phase = .failed
       failure = reason
+      self.forbidsStale = forbidsStale
     }
   }
 

@@ -20,8 +20,8 @@ final class FetchRegistry: @unchecked Sendable {
     let lock = Lock()
     /// By hash; a fetch tells its key, and equal hashes of different keys go on alone.
     var fetches: [KeyHash: Fetch] = [:]
-    /// The purge number of every fetch that may still be stored, joinable or not.
-    var active: [ObjectIdentifier: UInt64] = [:]
+    /// Every fetch that may still be stored, joinable or not.
+    var active: [ObjectIdentifier: Fetch] = [:]
     /// Milliseconds of the monotonic clock until which a key counts as not storable.
     var unstorable: [KeyHash: Int64] = [:]
 
@@ -69,7 +69,7 @@ final class FetchRegistry: @unchecked Sendable {
       }
       let fetch = make()
       shard.fetches[hash] = fetch
-      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      shard.active[ObjectIdentifier(fetch)] = fetch
       return .lead(fetch)
     }
   }
@@ -80,7 +80,7 @@ final class FetchRegistry: @unchecked Sendable {
     let shard = shard(home ?? hash)
     return shard.lock.locked {
       let fetch = make()
-      shard.active[ObjectIdentifier(fetch)] = fetch.purgeNumber
+      shard.active[ObjectIdentifier(fetch)] = fetch
       return fetch
     }
   }
@@ -140,10 +140,22 @@ final class FetchRegistry: @unchecked Sendable {
   func overtake(_ hash: KeyHash) {
     let shard = shard(hash)
     shard.lock.locked {
-      shard.fetches.removeValue(forKey: hash)?.overtake()
-      for (key, fetch) in shard.fetches where fetch.slice?.wholeHash == hash {
+      for fetch in shard.active.values
+      where fetch.hash == hash || fetch.slice?.wholeHash == hash {
         fetch.overtake()
-        shard.fetches[key] = nil
+        shard.drop(fetch)
+      }
+    }
+  }
+
+  /// The same for every key that matches.
+  func overtake(where matches: (UnsafeBufferPointer<UInt8>) -> Bool) {
+    for shard in shards {
+      shard.lock.locked {
+        for fetch in shard.active.values where matches(fetch.key.bytes) {
+          fetch.overtake()
+          shard.drop(fetch)
+        }
       }
     }
   }
@@ -163,7 +175,7 @@ final class FetchRegistry: @unchecked Sendable {
     var oldest: UInt64?
     for shard in shards {
       shard.lock.locked {
-        for number in shard.active.values { oldest = min(oldest ?? .max, number) }
+        for fetch in shard.active.values { oldest = min(oldest ?? .max, fetch.purgeNumber) }
       }
     }
     return oldest

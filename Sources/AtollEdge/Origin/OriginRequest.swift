@@ -17,11 +17,15 @@ final class OriginRequest {
   /// The viewer's head, of which each origin's is made, and whose fields the response's Vary selects.
   let viewerHead: ByteBuffer
   /// What each origin's head takes from elsewhere; points into memory of this request.
-  let context: OriginRequestContext
+  private(set) var context: OriginRequestContext
   let viewerFacts: KeptViewerFacts
   private let peerAddress: ByteBuffer
   /// Entry being revalidated, or kept to stand in for a failing origin. One reference.
   private var stale: Entry?
+  /// The request asks whether the entry still holds; not any more when the answer was about another.
+  private var validates: Bool
+  /// The request goes out once more when this response has ended.
+  private var repeats = false
   /// Feeds the request's body; the request can then not be repeated.
   weak var upload: Upload?
   let hasBody: Bool
@@ -81,6 +85,7 @@ final class OriginRequest {
     self.caching = caching
     self.stale = stale
     stale?.retain()
+    validates = stale != nil
     self.upload = upload
     self.isForHead = isForHead
     hasBody = upload != nil
@@ -154,8 +159,14 @@ final class OriginRequest {
     let now = loop.wallTime
     if goesElsewhere(after: response.status) { return }
     fetch.timing.received(at: SystemCall.monotonicMicroseconds())
-    if let stale, response.status == 304, fetch.key.count > 0 {
-      return confirm(stale, response, base, now)
+    if let stale, validates, response.status == 304, fetch.key.count > 0 {
+      if freshens(response, base, meta: stale.meta, storedHead: stale.head.baseAddress!) {
+        return confirm(stale, response, base, now)
+      }
+      // It is about something else than what is stored: only the whole response will do.
+      validates = false
+      repeats = true
+      return
     }
     if let stale, isOriginFailure(response.status) {
       if mayStandIn(stale, now) {
@@ -227,6 +238,12 @@ final class OriginRequest {
     {
       return .varyStar
     }
+    let hasRoom = services.cache.hasRoomForVariant(of: fetch.hash, fetch.key.bytes, freshness) {
+      varyMatches(
+        $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+        viewer: viewerFacts.facts)
+    }
+    if vary.count > 0 && !hasRoom { return .varyLimit }
     appendTags(response, base, to: tags)
     let capacity: Int
     if response.framing == .none {
@@ -243,9 +260,15 @@ final class OriginRequest {
         bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
+    var whole: ByteBuffer?
+    if !storedHeadIsWhole(response, base) {
+      whole = ByteBuffer(capacity: out.count + 64)
+      appendResponseHead(
+        response, base, behavior: fetch.behavior, storing: false, now: loop.wallTime, to: whole!)
+    }
     fetch.beginStoring(
-      entry: entry, head: out.bytes, status: response.status, meta: meta, freshness: freshness,
-      length: response.framing == .none ? 0 : length)
+      entry: entry, head: out.bytes, whole: whole, status: response.status, meta: meta,
+      freshness: freshness, length: response.framing == .none ? 0 : length)
     fetch.wakeReaders()
     return .none
   }
@@ -275,9 +298,7 @@ final class OriginRequest {
     var updated: Entry?
     switch decision {
     case .store(let freshness):
-      updated = services.cache.makeUpdated(
-        stale, head: out.bytes, sent: preparedHead(of: out.bytes), freshness: freshness,
-        meta: meta, purgeNumber: fetch.purgeNumber)
+      updated = renewed(stale, response, base, out, freshness, meta)
     case .refuse(.requestCookie), .refuse(.responseAuthorization):
       // That concerns this request, not the entry: it may serve others as before.
       break
@@ -289,8 +310,50 @@ final class OriginRequest {
       stale.retain()
       return end(replacing: stale, Verdict(.revalidated), status: 304)
     }
-    insertConfirmed(entry, of: stale, response, base)
+    if fetch.wasOvertaken {
+      return end(replacing: entry, Verdict(.revalidated), status: 304)
+    }
+    if entry.vary.elementsEqual(stale.vary) {
+      insertConfirmed(entry, of: stale, response, base)
+    } else {
+      // The 304 has brought another Vary: the entry is another variant now.
+      services.cache.remove(stale)
+      let viewer = services.requestHeadAgain
+      _ = services.cache.insert(entry) {
+        varyMatches(
+          $0, request: viewer, requestBase: viewerHead.base, behavior: fetch.behavior,
+          viewer: viewerFacts.facts)
+      }
+    }
     end(replacing: entry, Verdict(.revalidated), status: 304)
+  }
+
+  /// The confirmed entry with what the 304 says of tags and of Vary; nil when it is not to be kept.
+  private func renewed(
+    _ stale: Entry, _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ head: ByteBuffer,
+    _ freshness: Freshness, _ meta: StoredMeta
+  ) -> Entry? {
+    let vary = services.varyBuffer
+    let tags = services.tagBuffer
+    vary.removeAll()
+    tags.removeAll()
+    let viewer = services.requestHeadAgain
+    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else {
+      return nil
+    }
+    let renewsVary = response.fields.contains(.vary)
+    if renewsVary
+      && !appendVarySection(
+        response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
+        behavior: fetch.behavior, viewer: viewerFacts.facts, to: vary)
+    {
+      return nil
+    }
+    appendTags(storedHead: head.bytes, to: tags)
+    return services.cache.makeUpdated(
+      stale, head: head.bytes, sent: preparedHead(of: head.bytes),
+      vary: renewsVary ? vary.bytes : nil, tags: tags.bytes,
+      freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
   }
 
   /// Whether the stale entry may answer for a failing origin.
@@ -347,6 +410,13 @@ final class OriginRequest {
     connection = nil
     target?.finished()
     guard !isEnded else { return }
+    if repeats {
+      repeats = false
+      target = nil
+      context.etag = nil
+      context.lastModified = nil
+      return askMembers(from: member, after: .originBadResponse)
+    }
     isEnded = true
     let phase = fetch.view.phase
     guard phase == .streaming else { return }
@@ -388,14 +458,15 @@ final class OriginRequest {
   }
 
   func end(failing reason: Reason) {
+    let forbidsStale = stale?.freshness.flags.contains(.mustRevalidate) ?? false
     FailureNote.remember(
-      reason, status: failureStatus(reason), of: fetch,
+      reason, status: failureStatus(reason, forbidsStale: forbidsStale), of: fetch,
       vary: UnsafeBufferPointer(start: nil, count: 0), services: services)
     if let stale, mayStandIn(stale, loop.wallTime) {
       return substitute(stale, .originUnreachable, status: 0)
     }
     isEnded = true
-    fetch.fail(reason)
+    fetch.fail(reason, forbidsStale: forbidsStale)
     services.registry.ended(fetch)
     reportFailure(reason)
     dropConnection()

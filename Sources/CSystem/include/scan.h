@@ -115,7 +115,7 @@ typedef struct {
 /// so that the bit between upper and lower case falls out.
 extern const csystem_field csystem_fields[256];
 #define CSYSTEM_FIELD_INDEX(length, first, last) \
-  (((unsigned)(length) + (unsigned)(first) * 72 + (unsigned)(last) * 24) & 255)
+  (((unsigned)(length) + (unsigned)(first) * 72 + (unsigned)(last) * 176) & 255)
 
 /// KnownField's raw value for a field name, 0 for those not known.
 static inline uint8_t csystem_known_field(const uint8_t *name, size_t length) {

@@ -154,6 +154,8 @@ struct Cause: Equatable {
         "the request itself asks to go past the cache", "leave Cache-Control and Pragma out")
     case .requestRange:
       self.init("a part was asked for of what is not stored", "ask once without Range")
+    case .requestCondition:
+      self.init("its condition is for the origin to judge", "ask without If-Match")
     case .requestBody: self.init("the request has a body", "send none")
     case .requestCookie: self.init("the request carries cookies", "send none, or forward none")
     case .upgrade: self.init("the request asks for another protocol")

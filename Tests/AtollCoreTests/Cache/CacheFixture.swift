@@ -56,6 +56,7 @@ struct CacheFixture: @unchecked Sendable {
         purgeNumber: purgeNumber)
     else { return nil }
     entry.append(body)
+    entry.freshness = Freshness(responseTime: 0, lifetime: 60)
     let result = store.insert(entry)
     entry.release()
     return result

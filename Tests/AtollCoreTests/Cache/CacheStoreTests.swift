@@ -112,12 +112,44 @@ import Testing
     }
   }
 
-  @Test func `a response without Vary takes the place of all variants`() {
-    cache.store("/a", vary: "gzip")
-    cache.store("/a", vary: "br")
+  @Test func `a response without Vary hides none that has it (RFC 9111 §4.1)`() throws {
+    cache.store("/a", body: "1", vary: "gzip")
+    cache.store("/a", body: "2", vary: "br")
     cache.store("/a", body: "for all")
-    #expect(cache.store.entryCount == 1)
-    #expect(cache.body("/a", vary: "gzip") == "for all")
+    let key = CacheFixture.key("/a")
+    func found(_ vary: String) -> String? {
+      key.withUnsafeBufferPointer { key in
+        let hash = keyHash(key, seed: cache.seed)
+        let entry = cache.store.lookup(hash: hash, key: key) {
+          $0.isEmpty || $0.elementsEqual(vary.utf8)
+        }.entry
+        defer { entry?.release() }
+        return entry?.text
+      }
+    }
+    #expect(found("gzip") == "1")
+    #expect(found("br") == "2")
+    #expect(found("zstd") == "for all")
+    // In its place, not before the others.
+    cache.store("/a", body: "renewed")
+    #expect(found("gzip") == "1")
+    #expect(found("zstd") == "renewed")
+    // A new variant stands before it.
+    cache.store("/a", body: "3", vary: "zstd")
+    #expect(found("zstd") == "3")
+    #expect(cache.store.entryCount == 4)
+  }
+
+  @Test func `a response without Vary takes the place of what fitted its request`() throws {
+    cache.store("/a", vary: "gzip")
+    cache.store("/a", body: "kept", vary: "br")
+    let entry = try #require(cache.make("/a", capacity: 3))
+    entry.append("new")
+    let result = cache.store.insert(entry, varyMatches: { $0.elementsEqual("gzip".utf8) })
+    #expect(result == .inserted)
+    entry.release()
+    #expect(cache.store.entryCount == 2)
+    #expect(cache.body("/a", vary: "br") == "kept")
   }
 
   @Test func `an older variant that fits the same request goes`() throws {
@@ -133,11 +165,32 @@ import Testing
     for number in 0..<Limits.variantsPerKey {
       #expect(cache.store("/a", vary: "v\(number)") == .inserted)
     }
-    #expect(cache.store("/a", vary: "one more") == .variantLimit)
+    for number in 0..<Limits.variantsPerKey where number != 3 {
+      #expect(cache.body("/a", vary: "v\(number)") != nil)
+    }
+    // The one that nobody has asked for again goes.
+    #expect(hasRoomForVariant(freshAt: 0))
+    #expect(cache.store("/a", vary: "one more") == .inserted)
+    #expect(cache.body("/a", vary: "v3") == nil)
+    #expect(cache.body("/a", vary: "one more") != nil)
+    // Now all are in use.
+    #expect(!hasRoomForVariant(freshAt: 0))
+    #expect(cache.store("/a", vary: "too many") == .variantLimit)
     #expect(cache.store("/a", body: "again", vary: "v7") == .inserted)
     #expect(cache.body("/a", vary: "v7") == "again")
     #expect(cache.store.entryCount == Limits.variantsPerKey)
     #expect(cache.store("/b", vary: "one more") == .inserted)
+    // Until they are stale: these were never fresh at a later time.
+    #expect(hasRoomForVariant(freshAt: 100))
+  }
+
+  /// Whether a variant of "/a" that comes at that time finds room.
+  private func hasRoomForVariant(freshAt time: Int64) -> Bool {
+    CacheFixture.key("/a").withUnsafeBufferPointer { key in
+      cache.store.hasRoomForVariant(
+        of: keyHash(key, seed: cache.seed), key, Freshness(responseTime: time, lifetime: 1)
+      ) { _ in false }
+    }
   }
 
   @Test func `a removed entry is gone, and removing it again does nothing`() throws {

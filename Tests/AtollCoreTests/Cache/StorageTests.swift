@@ -91,7 +91,7 @@ struct StorageTests {
       // A quotation mark that is never closed must not hide the rest.
       (["Cache-Control: foo=\", max-age=60, no-store"], .responseNoStore),
       (["Cache-Control: private, max-age=60"], .responsePrivate),
-      (["Cache-Control: private=\"x-foo\", max-age=60"], .responsePrivate),
+      (["Cache-Control: private=\"x foo\", max-age=60"], .responsePrivate),
       (["Cache-Control: public, private, max-age=60"], .responsePrivate),
       (["Vary: *", largest], .varyStar),
       (["Vary: accept, *", largest], .varyStar),

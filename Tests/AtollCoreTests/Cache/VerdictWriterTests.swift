@@ -37,7 +37,7 @@ struct VerdictWriterTests {
       ),
       (.miss, .varyMismatch, 200, true, "fwd=vary-miss; fwd-status=200; stored", "Miss"),
       (.miss, .expired, 200, true, "fwd=stale; fwd-status=200; stored", "Miss"),
-      (.miss, .purged, 200, true, "fwd=miss; fwd-status=200; stored", "Miss"),
+      (.miss, .purged, 200, true, "fwd=uri-miss; fwd-status=200; stored", "Miss"),
       (.miss, .requestNoCache, 200, true, "fwd=request; fwd-status=200; stored", "Miss"),
       (.miss, .responseNoStore, 200, false, "fwd=miss; fwd-status=200", "Miss"),
       (.coalesced, .absent, 200, true, "fwd=uri-miss; fwd-status=200; collapsed; stored", "Hit"),

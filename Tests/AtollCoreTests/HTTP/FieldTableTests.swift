@@ -7,7 +7,8 @@ import Testing
   /// `ifNoneMatch` is `if-none-match`.
   private func fieldName(_ field: KnownField) -> String {
     var name = ""
-    for character in "\(field)".replacing("IP", with: "Ip").replacing("ID", with: "Id") {
+    let words = ["IP": "Ip", "ID": "Id", "CDN": "Cdn"]
+    for character in words.reduce("\(field)", { $0.replacing($1.key, with: $1.value) }) {
       name += character.isUppercase ? "-" + character.lowercased() : String(character)
     }
     return name

@@ -30,6 +30,10 @@ import Testing
     ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799),
     ("Sat, 01 Jan 0000 00:00:00 GMT", -62_167_219_200),
     ("Mon, 18 Jan 2038 03:14:08 GMT", 2_147_397_248),
+    // RFC 9111 §4.2: a cache matches the case-sensitive parts in any case.
+    ("sUN, 06 nOV 1994 08:49:37 gmt", 784_111_777),
+    ("SUNDAY, 06-NOV-94 08:49:37 Gmt", 784_111_777),
+    ("sun nov  6 08:49:37 1994", 784_111_777),
     // A name of the wrong day is no reason to lose the date.
     ("Mon, 06 Nov 1994 08:49:37 GMT", 784_111_777),
   ])
@@ -40,11 +44,10 @@ import Testing
 
   @Test(arguments: [
     "", "0", "-1", "784111777", "Sun", "Sun, 06 Nov 1994", "Sun, 06 Nov 1994 08:49:37",
-    "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 gmt",
+    "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 utc",
     "Sun, 06 Nov 1994 08:49:37 GMT ",
     " Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 +0000",
-    "sun, 06 Nov 1994 08:49:37 GMT",
-    "Sun, 06 nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+    "Sun\u{0C} 06 Nov 1994 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
     "Sun,06 Nov 1994 08:49:37  GMT",
     "Sun; 06 Nov 1994 08:49:37 GMT", "Xyz, 06 Nov 1994 08:49:37 GMT",
     "Sun, 06 Xyz 1994 08:49:37 GMT",
@@ -64,7 +67,6 @@ import Testing
     "Someday, 06-Nov-94 08:49:37 GMT",
     "Sunday, 6-Nov-94 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 EST", "Sunday, 06-Nov-94 08:49:37",
     "Sunday, 06-Nov-94 25:49:37 GMT", "Sunday,06-Nov-94 08:49:37 GMT",
-    "sunday, 06-Nov-94 08:49:37 GMT",
     "Sunday, 30-Feb-94 08:49:37 GMT", "Sun Nov 6 08:49:37 1994", "Sun Nov  6 08:49:37 94",
     "Sun Nov  6 08:49:37 1994 ", "Sun Nov  x 08:49:37 1994", "Sun Nov  0 08:49:37 1994",
     "Sun  Nov 6 08:49:37 1994", "Sun Nov 31 08:49:37 1994", "Sun Nov  6 08:49:37 199x",

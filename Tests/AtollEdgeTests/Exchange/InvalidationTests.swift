@@ -65,4 +65,40 @@ struct InvalidationTests {
     #expect(try viewer.readBody(of: response).bytes == Array("oldold".utf8))
     #expect(try edge.get("/a").text == "new")
   }
+
+  @Test func `every key of the URL is found, whatever the behavior puts into it`() throws {
+    let origin = try ScriptedOrigin {
+      _ = try $0.readBody()
+      try $0.respond("200 OK", "Cache-Control: max-age=600", "Location: /b")
+    }
+    let edge = try EdgeUnderTest(origin, preset: .static) {
+      $0.settings.allowedMethods = .all
+      $0.settings.honorsRequestDirectives = true
+      $0.settings.forwardedCookies = .listed(["id"])
+      $0.settings.forwardedHeaders = .listed(["X-A", "Host"])
+    }
+    let viewers = [
+      [], ["Cookie: id=1"], ["Cookie: id=2"], ["X-A: 1"], ["X-A: 2", "Cookie: id=1"],
+    ]
+    for path in ["/a", "/b", "/c"] {
+      for fields in viewers {
+        _ = try edge.viewer().request("GET", path, fields)
+        #expect(try edge.viewer().request("GET", path, fields).isHit)
+      }
+    }
+    _ = try edge.viewer().request("POST", "/a", ["Cookie: id=1"], body: "x")
+    // The keys that the request does not name are looked for on the side.
+    let end = Clock.now() + 10
+    for fields in viewers {
+      for path in ["/a", "/b"] {
+        func isStored() throws -> Bool {
+          let only = fields + ["Cache-Control: only-if-cached"]
+          return try edge.viewer().request("GET", path, only).isHit
+        }
+        while Clock.now() < end, try isStored() {}
+        #expect(try !isStored())
+      }
+      #expect(try edge.viewer().request("GET", "/c", fields).isHit)
+    }
+  }
 }

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Whether a 304 is about the stored response that the request named (RFC 9111 §4.3.4): by a strong
+/// validator that both have, else by a weak one.
+///
+/// A 304 without validators is about the one response that was asked after. A different entity tag
+/// always means a different response, whatever Last-Modified says. Where servers weaken the tag of a
+/// compressed response, not that of its 304, Last-Modified tells that they are the same.
+/// - Parameter meta: of the stored head.
+package func freshens(
+  _ response: ResponseHead, _ base: UnsafePointer<UInt8>, meta: StoredMeta,
+  storedHead: UnsafePointer<UInt8>
+) -> Bool {
+  let fields = response.fields
+  let stored = meta.etag(in: storedHead).flatMap { EntityTag($0) }
+  let etag = fields.value(of: .etag, in: base).flatMap { EntityTag($0) }
+  let lastModified = fields.value(of: .lastModified, in: base)
+    .flatMap { HTTPDate.parse($0, now: meta.date) }
+  let isSameTime = lastModified != nil && lastModified == meta.lastModified
+  guard let etag else { return lastModified == nil || isSameTime }
+  guard let stored else {
+    return isSameTime && (etag.isWeak || meta.isLastModifiedStrong)
+  }
+  if !sameBytes(etag.opaque, stored.opaque) { return false }
+  return etag.isWeak || !stored.isWeak || (isSameTime && meta.isLastModifiedStrong)
+}

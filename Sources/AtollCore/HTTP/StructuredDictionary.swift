@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A Dictionary of Structured Fields (RFC 8941 §3.2), read as strictly as §4.2 demands: what breaks
+/// its grammar anywhere is no dictionary at all.
+///
+/// The types are those of RFC 8941, which defines the fields read here. Date and Display String of
+/// RFC 9651 break it: "a field whose definition references RFC 8941 cannot" use them (§1.2 there).
+package struct StructuredDictionary: Equatable, Sendable {
+  /// RFC 8941 §3.3.
+  package enum BareItem: Equatable, Sendable {
+    case integer(Int64)
+    /// In thousandths, the most precise that there is.
+    case decimal(thousandths: Int64)
+    case string(String)
+    case token(String)
+    case bytes([UInt8])
+    case boolean(Bool)
+  }
+
+  package enum Value: Equatable, Sendable {
+    case item(BareItem)
+    /// Parameters of the items are checked and dropped.
+    case innerList([BareItem])
+  }
+
+  /// By key; parameters of the members are checked and dropped, as whoever reads these fields
+  /// ignores them (RFC 9213 §2.1).
+  package private(set) var members: [String: Value] = [:]
+
+  /// Nil when the bytes, all lines of the field joined by commas, are no dictionary.
+  package init?(_ bytes: UnsafeBufferPointer<UInt8>) {
+    var parser = StructuredParser(bytes)
+    guard let members = parser.dictionary() else { return nil }
+    self.members = members
+  }
+
+  package var isEmpty: Bool { members.isEmpty }
+
+  package subscript(key: String) -> Value? { members[key] }
+}
+
+/// The algorithms of RFC 8941 §4.2; nil is "fail parsing".
+private struct StructuredParser {
+  private let bytes: UnsafeBufferPointer<UInt8>
+  private var at = 0
+
+  init(_ bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
+
+  private var next: UInt8? { at < bytes.count ? bytes[at] : nil }
+
+  private mutating func skip(_ wanted: UInt8) -> Bool {
+    guard next == wanted else { return false }
+    at += 1
+    return true
+  }
+
+  private mutating func skipSpaces(andTabs: Bool = false) {
+    while let byte = next, byte == 0x20 || (andTabs && byte == 0x09) { at += 1 }
+  }
+
+  /// §4.2 and §4.2.2.
+  mutating func dictionary() -> [String: StructuredDictionary.Value]? {
+    var members: [String: StructuredDictionary.Value] = [:]
+    skipSpaces()
+    while next != nil {
+      guard let key = key() else { return nil }
+      if skip(UInt8(ascii: "=")) {
+        guard let value = value() else { return nil }
+        members[key] = value
+      } else {
+        guard parameters() else { return nil }
+        members[key] = .item(.boolean(true))
+      }
+      skipSpaces(andTabs: true)
+      if next == nil { return members }
+      guard skip(UInt8(ascii: ",")) else { return nil }
+      skipSpaces(andTabs: true)
+      // A comma at the end.
+      if next == nil { return nil }
+    }
+    return members
+  }
+
+  /// §4.2.1.1.
+  private mutating func value() -> StructuredDictionary.Value? {
+    if next == UInt8(ascii: "(") { return innerList() }
+    guard let item = bareItem(), parameters() else { return nil }
+    return .item(item)
+  }
+
+  /// §4.2.1.2.
+  private mutating func innerList() -> StructuredDictionary.Value? {
+    guard skip(UInt8(ascii: "(")) else { return nil }
+    var items: [StructuredDictionary.BareItem] = []
+    while next != nil {
+      skipSpaces()
+      if skip(UInt8(ascii: ")")) { return parameters() ? .innerList(items) : nil }
+      guard let item = bareItem(), parameters() else { return nil }
+      items.append(item)
+      guard next == 0x20 || next == UInt8(ascii: ")") else { return nil }
+    }
+    return nil
+  }
+
+  /// §4.2.3.2. False when they are malformed.
+  private mutating func parameters() -> Bool {
+    while skip(UInt8(ascii: ";")) {
+      skipSpaces()
+      guard key() != nil else { return false }
+      if skip(UInt8(ascii: "=")) {
+        guard bareItem() != nil else { return false }
+      }
+    }
+    return true
+  }
+
+  /// §4.2.3.3: lower-case letters only.
+  private mutating func key() -> String? {
+    guard let first = next, isLower(first) || first == UInt8(ascii: "*") else { return nil }
+    let start = at
+    while let byte = next,
+      isLower(byte) || isDigit(byte) || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
+        || byte == UInt8(ascii: ".") || byte == UInt8(ascii: "*")
+    {
+      at += 1
+    }
+    return text(from: start)
+  }
+
+  /// §4.2.3.1.
+  private mutating func bareItem() -> StructuredDictionary.BareItem? {
+    switch next {
+    case nil: return nil
+    case UInt8(ascii: "\"")?: return string()
+    case UInt8(ascii: ":")?: return byteSequence()
+    case UInt8(ascii: "?")?: return boolean()
+    case let byte? where byte == UInt8(ascii: "-") || isDigit(byte): return number()
+    case let byte? where byte == UInt8(ascii: "*") || isLower(byte | 0x20): return token()
+    default: return nil
+    }
+  }
+
+  /// §4.2.4: fifteen digits, or twelve before a point and three behind it.
+  private mutating func number() -> StructuredDictionary.BareItem? {
+    let isNegative = skip(UInt8(ascii: "-"))
+    var digits: Int64 = 0
+    var whole = 0
+    while let byte = next, isDigit(byte) {
+      whole += 1
+      if whole > 15 { return nil }
+      digits = digits * 10 + Int64(byte - 0x30)
+      at += 1
+    }
+    if whole == 0 { return nil }
+    guard skip(UInt8(ascii: ".")) else { return .integer(isNegative ? -digits : digits) }
+    if whole > 12 { return nil }
+    var fraction = 0
+    while let byte = next, isDigit(byte) {
+      fraction += 1
+      if fraction > 3 { return nil }
+      digits = digits * 10 + Int64(byte - 0x30)
+      at += 1
+    }
+    if fraction == 0 { return nil }
+    for _ in fraction..<3 { digits *= 10 }
+    return .decimal(thousandths: isNegative ? -digits : digits)
+  }
+
+  /// §4.2.5.
+  private mutating func string() -> StructuredDictionary.BareItem? {
+    at += 1
+    var content: [UInt8] = []
+    while let byte = next {
+      at += 1
+      switch byte {
+      case UInt8(ascii: "\\"):
+        guard let escaped = next, escaped == UInt8(ascii: "\"") || escaped == UInt8(ascii: "\\")
+        else { return nil }
+        content.append(escaped)
+        at += 1
+      case UInt8(ascii: "\""): return .string(String(decoding: content, as: UTF8.self))
+      case 0x20...0x7e: content.append(byte)
+      default: return nil
+      }
+    }
+    return nil
+  }
+
+  /// §4.2.6.
+  private mutating func token() -> StructuredDictionary.BareItem? {
+    let start = at
+    while let byte = next, isTokenByte(byte) || byte == 0x3a || byte == 0x2f { at += 1 }
+    return .token(text(from: start))
+  }
+
+  /// §4.2.7: padding may be missing, but bits that make no byte are an error.
+  private mutating func byteSequence() -> StructuredDictionary.BareItem? {
+    at += 1
+    var content: [UInt8] = []
+    var bits: UInt32 = 0
+    var count = 0
+    var digits = 0
+    var padding = 0
+    while let byte = next {
+      at += 1
+      if byte == UInt8(ascii: ":") {
+        if digits % 4 == 1 || padding > 2 { return nil }
+        if padding > 0 && (digits + padding) % 4 != 0 { return nil }
+        return .bytes(content)
+      }
+      if byte == UInt8(ascii: "=") {
+        padding += 1
+        continue
+      }
+      guard padding == 0, let value = base64Value(byte) else { return nil }
+      digits += 1
+      bits = bits << 6 | UInt32(value)
+      count += 6
+      if count >= 8 {
+        count -= 8
+        content.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+      }
+    }
+    return nil
+  }
+
+  /// §4.2.8.
+  private mutating func boolean() -> StructuredDictionary.BareItem? {
+    at += 1
+    if skip(UInt8(ascii: "1")) { return .boolean(true) }
+    return skip(UInt8(ascii: "0")) ? .boolean(false) : nil
+  }
+
+  private func text(from start: Int) -> String {
+    String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<at]), as: UTF8.self)
+  }
+}
+
+private func isLower(_ byte: UInt8) -> Bool { byte >= 0x61 && byte <= 0x7a }
+
+private func base64Value(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case 0x41...0x5a: byte - 0x41
+  case 0x61...0x7a: byte - 0x61 + 26
+  case 0x30...0x39: byte - 0x30 + 52
+  case 0x2b: 62
+  case 0x2f: 63
+  default: nil
+  }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+/// What a successful unsafe request makes of stored responses (RFC 9111 §4.4).
+extension Exchange {
+  /// What is stored for the target has probably changed, and so has what Location and
+  /// Content-Location name, as far as it has the same origin.
+  func invalidate(after fetch: Fetch) {
+    guard let policy, let behavior, let base = viewer.keptHead.map({ UnsafePointer($0) }) else {
+      return
+    }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    invalidate(head, base, policy, behavior)
+    let target = TargetURI(
+      head, base, scheme: viewerScheme(head, base),
+      origin: policy.origins[behavior.route.members[0]])
+    for field in [KnownField.location, .contentLocation] {
+      guard let value = StoredLines.joined(field, fetch.head.bytes),
+        let path = target.resolve(value.bytes)
+      else { continue }
+      invalidate(path: path, of: head, base, policy)
+    }
+  }
+
+  /// The same for another path of this host, as the same viewer would ask for it.
+  private func invalidate(
+    path: [UInt8], of head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy
+  ) {
+    let request = ByteBuffer(capacity: head.length + path.count)
+    appendRequest(for: path, like: head, base, to: request)
+    let other = services.requestHeadAgain
+    guard case .complete = other.parse(request.base, count: request.count) else { return }
+    let otherPath = UnsafeBufferPointer(
+      start: request.base + Int(other.pathStart), count: Int(other.pathLength))
+    invalidate(
+      other, UnsafePointer(request.base), policy, policy.behavior(forPath: otherPath))
+  }
+
+  /// What the key of another behavior than this exchange's would hold of the viewer.
+  private func viewerFacts(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
+  ) -> ViewerFacts {
+    behavior.isPlain
+      ? ViewerFacts(scheme: peerScheme)
+      : viewerFacts(head, base, behavior.comparedViewerHeaders)
+  }
+
+  /// All variants, and what is derived from them, of the response to GET.
+  private func invalidate(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy
+  ) {
+    guard behavior.caches else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior,
+      viewer: viewerFacts(head, base, behavior),
+      to: key)
+    invalidateOutline(of: key.bytes)
+    forgetFailure()
+    if let url = InvalidatedURL(key: key.bytes, behavior: behavior) {
+      services.edge.invalidations.add(url)
+    }
+    for kind in [KeyKind.response, .options] {
+      setKeyKind(kind, of: key)
+      let hash = keyHash(key.bytes, seed: services.seed)
+      services.registry.overtake(hash)
+      _ = services.cache.invalidate(hash: hash, key: key.bytes)
+    }
+  }
+}
