@@ -10,7 +10,7 @@ DESTDIR ?=
 SWIFT ?= swift
 
 BINDIR = $(DESTDIR)$(PREFIX)/bin
-MANDIR = $(DESTDIR)$(PREFIX)/share/man/man1
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
 BASHDIR = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR = $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 FISHDIR = $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -64,16 +64,18 @@ docs: build ## Regenerate man pages and completions
 	@.build/debug/atoll __generate .
 
 install: build/atoll ## Install below PREFIX (and DESTDIR): binary, man pages, completions
-	@install -d $(BINDIR) $(MANDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	@install -d $(BINDIR) $(MANDIR)/man1 $(MANDIR)/man5 $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	@install -m 755 build/atoll $(BINDIR)/atoll
-	@install -m 644 man/*.1 $(MANDIR)
+	@install -m 644 man/*.1 $(MANDIR)/man1
+	@install -m 644 man/*.5 $(MANDIR)/man5
 	@install -m 644 completions/atoll.bash $(BASHDIR)/atoll
 	@install -m 644 completions/_atoll $(ZSHDIR)/_atoll
 	@install -m 644 completions/atoll.fish $(FISHDIR)/atoll.fish
 	@echo 'installed $(BINDIR)/atoll, its man pages and completions'
 
 uninstall: ## Remove what install put there
-	@rm -f $(BINDIR)/atoll $(addprefix $(MANDIR)/,$(notdir $(wildcard man/*.1)))
+	@rm -f $(BINDIR)/atoll $(addprefix $(MANDIR)/man1/,$(notdir $(wildcard man/*.1))) \
+	  $(addprefix $(MANDIR)/man5/,$(notdir $(wildcard man/*.5)))
 	@rm -f $(BASHDIR)/atoll $(ZSHDIR)/_atoll $(FISHDIR)/atoll.fish
 	@echo 'removed $(BINDIR)/atoll, its man pages and completions'
 

@@ -47,8 +47,8 @@ _atoll() {
 
   case $command in
     create)
-      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
-      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --plan --tag --file --timeout --home --color'
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --timeout --home --color'
       case $previous in
         --origin) values='none' ;;
         --origin-protocol) values='words:http-only https-only' ;;
@@ -56,7 +56,20 @@ _atoll() {
         --origin-connect-attempts) values='none' ;;
         --origin-response-timeout) values='none' ;;
         --origin-keep-alive-timeout) values='none' ;;
-        --preset) values='words:origin static dynamic wordpress' ;;
+        --host-header) values='none' ;;
+        --origin-header) values='none' ;;
+        --balance) values='words:round-robin least-connections hash' ;;
+        --sticky) values='none' ;;
+        --eject) values='none' ;;
+        --health-check) values='none' ;;
+        --health-check-interval) values='none' ;;
+        --health-check-timeout) values='none' ;;
+        --health-check-unhealthy) values='none' ;;
+        --health-check-healthy) values='none' ;;
+        --health-check-status) values='none' ;;
+        --named-origin) values='none' ;;
+        --origin-group) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress spa' ;;
         --default-behavior) values='words:cache dont-cache' ;;
         --cache-path) values='none' ;;
         --dont-cache-path) values='none' ;;
@@ -64,10 +77,44 @@ _atoll() {
         --min-ttl) values='none' ;;
         --max-ttl) values='none' ;;
         --stale-if-error) values='none' ;;
+        --request-directives) values='words:on off' ;;
         --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --slice-size) values='none' ;;
         --forward-headers) values='none' ;;
         --forward-cookies) values='none' ;;
         --forward-query-strings) values='none' ;;
+        --key) values='none' ;;
+        --sort-query) values='words:on off' ;;
+        --drop-query-strings) values='none' ;;
+        --accept-encoding) values='words:none gzip br gzip,br' ;;
+        --origin-request-headers) values='none' ;;
+        --origin-request-cookies) values='none' ;;
+        --origin-request-query-strings) values='none' ;;
+        --use-origin) values='none' ;;
+        --upgrade-timeout) values='none' ;;
+        --compress) values='words:none gzip br gzip,br' ;;
+        --compress-min-size) values='none' ;;
+        --compress-max-size) values='none' ;;
+        --compress-types) values='none' ;;
+        --viewer-protocol) values='words:allow-all redirect-to-https https-only' ;;
+        --response-header) values='none' ;;
+        --remove-response-header) values='none' ;;
+        --security-headers) values='words:standard none' ;;
+        --cors) values='none' ;;
+        --cors-credentials) values='words:on off' ;;
+        --cors-methods) values='none' ;;
+        --cors-headers) values='none' ;;
+        --cors-expose) values='none' ;;
+        --cors-max-age) values='none' ;;
+        --cors-override) values='words:on off' ;;
+        --server-timing) values='none' ;;
+        --root-object) values='none' ;;
+        --index-document) values='none' ;;
+        --error-page) values='none' ;;
+        --error-ttl) values='none' ;;
+        --trusted-proxy) values='none' ;;
+        --geo-allow) values='none' ;;
+        --geo-block) values='none' ;;
         --plan) values='words:unlimited small medium large' ;;
         --tag) values='none' ;;
         --file) values='file' ;;
@@ -77,8 +124,8 @@ _atoll() {
       esac
       ;;
     update)
-      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --plan --enabled --disabled --tag --file --remove-path --clear-paths --remove-tag --json --no-wait --timeout --home --color --quiet --help'
-      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --plan --tag --file --remove-path --remove-tag --timeout --home --color'
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --clear-paths --clear-response-headers --remove-error-page --remove-trusted-proxy --remove-tag --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --remove-error-page --remove-trusted-proxy --remove-tag --timeout --home --color'
       case $previous in
         --origin) values='none' ;;
         --origin-protocol) values='words:http-only https-only' ;;
@@ -86,7 +133,20 @@ _atoll() {
         --origin-connect-attempts) values='none' ;;
         --origin-response-timeout) values='none' ;;
         --origin-keep-alive-timeout) values='none' ;;
-        --preset) values='words:origin static dynamic wordpress' ;;
+        --host-header) values='none' ;;
+        --origin-header) values='none' ;;
+        --balance) values='words:round-robin least-connections hash' ;;
+        --sticky) values='none' ;;
+        --eject) values='none' ;;
+        --health-check) values='none' ;;
+        --health-check-interval) values='none' ;;
+        --health-check-timeout) values='none' ;;
+        --health-check-unhealthy) values='none' ;;
+        --health-check-healthy) values='none' ;;
+        --health-check-status) values='none' ;;
+        --named-origin) values='none' ;;
+        --origin-group) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress spa' ;;
         --default-behavior) values='words:cache dont-cache' ;;
         --cache-path) values='none' ;;
         --dont-cache-path) values='none' ;;
@@ -94,14 +154,53 @@ _atoll() {
         --min-ttl) values='none' ;;
         --max-ttl) values='none' ;;
         --stale-if-error) values='none' ;;
+        --request-directives) values='words:on off' ;;
         --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --slice-size) values='none' ;;
         --forward-headers) values='none' ;;
         --forward-cookies) values='none' ;;
         --forward-query-strings) values='none' ;;
+        --key) values='none' ;;
+        --sort-query) values='words:on off' ;;
+        --drop-query-strings) values='none' ;;
+        --accept-encoding) values='words:none gzip br gzip,br' ;;
+        --origin-request-headers) values='none' ;;
+        --origin-request-cookies) values='none' ;;
+        --origin-request-query-strings) values='none' ;;
+        --use-origin) values='none' ;;
+        --upgrade-timeout) values='none' ;;
+        --compress) values='words:none gzip br gzip,br' ;;
+        --compress-min-size) values='none' ;;
+        --compress-max-size) values='none' ;;
+        --compress-types) values='none' ;;
+        --viewer-protocol) values='words:allow-all redirect-to-https https-only' ;;
+        --response-header) values='none' ;;
+        --remove-response-header) values='none' ;;
+        --security-headers) values='words:standard none' ;;
+        --cors) values='none' ;;
+        --cors-credentials) values='words:on off' ;;
+        --cors-methods) values='none' ;;
+        --cors-headers) values='none' ;;
+        --cors-expose) values='none' ;;
+        --cors-max-age) values='none' ;;
+        --cors-override) values='words:on off' ;;
+        --server-timing) values='none' ;;
+        --root-object) values='none' ;;
+        --index-document) values='none' ;;
+        --error-page) values='none' ;;
+        --error-ttl) values='none' ;;
+        --trusted-proxy) values='none' ;;
+        --geo-allow) values='none' ;;
+        --geo-block) values='none' ;;
         --plan) values='words:unlimited small medium large' ;;
         --tag) values='none' ;;
         --file) values='file' ;;
+        --remove-origin-header) values='none' ;;
+        --remove-origin) values='none' ;;
+        --remove-origin-group) values='none' ;;
         --remove-path) values='none' ;;
+        --remove-error-page) values='none' ;;
+        --remove-trusted-proxy) values='none' ;;
         --remove-tag) values='none' ;;
         --timeout) values='none' ;;
         --home) values='directory' ;;
@@ -128,9 +227,12 @@ _atoll() {
       esac
       ;;
     show)
-      options='--json --home --color --quiet --help'
-      valued='--home --color'
+      options='--json --explain --method --header --home --color --quiet --help'
+      valued='--explain --method --header --home --color'
       case $previous in
+        --explain) values='none' ;;
+        --method) values='none' ;;
+        --header) values='none' ;;
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
@@ -147,6 +249,8 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     serve)
+      options='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color --quiet --help'
+      valued='--http --threads --memory --access-log --log-format --max-connections --default-distribution --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color'
       options='--http --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --allowed-methods --cache-options --no-cache-options --forward-headers --forward-cookies --forward-query-strings --home --color --quiet --help'
       valued='--http --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --allowed-methods --forward-headers --forward-cookies --forward-query-strings --home --color'
       case $previous in
@@ -164,7 +268,20 @@ _atoll() {
         --origin-connect-attempts) values='none' ;;
         --origin-response-timeout) values='none' ;;
         --origin-keep-alive-timeout) values='none' ;;
-        --preset) values='words:origin static dynamic wordpress' ;;
+        --host-header) values='none' ;;
+        --origin-header) values='none' ;;
+        --balance) values='words:round-robin least-connections hash' ;;
+        --sticky) values='none' ;;
+        --eject) values='none' ;;
+        --health-check) values='none' ;;
+        --health-check-interval) values='none' ;;
+        --health-check-timeout) values='none' ;;
+        --health-check-unhealthy) values='none' ;;
+        --health-check-healthy) values='none' ;;
+        --health-check-status) values='none' ;;
+        --named-origin) values='none' ;;
+        --origin-group) values='none' ;;
+        --preset) values='words:origin static dynamic wordpress spa' ;;
         --default-behavior) values='words:cache dont-cache' ;;
         --cache-path) values='none' ;;
         --dont-cache-path) values='none' ;;
@@ -172,10 +289,44 @@ _atoll() {
         --min-ttl) values='none' ;;
         --max-ttl) values='none' ;;
         --stale-if-error) values='none' ;;
+        --request-directives) values='words:on off' ;;
         --allowed-methods) values='words:GET,HEAD GET,HEAD,OPTIONS GET,HEAD,OPTIONS,PUT,PATCH,POST,DELETE' ;;
+        --slice-size) values='none' ;;
         --forward-headers) values='none' ;;
         --forward-cookies) values='none' ;;
         --forward-query-strings) values='none' ;;
+        --key) values='none' ;;
+        --sort-query) values='words:on off' ;;
+        --drop-query-strings) values='none' ;;
+        --accept-encoding) values='words:none gzip br gzip,br' ;;
+        --origin-request-headers) values='none' ;;
+        --origin-request-cookies) values='none' ;;
+        --origin-request-query-strings) values='none' ;;
+        --use-origin) values='none' ;;
+        --upgrade-timeout) values='none' ;;
+        --compress) values='words:none gzip br gzip,br' ;;
+        --compress-min-size) values='none' ;;
+        --compress-max-size) values='none' ;;
+        --compress-types) values='none' ;;
+        --viewer-protocol) values='words:allow-all redirect-to-https https-only' ;;
+        --response-header) values='none' ;;
+        --remove-response-header) values='none' ;;
+        --security-headers) values='words:standard none' ;;
+        --cors) values='none' ;;
+        --cors-credentials) values='words:on off' ;;
+        --cors-methods) values='none' ;;
+        --cors-headers) values='none' ;;
+        --cors-expose) values='none' ;;
+        --cors-max-age) values='none' ;;
+        --cors-override) values='words:on off' ;;
+        --server-timing) values='none' ;;
+        --root-object) values='none' ;;
+        --index-document) values='none' ;;
+        --error-page) values='none' ;;
+        --error-ttl) values='none' ;;
+        --trusted-proxy) values='none' ;;
+        --geo-allow) values='none' ;;
+        --geo-block) values='none' ;;
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
@@ -192,8 +343,8 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     test)
-      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
-      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --expect --expect-status --expect-header --expect-ttl --home --color'
+      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --explain --distribution --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --distribution --expect --expect-status --expect-header --expect-ttl --home --color'
       case $previous in
         --count) values='none' ;;
         --method) values='none' ;;
@@ -202,6 +353,7 @@ _atoll() {
         --connect-to) values='none' ;;
         --connect-timeout) values='none' ;;
         --max-time) values='none' ;;
+        --distribution) values='distribution' ;;
         --expect) values='words:hit stale revalidated miss coalesced pass error' ;;
         --expect-status) values='none' ;;
         --expect-header) values='none' ;;

@@ -192,6 +192,24 @@ package func isWithinReach(_ start: Int, available: Int) -> Bool {
   start <= available || start &- available <= Limits.fillReach
 }
 
+/// Appends status line and fields of a 206 for one part of a stored response. A Content-Range that
+/// stands there without meaning (RFC 9110 §14.4) must not stand beside the edge's own.
+package func appendPartHead(stored: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+  appendPartHead(stored: stored, without: KnownField.contentRange.bit, to: buffer)
+}
+
+private func appendPartHead(
+  stored: UnsafeBufferPointer<UInt8>, without dropped: UInt64, to buffer: ByteBuffer
+) {
+  appendStatusLine(206, to: buffer)
+  var lines = StoredLines(stored)
+  while let line = lines.next() {
+    if dropped & KnownField.of(line.name.baseAddress!, length: line.name.count).bit == 0 {
+      buffer.append(line.whole)
+    }
+  }
+}
+
 /// Several parts of a stored response as multipart/byteranges (RFC 9110 §15.3.7.2 and §14.6).
 package struct MultipartRanges: Sendable {
   package let ranges: [ByteRange]
@@ -244,12 +262,8 @@ package struct MultipartRanges: Sendable {
 
   /// Status line and fields of the 206, but for what depends on the exchange.
   package func appendHead(stored: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
-    appendStatusLine(206, to: buffer)
-    var lines = StoredLines(stored)
-    while let line = lines.next() {
-      let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
-      if known != .contentType && known != .contentRange { buffer.append(line.whole) }
-    }
+    let dropped = FieldRules.set(.contentType, .contentRange)
+    appendPartHead(stored: stored, without: dropped, to: buffer)
     buffer.append("Content-Type: multipart/byteranges; boundary=")
     buffer.append(boundary)
     buffer.append("\r\n")

@@ -81,7 +81,9 @@ package func judgePart(
   }
   guard let total = field.total else { return .unusable(.responsePartial) }
   // Only what says how long it is can be checked before it is given away as a part.
-  guard case .length = response.framing else { return .passing(range, total: total, .truncated) }
+  guard case .length = response.framing else {
+    return .passing(range, total: total, .responsePartial)
+  }
   if range.start == 0 && range.end == total { return .whole(total: total) }
   if range.start != asked.start || range.end != min(asked.end, total) {
     return .passing(range, total: total, .originRange)

@@ -26,6 +26,8 @@ package struct DistributionDraft: Sendable {
 
   /// The file's form: which preset fills the gaps, and how its keys are called in messages.
   var isCloudFormation = false
+  /// CloudFront's own, which has no names.
+  var isCloudFront = false
   /// For a CloudFormation file: our JSON path → the file's.
   var places: [String: String] = [:]
   /// Before every path: `[1].` in a file with several.
@@ -68,7 +70,9 @@ package struct DistributionDraft: Sendable {
     if chosenName == nil {
       problems.add(
         ownPlace, "the distribution has no name",
-        hint: "add \"\(isCloudFormation ? "DistributionName" : "name")\": \"shop\"")
+        hint: isCloudFront
+          ? "give it one with atoll create <name> --file, or put it into a template's Resources"
+          : "add \"\(isCloudFormation ? "DistributionName" : "name")\": \"shop\"")
     }
     var origin = base?.origin
     if let written = self.origin {

@@ -10,10 +10,11 @@ extension DistributionFile {
   ) {
     let resourceType = "AWS::Lightsail::Distribution"
     func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
-    if case .string(let type)? = node["Type"]?.value, type != resourceType {
+    let type = node["Type"]?.text
+    if let type, type != resourceType, type != cloudFrontType {
       reader.add(
         at("Type"), "\(quoted(type)) is no distribution",
-        hint: "keep only resources of the type \(resourceType) in this file")
+        hint: "keep only resources of the type \(resourceType) or \(cloudFrontType) in this file")
       return
     }
     guard let members = reader.object(node, path, keys: ["Type", "Properties"]) else { return }
@@ -24,6 +25,12 @@ extension DistributionFile {
     }
     guard let properties = members["Properties"] else {
       reader.add(path, "\"Properties\" is missing", hint: "add \"Properties\": { … }")
+      return
+    }
+    if type == cloudFrontType {
+      // What the template calls it is all the name there is.
+      let name = path.hasPrefix("Resources.") ? String(path.dropFirst("Resources.".count)) : nil
+      readCloudFront(properties, at("Properties"), name: name, &draft, &reader)
       return
     }
     draft.pathPrefix = "\(at("Properties"))."

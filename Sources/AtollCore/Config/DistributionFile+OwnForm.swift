@@ -5,13 +5,7 @@ extension DistributionFile {
     _ node: JSONNode, _ path: String, _ draft: inout DistributionDraft,
     _ reader: inout FieldReader
   ) {
-    let keys =
-      [
-        "schemaVersion", "name", "id", "revision", "created", "modified", "preset", "origin",
-        "defaultBehavior", "behaviors", "settings",
-        // What show --json adds about the moment.
-        "edges",
-      ] + Distribution.table.map(\.key)
+    let keys = DistributionManual.entries.map(\.key)
     guard let members = reader.object(node, path, keys: keys) else { return }
     func at(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
     checkVersion(members["schemaVersion"], path, &reader)

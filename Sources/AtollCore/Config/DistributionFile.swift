@@ -45,6 +45,7 @@ package enum DistributionFile {
       switch item.form {
       case .own: readOwnForm(item.node, item.path, &draft, &reader)
       case .properties: readProperties(item.node, item.path, &draft, &reader)
+      case .cloudFront: readCloudFront(item.node, item.path, name: nil, &draft, &reader)
       case .resource: readResource(item.node, item.path, &draft, &reader)
       }
       if let name = draft.name, drafts.contains(where: { $0.name == name }) {
@@ -157,12 +158,13 @@ package enum DistributionFile {
     }
   }
 
-  private enum Form { case own, properties, resource }
+  private enum Form { case own, properties, resource, cloudFront }
 
   /// CloudFormation's keys begin with capitals, ours never do.
   private static func form(of node: JSONNode) -> Form {
     guard case .object(let members) = node.value else { return .own }
     if members.contains(where: { $0.key == "Properties" || $0.key == "Type" }) { return .resource }
+    if members.contains(where: { $0.key == "DistributionConfig" }) { return .cloudFront }
     return members.contains { $0.key.first?.isUppercase ?? false } ? .properties : .own
   }
 

@@ -25,7 +25,25 @@ extension Distribution {
       example: #"{"images": "http://10.0.0.9:9000"}"#,
       "Further origins by name, each a URL or an object as origin is."),
     Member(
-      "originGroups", \.originGroups, .originGroups, noun: "origin groups", default: "none",
+      "originGroups", \.originGroups,
+      .originGroups.listing([
+        ManualEntry(
+          key: ManualEntry.anyName, kind: "object", default: "none",
+          example: #"{"members": ["default", "spare"], "statuses": [404, 503]}"#,
+          summary: "A group; its name is none of an origin.",
+          members: [
+            ManualEntry(
+              key: "members", kind: "list of names",
+              range: "2 to \(ConfigLimits.groupMembers)", default: "required",
+              example: #"["default", "spare"]"#,
+              summary: "Origins in the order of asking, default among them."),
+            ManualEntry(
+              key: "statuses", kind: "list of numbers",
+              range: listed(OriginGroup.statuses.map { String($0) }, "and"),
+              default: "[500, 502, 503, 504]", example: "[404, 503]",
+              summary: "Statuses on which the next one is asked."),
+          ])
+      ]), noun: "origin groups", default: "none",
       example: #"{"both": {"members": ["default", "spare"]}}"#,
       "Origins that are asked one after the other, for GET, HEAD and OPTIONS: on failing to connect, "
         + "on a timeout and on the statuses listed."),
@@ -50,7 +68,15 @@ extension Distribution {
       noun: "trusted proxies", default: "none", example: #"["10.0.0.0/8"]"#,
       "Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed."),
     Member(
-      "geoRestriction", \.geoRestriction, .geoRestriction, noun: "countries", default: "none",
+      "geoRestriction", \.geoRestriction,
+      .geoRestriction.listing([
+        ManualEntry(
+          key: "allow", kind: "list of countries", default: "none", example: #"["DE", "AT"]"#,
+          summary: "These alone are served."),
+        ManualEntry(
+          key: "block", kind: "list of countries", default: "none", example: #"["KP"]"#,
+          summary: "These are refused."),
+      ]), noun: "countries", default: "none",
       example: #"{"block": ["KP"]}"#,
       "Who may see it, by the country of the viewer's address (ISO 3166-1); others get 403. A "
         + "country that is not known is served."),

@@ -9,7 +9,9 @@ extension ErrorSettings {
       "How long an error that says nothing about its lifetime is served again before the origin is "
         + "asked; null leaves it to RFC 9111."),
     Member(
-      "responses", \.responses, .errorResponses, noun: "error pages", default: "none",
+      "responses", \.responses,
+      .errorResponses.listing(ErrorResponse.form.members.map(\.manual)), noun: "error pages",
+      default: "none",
       example: #"[{"status": 404, "page": "/404.html"}]"#,
       "What becomes of single statuses."),
   ])
@@ -25,7 +27,12 @@ extension ErrorResponse {
         "status", \.status, .status(among: statuses), noun: "status", isQuiet: false,
         default: "required", example: "404", "The origin's, or the edge's own."),
       Member(
-        "page", \.page, .errorPage, noun: "page", default: "null: the body stays",
+        "page", \.page,
+        .errorPage.listing([
+          ManualEntry(
+            key: "file", kind: "path", range: "a whole path", default: "none",
+            example: #""/srv/404.html""#, summary: "A file on the edge's machine.")
+        ]), noun: "page", default: "null: the body stays",
         example: #""/404.html""#,
         "What viewers get instead of the body: a path of the distribution, fetched through the first "
           + "behavior that matches it, or {\"file\": \"/srv/404.html\"}, a file on the edge's machine "

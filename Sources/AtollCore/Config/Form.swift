@@ -20,6 +20,8 @@ struct ValueForm<Value: Equatable & Sendable>: Sendable {
   let words: @Sendable (Value) -> String
   /// The members of an object.
   var members: [Member<Value>] = []
+  /// The keys of a list's or an object's elements, for the manual.
+  var items: [ManualEntry] = []
 
   init(
     kind: String, range: String = "",
@@ -101,6 +103,13 @@ func readMembers<Value>(
 }
 
 extension ValueForm {
+  /// The same with what the manual says of its elements.
+  func listing(_ items: [ManualEntry]) -> ValueForm {
+    var form = self
+    form.items = items
+    return form
+  }
+
   /// The same or nothing: null in a file.
   /// - Parameters:
   ///   - start: what the members of an object are filled from where there was nothing.
@@ -202,7 +211,7 @@ struct Member<Root: Sendable>: Sendable {
     self.isQuiet = isQuiet
     manual = ManualEntry(
       key: key, kind: form.kind, range: form.range, default: defaultText, example: example,
-      summary: summary, members: form.members.map(\.manual))
+      summary: summary, members: form.members.map(\.manual) + form.items)
   }
 
   private init(
@@ -269,6 +278,9 @@ private func isNothing<Value>(_ value: Value) -> Bool {
 
 /// What the manual says of one key.
 package struct ManualEntry: Sendable, Equatable {
+  /// Stands for a name of the user's choice.
+  package static let anyName = "<name>"
+
   package let key: String
   package let kind: String
   package let range: String
@@ -277,4 +289,17 @@ package struct ManualEntry: Sendable, Equatable {
   package let example: String
   package let summary: String
   package let members: [ManualEntry]
+
+  init(
+    key: String, kind: String, range: String = "", default: String, example: String,
+    summary: String, members: [ManualEntry] = []
+  ) {
+    self.key = key
+    self.kind = kind
+    self.range = range
+    self.default = `default`
+    self.example = example
+    self.summary = summary
+    self.members = members
+  }
 }

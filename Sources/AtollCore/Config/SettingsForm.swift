@@ -7,6 +7,7 @@ struct Setting: Sendable {
   let isSet: @Sendable (SettingsOverride) -> Bool
   /// Makes what the settings say the behavior's own.
   let take: @Sendable (BehaviorSettings, inout SettingsOverride) -> Void
+  let drop: @Sendable (inout SettingsOverride) -> Void
 
   init<Value>(
     _ key: String, _ path: WritableKeyPath<BehaviorSettings, Value> & Sendable,
@@ -19,6 +20,7 @@ struct Setting: Sendable {
       sentence: sentence, summary)
     isSet = { $0[keyPath: own] != nil }
     take = { $1[keyPath: own] = $0[keyPath: path] }
+    drop = { $0[keyPath: own] = nil }
   }
 
   /// `origin`, which is optional in both: a behavior's own is what it names.
@@ -31,6 +33,21 @@ struct Setting: Sendable {
       key, path, form, noun: noun, default: defaultText, example: example, summary)
     isSet = { $0[keyPath: own] != nil }
     take = { $1[keyPath: own] = $0[keyPath: path] }
+    drop = { $0[keyPath: own] = nil }
+  }
+}
+
+extension SettingsOverride {
+  /// Makes what the settings say under a key of the file the behavior's own.
+  package mutating func take(_ key: String, from settings: BehaviorSettings) {
+    Self.setting(key).take(settings, &self)
+  }
+
+  /// Leaves it to the distribution.
+  package mutating func drop(_ key: String) { Self.setting(key).drop(&self) }
+
+  private static func setting(_ key: String) -> Setting {
+    BehaviorSettings.table.first { $0.member.key == key }!
   }
 }
 
@@ -254,14 +271,14 @@ extension KeySettings {
           "list of names", example: "utm_*", most: ConfigLimits.listedNames,
           range: "at most \(ConfigLimits.listedNames)", flaw: queryFlaw),
         noun: "dropped query strings", default: "none", example: #"["tracking", "sid_*"]"#,
-        "Query parameters that neither key nor origin gets, whatever else is chosen; * and ? stand for "
-          + "characters, \"tracking\" for the well-known parameters of campaigns (utm_*, gclid, "
+        "Query parameters that neither key nor origin gets, unless originRequest sends them; * and ? "
+          + "stand for characters, \"tracking\" for the well-known parameters of campaigns (utm_*, gclid, "
           + "fbclid and others)."),
       Member(
         "codings", \.codings, .codings, noun: "codings in the key",
         default: #"["gzip", "br"] in preset origin, else ["gzip"]"#, example: #"["gzip", "br"]"#,
-        "What Accept-Encoding is reduced to, in key and request; with an empty list the origin is "
-          + "asked for identity."),
+        "What Accept-Encoding is reduced to, in key and request; with an empty list it is a "
+          + "header like any other, sent where it is forwarded."),
     ])
 }
 
@@ -334,7 +351,19 @@ extension ResponseHeaderSettings {
         noun: "removed response headers", default: "none", example: #"["X-Powered-By"]"#,
         "Response headers that viewers do not get. Of Server and Date they get the edge's own."),
       Member(
-        "set", \.set, .responseHeaders, noun: "set response headers", default: "none",
+        "set", \.set,
+        .responseHeaders.listing([
+          ManualEntry(
+            key: "name", kind: "name", default: "required", example: #""X-Site""#,
+            summary: "The header's."),
+          ManualEntry(
+            key: "value", kind: "text", default: "empty", example: #""shop""#,
+            summary: "On one line."),
+          ManualEntry(
+            key: "mode", kind: ValueForm.choice(ResponseHeader.Mode.self).kind,
+            default: "if-absent", example: #""override""#,
+            summary: "Where the origin sends none, in its place, or beside it."),
+        ]), noun: "set response headers", default: "none",
         example: #"[{"name": "X-Site", "value": "shop", "mode": "override"}]"#,
         "Response headers that viewers get: mode if-absent (the default) where the origin sends none, "
           + "override instead of the origin's, append beside it."),
@@ -400,7 +429,7 @@ extension ValueForm where Value == [ResponseHeader] {
           hint: "keep at most \(ConfigLimits.headers)")
       }
       for (index, header) in headers.enumerated() {
-        if let flaw = responseHeaderFlaw(header.name) {
+        if let flaw = setResponseHeaderFlaw(header.name) {
           problems.add(
             "\(path)[\(index)].name", "\(quoted(header.name)) \(flaw.what)", hint: flaw.hint)
         }

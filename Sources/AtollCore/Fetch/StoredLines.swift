@@ -62,16 +62,3 @@ package struct StoredLines {
     return UnsafeRawPointer(start).distance(to: found) &+ 1
   }
 }
-
-/// Appends the field lines of a stored head but for those of one field, which a new head of it has a
-/// line of its own for.
-package func appendStoredFields(
-  _ head: UnsafeBufferPointer<UInt8>, except dropped: KnownField, to buffer: ByteBuffer
-) {
-  var lines = StoredLines(head)
-  while let line = lines.next() {
-    if KnownField.of(line.name.baseAddress!, length: line.name.count) != dropped {
-      buffer.append(line.whole)
-    }
-  }
-}

@@ -46,6 +46,7 @@ extension Exchange {
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidate(after: fetch) }
+    noteUpstream(fetch)
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     originStatus = fetch.originStatus
@@ -62,8 +63,9 @@ extension Exchange {
     }
     // The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
     let isReused = verdict.outcome == .coalesced
-    let whole = isReused ? fetch.head : fetch.wholeHead ?? fetch.head
-    let head = pageHead(fetch) ?? whole.bytes
+    let head =
+      pageHead(fetch) ?? (isReused ? nil : fetch.wholeHead.map { sentHead(making: $0.bytes) })
+      ?? sentHead(of: fetch)
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
@@ -120,7 +122,8 @@ extension Exchange {
     switch selection {
     case .notModified:
       status = 304
-      appendNotModifiedHead(stored: fetch.head.bytes, to: out)
+      appendNotModifiedHead(
+        stored: sentHead(of: fetch), policy: behavior?.responses, to: out)
     case .full, .range, .ranges, .unsatisfiable, .preconditionFailed:
       return false
     }
@@ -190,6 +193,7 @@ extension Exchange {
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
     originStatus = fetch.originStatus
+    noteUpstream(fetch)
     entry.retain()
     leaveFetch()
     respondClosely(from: entry, head, base)

@@ -99,6 +99,8 @@ final class Fetch: @unchecked Sendable {
   private(set) var head = ByteBuffer(capacity: 64)
   /// With what is for the primary reader alone, when there is any such field.
   private(set) var wholeHead: ByteBuffer?
+  /// What the behavior's policy makes of it, as `SentHead` reads it.
+  let sent = ByteBuffer(capacity: 16)
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -113,6 +115,8 @@ final class Fetch: @unchecked Sendable {
   var stickyCookie: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
+  /// How long the steps of getting the response took. Owner loop's, as is who began the fetch.
+  var timing = UpstreamTiming()
 
   /// The origin answered the request for a slice with something whole, which is stored as such.
   private(set) var isWhole = false
@@ -323,6 +327,7 @@ final class Fetch: @unchecked Sendable {
     lock.locked {
       self.head.append(head)
       wholeHead = whole
+      sent.append(entry.sent)
       self.status = status
       originStatus = status
       self.meta = meta
@@ -341,6 +346,7 @@ final class Fetch: @unchecked Sendable {
   ) {
     let others = lock.locked {
       self.head.append(head)
+      SentHead.append(of: head, policy: behavior.responses, now: owner.wallTime, to: sent)
       self.status = status
       originStatus = status
       self.meta = meta

@@ -72,7 +72,8 @@ final class SliceReader {
 
   // MARK: Stored slices
 
-  /// Looks for a slice that belongs to the outline, and holds it. One that does not is dropped.
+  /// Looks for a slice that belongs to the outline, and holds it. An older one that does not is
+  /// dropped.
   func hold(_ number: UInt32, _ exchange: Exchange) -> Bool {
     if heldNumber == number { return true }
     guard let entry = stored(number, exchange) else { return false }
@@ -110,7 +111,10 @@ final class SliceReader {
       return nil
     }
     if entry.isSlice(number, grid, of: outline) { return entry }
-    exchange.services.cache.remove(entry)
+    // One that came after the outline belongs to another, which this response does not know yet.
+    if entry.freshness.responseTime < outline.freshness.responseTime {
+      exchange.services.cache.remove(entry)
+    }
     entry.release()
     return nil
   }

@@ -130,13 +130,37 @@ final class OriginRequest {
     if response.status != 100 { fetch.firstReader?.sendInterim(response, base) }
   }
 
+  /// The origin's 101. False when it switches to what the viewer has not asked for.
+  /// - Parameter following: what has come behind it.
+  func switched(
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>,
+    following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection
+  ) -> Bool {
+    let viewer = services.requestHeadAgain
+    guard !isEnded, isBodySent, fetch.key.count == 0, let exchange = fetch.firstReader,
+      case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+      response.acceptsUpgrade(base, of: viewer, viewerHead.base)
+    else { return false }
+    // No chosen status of a group is one below 400.
+    _ = goesElsewhere(after: response.status)
+    isEnded = true
+    self.connection = nil
+    services.registry.ended(fetch)
+    cleanUp()
+    // The target has this request until the tunnel ends.
+    exchange.upgrade(response, base, following: following, on: connection, of: target)
+    target = nil
+    return true
+  }
+
   /// The final response's head.
   /// - Parameter following: bytes of body that have come with it.
   func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
     if goesElsewhere(after: response.status) { return }
+    fetch.timing.received(at: SystemCall.monotonicMicroseconds())
     if let stale, validates, response.status == 304, fetch.key.count > 0 {
-      if freshens(response, base, meta: stale.meta, storedHead: stale.head.baseAddress!) {
+      if freshens(response, base, stale) {
         return confirm(stale, response, base, now)
       }
       // It is about something else than what is stored: only the whole response will do.
@@ -232,8 +256,8 @@ final class OriginRequest {
     guard
       let entry = services.cache.makeEntry(
         hash: isApart ? keyHash(key.bytes, seed: services.seed) : fetch.storedHash, key: key.bytes,
-        vary: vary.bytes, tags: tags.bytes,
-        head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
+        vary: vary.bytes, tags: tags.bytes, head: out.bytes, sent: preparedHead(of: out.bytes),
+        bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
     var whole: ByteBuffer?
@@ -247,6 +271,15 @@ final class OriginRequest {
       freshness: freshness, length: response.framing == .none ? 0 : length)
     fetch.wakeReaders()
     return .none
+  }
+
+  /// What viewers get of a head that is about to be stored, as `SentHead` reads it; valid until the
+  /// next.
+  func preparedHead(of head: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    let sent = services.sentBuffer
+    sent.removeAll()
+    SentHead.append(of: head, policy: fetch.behavior.responses, now: loop.wallTime, to: sent)
+    return sent.bytes
   }
 
   /// 304: the entry stands, with the response's fields (RFC 9111 §4.3.4).
@@ -280,11 +313,15 @@ final class OriginRequest {
     if fetch.wasOvertaken {
       return end(replacing: entry, Verdict(.revalidated), status: 304)
     }
-    if entry.vary.elementsEqual(stale.vary) {
+    if entry.vary.elementsEqual(stale.vary) || stale.coding != .identity {
       insertConfirmed(entry, of: stale, response, base)
     } else {
-      // The 304 has brought another Vary: the entry is another variant now.
+      // The 304 has brought another Vary: the entry is another variant now, and made anew of it are
+      // its forms.
       services.cache.remove(stale)
+      entry.isCompressible =
+        stale.isCompressible
+        && !fetch.behavior.compression.forbidsTransformation(response, base)
       let viewer = services.requestHeadAgain
       _ = services.cache.insert(entry) {
         varyMatches(
@@ -293,6 +330,16 @@ final class OriginRequest {
       }
     }
     end(replacing: entry, Verdict(.revalidated), status: 304)
+  }
+
+  /// A form has the weak one of its source's entity tags, which the origin was asked about.
+  private func freshens(
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ stale: Entry
+  ) -> Bool {
+    var meta = stale.meta
+    if stale.coding != .identity { meta = strengthened(meta) }
+    return AtollCore.freshens(
+      response, base, meta: meta, storedHead: stale.head.baseAddress!)
   }
 
   /// The confirmed entry with what the 304 says of tags and of Vary; nil when it is not to be kept.
@@ -318,8 +365,9 @@ final class OriginRequest {
     }
     appendTags(storedHead: head.bytes, to: tags)
     return services.cache.makeUpdated(
-      stale, head: head.bytes, vary: renewsVary ? vary.bytes : nil, tags: tags.bytes,
-      freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
+      stale, head: head.bytes, sent: preparedHead(of: head.bytes),
+      vary: renewsVary ? vary.bytes : nil, tags: tags.bytes, freshness: freshness, meta: meta,
+      purgeNumber: fetch.purgeNumber)
   }
 
   /// Whether the stale entry may answer for a failing origin.

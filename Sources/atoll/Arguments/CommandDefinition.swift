@@ -25,6 +25,8 @@ struct CommandDefinition: Sendable {
   var environment: [Term] = []
   /// Names of commands, without `atoll`.
   var seeAlso: [String] = []
+  /// Further manual pages.
+  var pages: [String] = []
   var isHidden = false
 
   var allOptions: [OptionDefinition] { options + CommonOptions.everywhere }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// Manual pages in man(7)'s macros: atoll(1) and one for each command.
 enum ManPage {
@@ -7,6 +8,7 @@ enum ManPage {
     let commands = Atoll.commands.map { $0.definition }.filter { !$0.isHidden }
     return [("atoll.1", overview(commands))]
       + commands.map { ("atoll-\($0.name).1", page(of: $0)) }
+      + [(DistributionPage.file, distributions())]
   }
 
   private static func overview(_ commands: [CommandDefinition]) -> String {
@@ -57,8 +59,45 @@ enum ManPage {
       page.section(Section("Environment", [.terms(command.environment)]))
     }
     page.section("SEE ALSO")
-    page.text((["atoll(1)"] + command.seeAlso.map { "atoll-\($0)(1)" }).joined(separator: ", "))
+    page.text(
+      (["atoll(1)"] + command.seeAlso.map { "atoll-\($0)(1)" } + command.pages).joined(
+        separator: ", "))
     return page.source
+  }
+}
+
+extension ManPage {
+  /// atoll-distribution(5): every key of a file, and what the references say.
+  private static func distributions() -> String {
+    var page = Roff(title: "ATOLL-DISTRIBUTION", section: 5)
+    page.section("NAME")
+    page.text("atoll-distribution - \(DistributionPage.summary)")
+    page.section("DESCRIPTION")
+    for paragraph in DistributionPage.description { page.paragraph(paragraph) }
+    page.section("KEYS")
+    for entry in DistributionManual.entries { keys(entry, below: "", to: &page) }
+    for section in DistributionPage.sections { page.section(section) }
+    page.section("REFERENCES")
+    page.paragraph(ReferenceManual.introduction)
+    for section in ReferenceManual.sections { page.subsection(section) }
+    page.section("EXAMPLES")
+    for (purpose, lines) in DistributionPage.examples {
+      page.paragraph(purpose)
+      page.code(lines)
+    }
+    page.section("SEE ALSO")
+    page.text("atoll-create(1), atoll-update(1), atoll-apply(1), atoll-show(1)")
+    return page.source
+  }
+
+  private static func keys(_ entry: ManualEntry, below path: String, to page: inout Roff) {
+    let place = path.isEmpty ? entry.key : "\(path).\(entry.key)"
+    let range = entry.range.isEmpty ? "" : ", \(entry.range)"
+    page.term(
+      place,
+      "\(entry.summary) \(entry.kind.capitalizedFirst)\(range). Default: \(entry.default). Example: "
+        + "\(entry.example)")
+    for member in entry.members { keys(member, below: place, to: &page) }
   }
 }
 
@@ -66,8 +105,8 @@ enum ManPage {
 private struct Roff {
   private(set) var source: String
 
-  init(title: String) {
-    source = ".TH \(title) 1 \"\" \"atoll \(Atoll.version)\" \"atoll manual\"\n"
+  init(title: String, section: Int = 1) {
+    source = ".TH \(title) \(section) \"\" \"atoll \(Atoll.version)\" \"atoll manual\"\n"
     // No hyphenation and no stretched lines: options and URLs stay copyable.
     source += ".nh\n.ad l\n"
   }
@@ -78,13 +117,20 @@ private struct Roff {
 
   mutating func section(_ section: Section) {
     self.section(section.title.uppercased())
-    for block in section.blocks {
-      switch block {
-      case .paragraph(let text): paragraph(text)
-      case .terms(let terms): for term in terms { self.term(term.word, term.meaning) }
-      case .code(let lines): code(lines)
-      }
+    for block in section.blocks { add(block) }
+  }
+
+  private mutating func add(_ block: Section.Block) {
+    switch block {
+    case .paragraph(let text): paragraph(text)
+    case .terms(let terms): for term in terms { self.term(term.word, term.meaning) }
+    case .code(let lines): code(lines)
     }
+  }
+
+  mutating func subsection(_ section: Section) {
+    source += ".SS \"\(Roff.escaped(section.title))\"\n"
+    for block in section.blocks { add(block) }
   }
 
   mutating func text(_ text: String) {
@@ -126,8 +172,20 @@ private struct Roff {
         let value = option.placeholder.map { " <\(Roff.escaped($0))>" } ?? ""
         source += ".TP\n\(letter)\\fB\(Roff.escaped(option.spelling))\\fR\(value)\n"
         text(Help.summary(option).capitalizedFirst)
-        if let variable = option.environmentName { text("[\(variable)]") }
+        if let variable = option.environmentName {
+          text("[\(variable)\(separator(of: option))]")
+        }
       }
+    }
+  }
+
+  /// Several values in one variable; commas are told once, in atoll(1).
+  private func separator(of option: OptionDefinition) -> String {
+    switch option.environmentSeparator {
+    case _ where !option.isRepeatable: ""
+    case ",": ""
+    case "\n": ", one a line"
+    case let other: ", separated by \(other)"
     }
   }
 

@@ -34,7 +34,7 @@ enum ApplyCommand: Command {
     ],
     details: [SettingsManual.files],
     exitCodes: [.done, .failed, .usage, .unmet, .unconfirmed, .interrupted],
-    seeAlso: ["show", "create", "update"])
+    seeAlso: ["show", "create", "update"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let drafts = try read(parsed.arguments)

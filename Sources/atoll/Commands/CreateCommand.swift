@@ -39,7 +39,7 @@ enum CreateCommand: Command {
     ],
     details: SettingsManual.sections,
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
-    seeAlso: ["update", "apply", "serve", "show"])
+    seeAlso: ["update", "apply", "serve", "show"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]
@@ -72,7 +72,9 @@ enum CreateCommand: Command {
     if let file = parsed[DistributionOptions.file] {
       var draft = try SpecFile.readOne(file)
       if let origin { draft.origin = origin }
-      return try draft.make(name: name, now: now)
+      var made = try draft.make(name: name, now: now)
+      if let origin { made.origin.targets = origin.targets }
+      return made
     }
     guard let origin else {
       throw CommandError.usage(

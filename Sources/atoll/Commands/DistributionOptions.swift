@@ -1,104 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import Glibc
 
 /// Every setting of a distribution as an option: what create and update share.
 enum DistributionOptions {
-  private static let originGroup = "Origin"
   private static let cachingGroup = "Caching"
-  private static let forwardingGroup = "Forwarding"
+  private static let pathGroup = "Paths"
+  private static let errorGroup = "Documents and errors"
+  private static let viewerGroup = "Viewers"
   private static let distributionGroup = "Distribution"
 
-  // MARK: Origin
-
-  static let origin = Option.text(
-    "origin", value: "url", group: originGroup,
-    "where responses come from: http://host[:port][/path]")
-  static let originProtocol = Option<ProtocolPolicy>.choice(
-    "origin-protocol", group: originGroup,
-    "how the origin is spoken to; needed only for an origin written without scheme")
-  static let connectTimeout = Option.duration(
-    "origin-connect-timeout", default: "10s", in: 1...10, group: originGroup,
-    "how long one attempt to connect may take, 1s to 10s")
-  static let connectAttempts = Option.integer(
-    "origin-connect-attempts", default: "3", in: 1...3, group: originGroup,
-    "how often a connection is tried, 1 to 3")
-  static let responseTimeout = Option.duration(
-    "origin-response-timeout", default: "30s", in: 1...120, group: originGroup,
-    "how long the origin may be silent, 1s to 2m")
-  static let keepAliveTimeout = Option.duration(
-    "origin-keep-alive-timeout", default: "5s", in: 1...120, group: originGroup,
-    "how long an idle connection is kept, 1s to 2m")
-
-  // MARK: Caching
+  // MARK: Caching and paths
 
   static let preset = Option<Preset>.choice(
-    "preset", among: [.origin, .static, .dynamic, .wordpress], default: "origin",
+    "preset", among: [.origin, .static, .dynamic, .wordpress, .spa], default: "origin",
     group: cachingGroup, "settings to start from")
   static let defaultBehavior = Option<Caching>.choice(
     "default-behavior", among: [.cache, .dontCache], group: cachingGroup,
     "what happens to paths that no override names")
   static let cachePath = Option<PathSetting>(
-    "cache-path", value: "path", repeatable: true, group: cachingGroup,
-    "cache what this path matches: '/img/*' or '/img/* default=1h max=1d'",
+    "cache-path", value: "path", repeatable: true, separator: ";", group: pathGroup,
+    "cache what this path matches: '/img/*' or '/img/* default=1h origin=images'",
     read: PathSetting.read)
   static let dontCachePath = Option<PathSetting>(
-    "dont-cache-path", value: "path", repeatable: true, group: cachingGroup,
+    "dont-cache-path", value: "path", repeatable: true, separator: ";", group: pathGroup,
     "pass what this path matches on uncached"
   ) { (text) throws(ValueError) in
     let setting = try PathSetting.read(text)
-    guard setting == PathSetting(path: setting.path) else {
+    guard !setting.hasLifetime else {
       throw ValueError(
-        "has a lifetime, but is not cached", hint: "use --cache-path, or the path alone")
+        "has a lifetime, but is not cached", hint: "use --cache-path, or leave the lifetime out")
     }
     return setting
   }
-  static let defaultTTL = Option<DefaultTTL>(
-    "default-ttl", value: "duration|none", group: cachingGroup,
-    "lifetime when the origin gives none; none leaves it to RFC 9111's heuristics"
-  ) { (text) throws(ValueError) in
-    if text == "none" { return DefaultTTL(seconds: nil) }
-    return DefaultTTL(seconds: try minTTL.read(text))
-  }
-  static let minTTL = Option.duration(
-    "min-ttl", in: 0...TTL.longest, group: cachingGroup, "shortest lifetime")
-  static let maxTTL = Option.duration(
-    "max-ttl", in: 0...TTL.longest, group: cachingGroup, "longest lifetime")
-  static let overrideOrigin = Option.flag(
-    "override-origin", excludes: ["no-override-origin"], group: cachingGroup,
-    "let the minimum lifetime store even no-store and private responses")
-  static let noOverrideOrigin = Option.flag(
-    "no-override-origin", excludes: ["override-origin"], group: cachingGroup,
-    "never store what the origin forbids")
-  static let staleIfError = Option.duration(
-    "stale-if-error", in: 0...TTL.longest, group: cachingGroup,
-    "how long an expired response may stand in for a failing origin")
-  static let allowedMethods = Option<MethodSet>(
-    "allowed-methods", value: "methods", choices: MethodSet.allCases.map(\.rawValue),
-    group: cachingGroup, "methods that viewers may use: GET,HEAD or GET,HEAD,OPTIONS or all"
-  ) { (text) throws(ValueError) in
-    let wanted = Set(text.uppercased().split(separator: ","))
-    if wanted == ["ALL"] { return .all }
-    for methods in MethodSet.allCases where Set(methods.rawValue.split(separator: ",")) == wanted {
-      return methods
+
+  // MARK: Documents and errors
+
+  static let rootObject = document(
+    "root-object", "path|none", "served for / alone, such as index.html")
+  static let indexDocument = document(
+    "index-document", "name|none", "appended to paths below / that end in a slash")
+  static let errorPage = Option<ErrorResponse>(
+    "error-page", value: "status=page[:status]", repeatable: true, separator: ";",
+    group: errorGroup,
+    "page for an error, and its new status: 404=/404.html, 404=/index.html:200, '503 ttl=5s'",
+    read: ErrorPageSetting.read)
+  static let errorTTL = Option<OptionalSeconds>(
+    "error-ttl", value: "duration|none", group: errorGroup,
+    "how long errors that give no lifetime are served again; none leaves it to RFC 9111"
+  ) { (text) throws(ValueError) in try OptionalSeconds.read(text) }
+
+  private static func document(
+    _ name: String, _ value: String, _ summary: String
+  ) -> Option<OptionalText> {
+    Option(name, value: value, group: errorGroup, summary) { (text) throws(ValueError) in
+      OptionalText(text: text == "none" ? nil : text)
     }
-    throw ValueError(
-      "is not one of the sets there are", hint: "write GET,HEAD or GET,HEAD,OPTIONS or all")
   }
-  static let cacheOptions = Option.flag(
-    "cache-options", excludes: ["no-cache-options"], group: cachingGroup,
-    "cache responses to OPTIONS as well")
-  static let noCacheOptions = Option.flag(
-    "no-cache-options", excludes: ["cache-options"], group: cachingGroup,
-    "cache responses to GET and HEAD only")
 
-  // MARK: Forwarding
+  // MARK: Viewers
 
-  static let forwardHeaders = selection(
-    "headers", "request headers that reach the origin and tell entries apart")
-  static let forwardCookies = selection(
-    "cookies", "cookies that do so; * and ? in a name stand for characters")
-  static let forwardQueryStrings = selection(
-    "query-strings", "query parameters that do so")
+  static let trustedProxy = Option.text(
+    "trusted-proxy", value: "address", repeatable: true, group: viewerGroup,
+    "believe X-Forwarded-For and X-Forwarded-Proto from here: 10.0.0.7 or 10.0.0.0/8")
+  static let geoAllow = countries(
+    "geo-allow", excludes: "geo-block", "serve these countries alone: DE,AT; none for no bound")
+  static let geoBlock = countries(
+    "geo-block", excludes: "geo-allow", "refuse these countries; none for no bound")
+
+  private static func countries(
+    _ name: String, excludes other: String, _ summary: String
+  ) -> Option<[String]> {
+    Option(name, value: "none|countries", excludes: [other], group: viewerGroup, summary) {
+      (text) throws(ValueError) in
+      text == "none" ? [] : try BehaviorOptions.names(text.uppercased())
+    }
+  }
 
   // MARK: Distribution
 
@@ -125,100 +102,86 @@ enum DistributionOptions {
   // MARK: Removals, for update
 
   static let removePath = Option.text(
-    "remove-path", value: "path", repeatable: true, group: cachingGroup,
+    "remove-path", value: "path", repeatable: true, group: pathGroup,
     "drop the override of this path")
   static let clearPaths = Option.flag(
-    "clear-paths", group: cachingGroup, "drop every override, before those given here are added")
+    "clear-paths", group: pathGroup, "drop every override, before those given here are added")
+  static let clearResponseHeaders = Option.flag(
+    "clear-response-headers", group: "Responses",
+    "drop what is set and removed, before what is given here is added")
+  static let removeErrorPage = Option<Int>.integer(
+    "remove-error-page", value: "status", in: 100...599, group: errorGroup,
+    "drop what an error has of its own")
+  static let removeTrustedProxy = Option.text(
+    "remove-trusted-proxy", value: "address", repeatable: true, group: viewerGroup,
+    "believe it no longer")
   static let removeTag = Option.text(
     "remove-tag", value: "key", repeatable: true, group: distributionGroup, "drop a label")
 
   /// For create, which also reads `file`.
-  static let settings: [OptionDefinition] = [
-    origin.definition, originProtocol.definition, connectTimeout.definition,
-    connectAttempts.definition, responseTimeout.definition, keepAliveTimeout.definition,
-    preset.definition, defaultBehavior.definition, cachePath.definition,
-    dontCachePath.definition, defaultTTL.definition, minTTL.definition, maxTTL.definition,
-    overrideOrigin.definition, noOverrideOrigin.definition, staleIfError.definition,
-    allowedMethods.definition, cacheOptions.definition, noCacheOptions.definition,
-    forwardHeaders.definition, forwardCookies.definition, forwardQueryStrings.definition,
-    plan.definition, enabled.definition, disabled.definition, tag.definition, file.definition,
-  ]
+  static let settings: [OptionDefinition] =
+    [OriginOptions.origin.definition, OriginOptions.originProtocol.definition]
+    + OriginOptions.all.map(\.definition)
+    + [OriginOptions.namedOrigin.definition, OriginOptions.originGroup.definition]
+    + [preset.definition, defaultBehavior.definition]
+    + [cachePath.definition, dontCachePath.definition]
+    + BehaviorOptions.all.compactMap(\.definition)
+    + [
+      rootObject.definition, indexDocument.definition, errorPage.definition, errorTTL.definition,
+      trustedProxy.definition, geoAllow.definition, geoBlock.definition, plan.definition,
+      enabled.definition, disabled.definition, tag.definition, file.definition,
+    ]
 
   static let removals: [OptionDefinition] = [
-    removePath.definition, clearPaths.definition, removeTag.definition,
+    OriginOptions.removeOriginHeader.definition, OriginOptions.removeOrigin.definition,
+    OriginOptions.removeOriginGroup.definition, removePath.definition, clearPaths.definition,
+    clearResponseHeaders.definition, removeErrorPage.definition, removeTrustedProxy.definition,
+    removeTag.definition,
   ]
-
-  private static func selection(_ what: String, _ summary: String) -> Option<NameSelection> {
-    Option(
-      "forward-\(what)", value: "none|all|names", group: forwardingGroup,
-      summary
-    ) { (text) throws(ValueError) in
-      switch text {
-      case "none": return .none
-      case "all": return .all
-      default:
-        let names = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        guard !names.contains("") else {
-          throw ValueError("has an empty name", hint: "write none, all, or names with commas")
-        }
-        return .listed(names)
-      }
-    }
-  }
 }
 
-enum ProtocolPolicy: String, CaseIterable, Sendable {
-  case httpOnly = "http-only"
-  case httpsOnly = "https-only"
-
-  var scheme: Scheme { self == .httpOnly ? .http : .https }
+struct OptionalText: Sendable, Equatable {
+  let text: String?
 }
 
-struct DefaultTTL: Sendable, Equatable {
-  /// Nil: none.
-  let seconds: Int?
-}
-
-/// The value of --cache-path: a path, and lifetimes after spaces, which no path holds.
-struct PathSetting: Sendable, Equatable {
-  var path: String
-  var minimum: Int?
-  var standard: DefaultTTL?
-  var maximum: Int?
-
-  static func read(_ text: String) throws(ValueError) -> PathSetting {
-    let words = text.split(separator: " ").map(String.init)
-    guard let path = words.first else {
-      throw ValueError("names no path", hint: "write it like /img/*")
+/// The value of --error-page: `404=/404.html`, `404=/index.html:200`, `404=file:/srv/404.html`, or a
+/// status alone, each with a lifetime after a space: `503 ttl=5s`.
+enum ErrorPageSetting {
+  static func read(_ text: String) throws(ValueError) -> ErrorResponse {
+    let hint = "write it like 404=/404.html, 404=/index.html:200 or '503 ttl=5s'"
+    var words = text.split(separator: " ").map(String.init)
+    let parts = (words.first ?? "").split(
+      separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let status = parts.first.flatMap({ Int($0) }) else {
+      throw ValueError("names no status", hint: hint)
     }
-    var setting = PathSetting(path: path)
-    for word in words.dropFirst() {
-      let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
-      guard parts.count == 2, ["default", "min", "max"].contains(parts[0]) else {
-        throw ValueError(
-          "has \"\(word)\" after its path", hint: "write it like '/img/* default=1h max=1d'")
+    words.removeFirst()
+    var response = ErrorResponse(status: status)
+    if parts.count == 2 {
+      var page = String(parts[1])
+      // A status after the last colon; a path may hold colons of its own.
+      if let colon = page.lastIndex(of: ":"), page[colon...].utf8.count == 4,
+        let status = Int(page[page.index(after: colon)...])
+      {
+        response.responseStatus = status
+        page = String(page[..<colon])
       }
-      let isNone = parts[0] == "default" && parts[1] == "none"
-      let seconds = Quantity.seconds(parts[1])
-      guard isNone || seconds != nil else {
-        throw ValueError(
-          "has a lifetime \"\(parts[1])\" that is no duration",
-          hint: "write it as 90s, 15m, 1h or 7d")
-      }
-      switch parts[0] {
-      case "min": setting.minimum = seconds
-      case "max": setting.maximum = seconds
-      default: setting.standard = DefaultTTL(seconds: isNone ? nil : seconds)
-      }
+      guard !page.isEmpty else { throw ValueError("names no page", hint: hint) }
+      response.page =
+        page.hasPrefix("file:") ? .file(wholePath(String(page.dropFirst(5)))) : .path(page)
     }
-    return setting
+    for word in words {
+      guard word.hasPrefix("ttl="), let seconds = Quantity.seconds(String(word.dropFirst(4)))
+      else { throw ValueError("has \"\(word)\" after its page", hint: hint) }
+      response.minimumTTL = seconds
+    }
+    return response
   }
 
-  /// Nil when it names no lifetime; what it leaves out is the distribution's.
-  func ttl(within ttl: TTL) -> TTL? {
-    guard minimum != nil || standard != nil || maximum != nil else { return nil }
-    return TTL(
-      minimum: minimum ?? ttl.minimum, default: standard.map(\.seconds) ?? ttl.default,
-      maximum: maximum ?? ttl.maximum)
+  /// Edges run in directories of their own.
+  private static func wholePath(_ path: String) -> String {
+    guard !path.hasPrefix("/"), !path.isEmpty, let directory = getcwd(nil, 0) else { return path }
+    defer { free(directory) }
+    return "\(String(cString: directory))/\(path)"
   }
 }

@@ -3,18 +3,52 @@ import AtollCore
 
 /// Says where a setting stands in the words of the command line: validation knows files only.
 enum OptionPlaces {
+  /// A place of the file, or what encloses it.
   private static let options = [
-    "origin.url": "--origin",
-    "settings.ttl.minimum": "--min-ttl",
+    "origin": "--origin",
+    "origin.balance": "--balance",
+    "origin.connectAttempts": "--origin-connect-attempts",
+    "origin.connectTimeout": "--origin-connect-timeout",
+    "origin.ejection": "--eject",
+    "origin.headers": "--origin-header",
+    "origin.healthCheck": "--health-check",
+    "origin.hostHeader": "--host-header",
+    "origin.sticky": "--sticky",
+    "origins": "--named-origin",
+    "originGroups": "--origin-group",
+    "errors.minimumTTL": "--error-ttl",
+    "errors.responses": "--error-page",
+    "geoRestriction": "--geo-allow or --geo-block",
+    "indexDocument": "--index-document",
+    "rootObject": "--root-object",
+    "settings.allowedMethods": "--allowed-methods",
+    "settings.cachedMethods": "--cache-options",
+    "settings.compression.maximumSize": "--compress-max-size",
+    "settings.compression.minimumSize": "--compress-min-size",
+    "settings.compression.types": "--compress-types",
+    "settings.forwardedCookies": "--forward-cookies",
+    "settings.forwardedHeaders": "--forward-headers",
+    "settings.forwardedQueryStrings": "--forward-query-strings",
+    "settings.key.dropQueryStrings": "--drop-query-strings",
+    "settings.origin": "--use-origin",
+    "settings.originRequest.cookies": "--origin-request-cookies",
+    "settings.originRequest.headers": "--origin-request-headers",
+    "settings.originRequest.queryStrings": "--origin-request-query-strings",
+    "settings.responseHeaders.cors": "--cors",
+    "settings.responseHeaders.cors.credentials": "--cors-credentials",
+    "settings.responseHeaders.cors.exposedHeaders": "--cors-expose",
+    "settings.responseHeaders.cors.headers": "--cors-headers",
+    "settings.responseHeaders.cors.maxAge": "--cors-max-age",
+    "settings.responseHeaders.cors.methods": "--cors-methods",
+    "settings.responseHeaders.remove": "--remove-response-header",
+    "settings.responseHeaders.set": "--response-header",
+    "settings.sliceSize": "--slice-size",
+    "settings.staleIfError": "--stale-if-error",
     "settings.ttl.default": "--default-ttl",
     "settings.ttl.maximum": "--max-ttl",
-    "settings.staleIfError": "--stale-if-error",
-    "settings.cachedMethods": "--cache-options",
-    "settings.allowedMethods": "--allowed-methods",
-    "settings.forwardedHeaders": "--forward-headers",
-    "settings.forwardedCookies": "--forward-cookies",
-    "settings.forwardedQueryStrings": "--forward-query-strings",
+    "settings.ttl.minimum": "--min-ttl",
     "tags": "--tag",
+    "trustedProxies": "--trusted-proxy",
   ]
 
   static func translated(_ error: ConfigError, of distribution: Distribution) -> ConfigError {
@@ -25,10 +59,8 @@ enum OptionPlaces {
     -> ConfigError.Problem
   {
     var problem = problem
-    if let option = options[problem.where] {
+    if let option = option(at: problem.where) {
       problem.where = option
-    } else if problem.where.hasPrefix("tags.") {
-      problem.where = "--tag"
     } else if let override = override(at: problem.where, distribution) {
       problem.where = override.caching == .cache ? "--cache-path" : "--dont-cache-path"
       if problem.what.contains("is never reached") && distribution.revision > 0 {
@@ -36,6 +68,16 @@ enum OptionPlaces {
       }
     }
     return problem
+  }
+
+  private static func option(at place: String) -> String? {
+    var enclosing = place[...]
+    while true {
+      if let option = options[String(enclosing)] { return option }
+      // An index may stand at the end: `set[0]`.
+      guard let end = enclosing.lastIndex(where: { $0 == "." || $0 == "[" }) else { return nil }
+      enclosing = enclosing[..<end]
+    }
   }
 
   /// Of "behaviors[2].path" the third.

@@ -44,7 +44,7 @@ enum ServeCommand: Command {
   /// What shapes a distribution that is not saved: as for create.
   private static let shape: [OptionDefinition] = {
     let others = [
-      DistributionOptions.origin.definition, DistributionOptions.originProtocol.definition,
+      OriginOptions.origin.definition, OriginOptions.originProtocol.definition,
       DistributionOptions.plan.definition, DistributionOptions.tag.definition,
       DistributionOptions.enabled.definition, DistributionOptions.disabled.definition,
       DistributionOptions.file.definition,

@@ -2,7 +2,7 @@
 
 /// What the manuals of create, update and apply say about settings.
 enum SettingsManual {
-  static let sections = [presets, overrides, values, files]
+  static let sections = [presets, overrides, origins, values, files]
 
   static let presets = Section(
     "Presets",
@@ -14,6 +14,9 @@ enum SettingsManual {
         Term(
           "wordpress",
           "cache wp-includes/* and wp-content/*; forward Host and all query parameters"),
+        Term(
+          "spa",
+          "as static, and /index.html with status 200 for every path that the origin lacks"),
       ]),
       .paragraph("With a setting changed by hand the preset is called custom."),
     ])
@@ -31,10 +34,32 @@ enum SettingsManual {
         """),
       .paragraph(
         """
-        --cache-path may give lifetimes of its own after a space: default, min and max. What it \
-        leaves out is the distribution's.
+        After a space --cache-path and --dont-cache-path may give the path settings of its own: \
+        default, min and max lifetimes, origin, and the other options of caching, key, forwarding \
+        and responses by their names. What is left out is the distribution's, and =inherit makes \
+        it so again. Words there are: \(PathSetting.names.joined(separator: ", ")).
         """),
-      .code(["--cache-path '/img/* default=7d' --dont-cache-path '/api/'"]),
+      .code([
+        "--cache-path '/img/* default=7d origin=images compress=none'",
+        "--dont-cache-path '/api/ allowed-methods=all'",
+      ]),
+    ])
+
+  static let origins = Section(
+    "Origins",
+    [
+      .paragraph(
+        """
+        Several --origin share the load: --balance, --sticky, --eject and --health-check say how. \
+        --named-origin adds origins for paths (origin=name after the path) and for groups; what \
+        the options of the origin say of that one, words after its URL say of these: \
+        \(OriginOptions.all.map(\.word).joined(separator: ", ")). An --origin-group asks its \
+        members one after the other.
+        """),
+      .code([
+        "--named-origin 'images=http://10.0.0.9:9000 host-header=viewer'",
+        "--origin-group both=default,images:404,503 --use-origin both",
+      ]),
     ])
 
   static let values = Section(
@@ -44,7 +69,8 @@ enum SettingsManual {
         Term("durations", "seconds, or with a unit: 90, 90s, 15m, 1h30m, 7d, 2w"),
         Term(
           "names",
-          "none, all, or names with commas; each one forwarded tells cached responses apart"),
+          "none, all, or names with commas, or all-except: and names; each one forwarded tells "
+            + "cached responses apart"),
       ]),
       .paragraph(
         """
@@ -60,7 +86,8 @@ enum SettingsManual {
         """
         A file holds what atoll show --json prints, or the form of CloudFormation's Lightsail \
         distributions: DistributionName, Origin, DefaultCacheBehavior, CacheBehaviors, \
-        CacheBehaviorSettings, BundleId, IsEnabled, Tags. An unknown key is an error.
+        CacheBehaviorSettings, BundleId, IsEnabled, Tags; or CloudFront's DistributionConfig. An unknown key is an error. \
+        atoll-distribution(5) has every setting.
         """)
     ])
 }

@@ -2,6 +2,9 @@
 import AtollCore
 
 enum ShowCommand: Command {
+  private static let explain = Option.text(
+    "explain", value: "url", ExplainOptions.summary)
+
   static let definition = CommandDefinition(
     name: "show", summary: "show a distribution in full",
     description: [
@@ -18,26 +21,49 @@ enum ShowCommand: Command {
       --json prints the document that apply, create --file and update --file read. Its member \
       "edges" is about the moment, and they take no notice of it.
       """,
+      """
+      --explain tells instead what would become of a request for a URL, or for a path, with the \
+      method and headers given: no edge need run.
+      """,
     ],
     arguments: [
       ArgumentDefinition("name", "the distribution to show", completes: .distribution)
     ],
-    options: [CommonOptions.json.definition],
+    options: [
+      CommonOptions.json.definition, explain.definition, TestCommand.method.definition,
+      TestCommand.header.definition,
+    ],
     examples: [
       Example("atoll show shop", "read it"),
       Example("atoll show shop --json > shop.json", "keep it in a file that apply reads"),
+      Example(
+        "atoll show shop --explain '/img/a.png?size=2' -H 'Cookie: a=b'",
+        "see which behavior decides, and what is keyed and forwarded"),
     ],
-    seeAlso: ["list", "update", "apply"])
+    seeAlso: ["list", "update", "apply"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
     let distribution = try workspace.get(parsed.arguments[0])
+    if let url = parsed[explain] {
+      let request = try ExplainOptions.request(
+        url, of: distribution, method: parsed[TestCommand.method] ?? "GET",
+        headers: parsed.values(TestCommand.header))
+      let explanation = try ExplainOptions.explanation(of: request, distribution)
+      if parsed[CommonOptions.json] {
+        console.print(JSON.result(["explanation": explanation.json]))
+      } else {
+        console.write(explanation.details.text(console))
+      }
+      return
+    }
     let edges = try workspace.registry.edges()
     let health = edges.map { EdgeHealth($0, of: distribution) }
     if parsed[CommonOptions.json] {
       console.write(EdgeHealth.add(health, to: DistributionFile.encode(distribution)))
     } else {
       var details = DistributionView.details(of: distribution)
+      details.add("Transfer", try workspace.transfer.text(of: distribution))
       let lines = health.flatMap { [line(for: $0.edge, distribution)] + $0.lines }
       details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
       console.write(details.text(console))

@@ -5,9 +5,9 @@ import AtollCore
 enum TestCommand: Command {
   private static let count = Option.integer(
     "count", value: "number", default: "2", in: 1...100, "requests for each URL")
-  private static let method = Option.text(
+  static let method = Option.text(
     "method", letter: "X", value: "method", default: "GET", "the request method")
-  private static let header = Option<ProbeRequest.Header>(
+  static let header = Option<ProbeRequest.Header>(
     "header", letter: "H", value: "name: value", repeatable: true, separator: "\n",
     "a header to send; 'Name:' leaves one of ours out"
   ) { (text) throws(ValueError) in
@@ -30,6 +30,13 @@ enum TestCommand: Command {
     "connect-timeout", default: "10s", in: 1...3_600, "how long look-up and connecting may take")
   private static let maxTime = Option.duration(
     "max-time", default: "30s", in: 1...86_400, "how long one request may take")
+
+  private static let explainGroup = "Explaining"
+  private static let explain = Option.flag(
+    "explain", group: explainGroup, ExplainOptions.summary)
+  private static let distribution = Option.text(
+    "distribution", value: "name", completes: .distribution, group: explainGroup,
+    "the distribution of the store that answers; else the one of the URL's host, or the only one")
 
   private static let expectations = "Expectations"
   private static let expect = Option<CacheVerdict>.choice(
@@ -69,7 +76,8 @@ enum TestCommand: Command {
     options: [
       count.definition, method.definition, header.definition, resolve.definition,
       connectTo.definition, connectTimeout.definition, maxTime.definition,
-      CommonOptions.json.definition, expect.definition, expectStatus.definition,
+      CommonOptions.json.definition, explain.definition, distribution.definition,
+      expect.definition, expectStatus.definition,
       expectHeader.definition, expectTTL.definition,
     ],
     examples: [
@@ -77,6 +85,9 @@ enum TestCommand: Command {
       Example(
         "atoll test --expect hit --expect-ttl '>=10m' http://localhost:8080/",
         "fail unless it is, for ten minutes more"),
+      Example(
+        "atoll test --explain http://shop.atoll.localhost:8080/cart",
+        "say by which behavior and rule it is cached or not"),
       Example(
         "atoll test --connect-to 192.0.2.7:80 http://www.example.com/",
         "ask one edge for a site"),
@@ -92,13 +103,19 @@ enum TestCommand: Command {
     expected += parsed.values(expectHeader) + parsed.values(expectTTL)
 
     let isJSON = parsed[CommonOptions.json]
+    let distributions = try parsed[explain] ? requests.map { try explained($0, parsed) } : []
     var reports: [TestReport] = []
     for request in requests {
-      let report = TestReport.make(
+      var report = TestReport.make(
         request, count: parsed[count] ?? 2, expectations: expected, now: Clock.now())
       if !isJSON {
         if reports.count > 0 { console.print() }
         report.print(to: console)
+      }
+      if let last = report.exchanges.last, parsed[explain] {
+        let explanation = try explanation(of: request, last.response, distributions[reports.count])
+        report.explanation = explanation
+        if !isJSON { console.write(explanation.details.text(console)) }
       }
       reports.append(report)
     }
@@ -132,6 +149,34 @@ enum TestCommand: Command {
     } catch {
       throw CommandError.usage(error.message, hint: error.hint)
     }
+  }
+
+  /// The distribution that is taken to answer.
+  private static func explained(
+    _ request: ProbeRequest, _ parsed: ParsedArguments
+  ) throws -> Distribution {
+    let workspace = try Workspace.open(parsed)
+    if let name = parsed[distribution] { return try workspace.get(name) }
+    let host = request.headers.last { $0.name.lowercased() == "host" }?.value
+    let named = host.map { String($0.prefix { $0 != ":" }) } ?? request.url.host
+    let all = try workspace.catalog.all().distributions
+    if let one = all.first(where: { $0.ownDomains.contains(named.lowercased()) }) { return one }
+    if let one = all.first, all.count == 1 { return one }
+    throw CommandError.usage(
+      "--explain: no distribution of the store is called by the host \"\(named)\"",
+      hint: "name the one that answers with --distribution <name>")
+  }
+
+  private static func explanation(
+    of request: ProbeRequest, _ response: ProbeResponse, _ distribution: Distribution
+  ) throws -> Explanation {
+    let asked = try ExplainOptions.request(
+      request.url.text, of: distribution, method: request.method, headers: request.headers)
+    return try ExplainOptions.explanation(
+      of: asked, distribution,
+      response: ExplainedResponse(
+        status: response.status,
+        headers: response.fields.map { HeaderField(name: $0.name, value: $0.value) }))
   }
 
   /// Everything that went wrong, unreachable servers before unmet expectations.

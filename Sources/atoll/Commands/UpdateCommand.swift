@@ -35,7 +35,7 @@ enum UpdateCommand: Command {
     ],
     details: SettingsManual.sections,
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
-    seeAlso: ["create", "apply", "show"])
+    seeAlso: ["create", "apply", "show"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]

@@ -9,6 +9,7 @@ struct TestReport {
   private(set) var error: ProbeError?
   private(set) var findings: [Expectation.Finding] = []
   private(set) var diagnosis: Diagnosis?
+  var explanation: Explanation?
 
   /// - Parameter now: seconds since 1970.
   static func make(_ request: ProbeRequest, count: Int, expectations: [Expectation], now: Int64)
@@ -71,7 +72,7 @@ struct TestReport {
   /// Seconds and bytes as numbers, nothing to read aloud.
   var json: JSON {
     let last = exchanges.last?.reading
-    return .object([
+    let members: [JSON.Member] = [
       .init(key: "url", value: .string(request.url.text)),
       .init(key: "method", value: .string(request.method)),
       .init(key: "cached", value: .bool(diagnosis?.isCached ?? false)),
@@ -91,7 +92,9 @@ struct TestReport {
             ])
           })),
       .init(key: "error", value: .optional(error?.message)),
-    ])
+    ]
+    return .object(
+      members + (explanation.map { [.init(key: "explanation", value: $0.json)] } ?? []))
   }
 
   private static func json(_ exchange: (response: ProbeResponse, reading: CacheReading)) -> JSON {

@@ -153,6 +153,17 @@ struct RangesTests {
     }
   }
 
+  @Test func `a stray Content-Range of the whole is none of the part's (§14.4)`() {
+    let stray = Self.stored + "Content-Range: items 0-9/66\r\n"
+    let single = withBytes(Array(stray.utf8)) { stored in
+      writtenText { appendPartHead(stored: stored, to: $0) }
+    }
+    #expect(
+      single == "HTTP/1.1 206 Partial Content\r\nContent-Type: text/plain\r\nETag: \"a\"\r\n"
+        + "Date: today\r\n")
+    #expect(!multipart([ByteRange(0, 1)], stored: stray).head.contains("Content-Range"))
+  }
+
   @Test func `every part says what it is, in the order asked for`() {
     let boundary = "atoll-00000000000000010000000000000002"
     let (head, body, _) = multipart([ByteRange(50, 60), ByteRange(0, 1)])

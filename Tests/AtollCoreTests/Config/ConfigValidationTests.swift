@@ -348,9 +348,6 @@ import Testing
     Wrong("settings.key.dropQueryStrings", "there are 65 entries", "at most 64") {
       $0.settings.key.droppedQueryStrings = (1...65).map { "p\($0)" }
     },
-    Wrong("settings.originRequest.headers", "\"Host\" can't be sent", "hostHeader") {
-      $0.settings.originRequest.headers = .listed(["Host"])
-    },
     Wrong("settings.originRequest.headers", "\"Cookie\" has a list", "originRequest.cookies") {
       $0.settings.originRequest.headers = .allExcept(["Cookie"])
     },

@@ -272,7 +272,7 @@ struct ErrorPolicyTests {
     let expected: UInt16 =
       switch reason {
       case .originTimeout: 504
-      case .overloaded, .draining: 503
+      case .overloaded, .draining, .originUnhealthy: 503
       default: 502
       }
     #expect(failureStatus(reason) == expected)

@@ -506,6 +506,36 @@ struct ErrorPageTests {
     #expect(pages.requestCount == 1)
   }
 
+  @Test func `a change of the configuration meanwhile does not matter`() throws {
+    let go = Event()
+    let origin = try ScriptedOrigin { exchange in
+      go.wait()
+      try exchange.respond("404 Not Found", body: "plain")
+    }
+    let pages = try Self.pages()
+    let edge = try Self.edge(origin.port, pages.port, [Self.page(404)]) {
+      $0.origin.responseTimeout = 10
+    }
+    let viewers = try (0..<10).map { _ in try edge.viewer() }
+    for (number, viewer) in viewers.enumerated() {
+      try viewer.send(ScriptedViewer.head("GET", "/\(number)"))
+    }
+    #expect(origin.waitFor(requests: 10))
+    for number in 0..<5 {
+      try edge.reload {
+        $0[0].errors.responses = []
+        $0[0].modified += Int64(number)
+      }
+    }
+    for _ in viewers { go.fire() }
+    for viewer in viewers {
+      let response = try viewer.readResponse()
+      #expect(response.status == 404)
+      #expect(response.text.hasPrefix("page"))
+    }
+    #expect(try edge.get("/0").text == "plain")
+  }
+
   @Test func `a behavior that caches nothing fetches its page each time`() throws {
     let origin = try Self.failing()
     let pages = try Self.pages()

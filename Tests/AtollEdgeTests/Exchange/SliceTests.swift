@@ -292,7 +292,6 @@ struct SliceTests {
     let viewer = try edge.viewer()
     try viewer.send(ScriptedViewer.head("GET", "/", ["Range: bytes=0-3499"]))
     second.wait()
-    // The slice after the first is asked for only when the first is read.
     site.withLock {
       $0 = RangedSite(size: 3_500, seed: 9)
       $0.etag = "\"v2\""
@@ -302,7 +301,8 @@ struct SliceTests {
     #expect(head["etag"] == "\"v1\"")
     let broken = try viewer.readBody(of: head)
     #expect(broken.ending == .truncated)
-    #expect(broken.count <= 1000)
+    // The second slice may have been asked for before the change, no later one.
+    #expect(broken.count <= 2000)
     // The old slices are of no use to anybody any more.
     let fresh = try edge.get("/", "Range: bytes=0-3499")
     #expect(fresh.body.bytes == body)

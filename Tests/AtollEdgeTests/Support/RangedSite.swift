@@ -22,31 +22,38 @@ struct RangedSite {
     _ site: Shared<RangedSite>, hold: @escaping @Sendable (OriginRequest) -> Void = { _ in }
   ) throws -> ScriptedOrigin {
     try ScriptedOrigin { exchange in
-      let site = site.value
-      let request = exchange.request
-      let fields = site.fields + (site.etag.map { ["ETag: \($0)"] } ?? [])
-      func send(_ status: String, _ more: [String], _ body: [UInt8]) throws {
-        let lines = ["HTTP/1.1 \(status)"] + fields + more + ["Content-Length: \(body.count)"]
-        try exchange.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
-        hold(request)
-        if request.method != "HEAD" { try exchange.send(body) }
+      try site.value.answer(exchange) { _ in
+        hold(exchange.request)
+        return true
       }
-      if let etag = site.etag, request["if-none-match"] == etag {
-        return try exchange.sendHead(
-          "304 Not Modified", "ETag: \(etag)", "Cache-Control: max-age=60")
-      }
-      guard site.servesRanges, let value = request["range"] else {
-        return try send("200 OK", site.servesRanges ? ["Accept-Ranges: bytes"] : [], site.body)
-      }
-      guard let range = site.range(value) else {
-        return try send(
-          "416 Range Not Satisfiable", ["Content-Range: bytes */\(site.body.count)"], [])
-      }
-      let last = range.upperBound - 1
-      try send(
-        "206 Partial Content",
-        ["Content-Range: bytes \(range.lowerBound)-\(last)/\(site.body.count)"], site.bytes(range))
     }
+  }
+
+  /// - Parameter beforeBody: gets the body, and whether the rest of the response is to follow.
+  func answer(
+    _ exchange: OriginExchange, beforeBody: ([UInt8]) throws -> Bool
+  ) throws {
+    let request = exchange.request
+    let fields = self.fields + (etag.map { ["ETag: \($0)"] } ?? [])
+    func send(_ status: String, _ more: [String], _ body: [UInt8]) throws {
+      let lines = ["HTTP/1.1 \(status)"] + fields + more + ["Content-Length: \(body.count)"]
+      try exchange.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
+      if try beforeBody(body), request.method != "HEAD" { try exchange.send(body) }
+    }
+    if let etag, request["if-none-match"] == etag {
+      return try exchange.sendHead(
+        "304 Not Modified", "ETag: \(etag)", "Cache-Control: max-age=60")
+    }
+    guard servesRanges, let value = request["range"] else {
+      return try send("200 OK", servesRanges ? ["Accept-Ranges: bytes"] : [], body)
+    }
+    guard let range = range(value) else {
+      return try send("416 Range Not Satisfiable", ["Content-Range: bytes */\(body.count)"], [])
+    }
+    let last = range.upperBound - 1
+    try send(
+      "206 Partial Content",
+      ["Content-Range: bytes \(range.lowerBound)-\(last)/\(body.count)"], bytes(range))
   }
 
   /// Of one range, written without any of the edge's code.

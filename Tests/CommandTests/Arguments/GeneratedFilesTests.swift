@@ -56,6 +56,7 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     for line in text.split(separator: "\n") {
       if line == ".nf" || line == ".fi" { isFilled = line == ".fi" }
       let plain = line.replacing("\\(aq", with: "'").replacing("\\-", with: "-")
+        .replacing("\\(dq", with: "\"")
       #expect(isFilled || plain.count <= 69, "\(name): \(plain)")
     }
   }
