@@ -147,15 +147,16 @@ package final class CacheStore: @unchecked Sendable {
     _ entry: Entry, head: UnsafeBufferPointer<UInt8>,
     sent: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0),
     vary: UnsafeBufferPointer<UInt8>? = nil, tags: UnsafeBufferPointer<UInt8>? = nil,
-    freshness: Freshness, meta: StoredMeta, purgeNumber: UInt64
+    freshness: Freshness, meta: StoredMeta,
+    purgeNumber: UInt64
   ) -> Entry? {
     let length = entry.bodyLength
     let shares = length > Self.copiedBody
     guard
       let updated = makeEntry(
         hash: entry.hash, key: entry.key, vary: vary ?? entry.vary, tags: tags ?? entry.tags,
-        head: head, sent: sent,
-        bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
+        head: head,
+        sent: sent, bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
         purgeNumber: purgeNumber)
     else { return nil }
     if shares {

@@ -24,3 +24,14 @@ package func freshens(
   if !sameBytes(etag.opaque, stored.opaque) { return false }
   return etag.isWeak || !stored.isWeak || (isSameTime && meta.isLastModifiedStrong)
 }
+
+/// Of a head whose entity tag was weakened here, what it was before.
+package func strengthened(_ meta: StoredMeta) -> StoredMeta {
+  var result = meta
+  if meta.isWeak && meta.etagLength > 2 {
+    result.etagOffset += 2
+    result.etagLength -= 2
+    result.isWeak = false
+  }
+  return result
+}

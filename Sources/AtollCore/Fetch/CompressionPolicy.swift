@@ -78,9 +78,7 @@ package final class CompressionPolicy: @unchecked Sendable {
     let fields = response.fields
     for index in 0..<fields.count {
       switch fields.lines[index].known {
-      case .cacheControl, .cdnCacheControl: break
-      case .other where equalsIgnoringCase(fields.name(at: index, in: base), Self.targetedField):
-        break
+      case .cacheControl, .cdnCacheControl, .atollCDNCacheControl: break
       default: continue
       }
       var directives = Directives(fields.value(at: index, in: base))
@@ -90,8 +88,6 @@ package final class CompressionPolicy: @unchecked Sendable {
     }
     return false
   }
-
-  private static let targetedField: StaticString = "atoll-cdn-cache-control"
 }
 
 extension CompressionSettings {

@@ -94,8 +94,7 @@ package func isFailureOfOrigin(_ reason: Reason) -> Bool {
 package func failureStatus(_ reason: Reason, forbidsStale: Bool = false) -> UInt16 {
   switch reason {
   case .originTimeout: 504
-  case .overloaded, .draining: 503
-  case .originUnhealthy: forbidsStale ? 504 : 503
+  case .overloaded, .draining, .originUnhealthy: 503
   case .originDns, .originConnect, .originClosed: forbidsStale ? 504 : 502
   default: 502
   }

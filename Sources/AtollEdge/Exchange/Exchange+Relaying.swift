@@ -61,8 +61,11 @@ extension Exchange {
     if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
       return
     }
+    // The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
     let isReused = verdict.outcome == .coalesced
-    let head = pageHead(fetch) ?? headOf(fetch)
+    let head =
+      pageHead(fetch) ?? (isReused ? nil : fetch.wholeHead.map { sentHead(making: $0.bytes) })
+      ?? sentHead(of: fetch)
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
@@ -197,8 +200,8 @@ extension Exchange {
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
-    noteUpstream(fetch)
     originStatus = fetch.originStatus
+    noteUpstream(fetch)
     entry.retain()
     leaveFetch()
     respondClosely(from: entry, head, base)

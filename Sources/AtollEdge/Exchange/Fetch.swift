@@ -97,10 +97,10 @@ final class Fetch: @unchecked Sendable {
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
-  /// What the behavior's policy makes of it, as `SentHead` reads it.
-  let sent = ByteBuffer(capacity: 16)
   /// With what is for the primary reader alone, when there is any such field.
   private(set) var wholeHead: ByteBuffer?
+  /// What the behavior's policy makes of it, as `SentHead` reads it.
+  let sent = ByteBuffer(capacity: 16)
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -326,8 +326,8 @@ final class Fetch: @unchecked Sendable {
   ) {
     lock.locked {
       self.head.append(head)
-      sent.append(entry.sent)
       wholeHead = whole
+      sent.append(entry.sent)
       self.status = status
       originStatus = status
       self.meta = meta

@@ -160,7 +160,7 @@ final class OriginRequest {
     if goesElsewhere(after: response.status) { return }
     fetch.timing.received(at: SystemCall.monotonicMicroseconds())
     if let stale, validates, response.status == 304, fetch.key.count > 0 {
-      if freshens(response, base, meta: stale.meta, storedHead: stale.head.baseAddress!) {
+      if freshens(response, base, stale) {
         return confirm(stale, response, base, now)
       }
       // It is about something else than what is stored: only the whole response will do.
@@ -313,11 +313,15 @@ final class OriginRequest {
     if fetch.wasOvertaken {
       return end(replacing: entry, Verdict(.revalidated), status: 304)
     }
-    if entry.vary.elementsEqual(stale.vary) {
+    if entry.vary.elementsEqual(stale.vary) || stale.coding != .identity {
       insertConfirmed(entry, of: stale, response, base)
     } else {
-      // The 304 has brought another Vary: the entry is another variant now.
+      // The 304 has brought another Vary: the entry is another variant now, and made anew of it are
+      // its forms.
       services.cache.remove(stale)
+      entry.isCompressible =
+        stale.isCompressible
+        && !fetch.behavior.compression.forbidsTransformation(response, base)
       let viewer = services.requestHeadAgain
       _ = services.cache.insert(entry) {
         varyMatches(
@@ -326,6 +330,16 @@ final class OriginRequest {
       }
     }
     end(replacing: entry, Verdict(.revalidated), status: 304)
+  }
+
+  /// A form has the weak one of its source's entity tags, which the origin was asked about.
+  private func freshens(
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>, _ stale: Entry
+  ) -> Bool {
+    var meta = stale.meta
+    if stale.coding != .identity { meta = strengthened(meta) }
+    return AtollCore.freshens(
+      response, base, meta: meta, storedHead: stale.head.baseAddress!)
   }
 
   /// The confirmed entry with what the 304 says of tags and of Vary; nil when it is not to be kept.
@@ -352,8 +366,8 @@ final class OriginRequest {
     appendTags(storedHead: head.bytes, to: tags)
     return services.cache.makeUpdated(
       stale, head: head.bytes, sent: preparedHead(of: head.bytes),
-      vary: renewsVary ? vary.bytes : nil, tags: tags.bytes,
-      freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
+      vary: renewsVary ? vary.bytes : nil, tags: tags.bytes, freshness: freshness, meta: meta,
+      purgeNumber: fetch.purgeNumber)
   }
 
   /// Whether the stale entry may answer for a failing origin.

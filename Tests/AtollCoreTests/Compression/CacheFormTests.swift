@@ -216,7 +216,8 @@ struct CacheFormTests {
     let all = try source("/a", "all")
     try add(.gzip, of: old, "gz")
     #expect(cache.store.insert(all) == .inserted)
-    #expect(cache.store.entryCount == 1)
+    // What has no Vary hides no variant (§4.1): only the form has gone.
+    #expect(cache.store.entryCount == 3)
     for entry in [old, new, all] { entry.release() }
   }
 

@@ -64,6 +64,8 @@ struct StaleTests {
     let expected: Int =
       switch failing {
       case .silent: 504
+      // §5.2.2.2: where it is validation that is missing.
+      case .closes where control.contains("revalidate") || control.contains("s-maxage"): 504
       case .status500: 500
       case .status503: 503
       default: 502
