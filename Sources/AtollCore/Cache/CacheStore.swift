@@ -65,18 +65,20 @@ package final class CacheStore: @unchecked Sendable {
 
   /// An entry to be filled, of which the caller owns one reference; nil when it is too large or
   /// memory cannot be had. Status, freshness and meta are the caller's to set before `insert`.
+  /// - Parameter sent: a `SentHead` of the head, when viewers get another.
   package func makeEntry(
     hash: KeyHash, key: UnsafeBufferPointer<UInt8>, vary: UnsafeBufferPointer<UInt8>,
-    tags: UnsafeBufferPointer<UInt8>, head: UnsafeBufferPointer<UInt8>, bodyCapacity: Int,
-    slot: Int, purgeNumber: UInt64
+    tags: UnsafeBufferPointer<UInt8>, head: UnsafeBufferPointer<UInt8>,
+    sent: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0),
+    bodyCapacity: Int, slot: Int, purgeNumber: UInt64
   ) -> Entry? {
     precondition(slot >= 0 && slot < SlotTable.capacity)
     let longest = Int(UInt16.max)
     guard bodyCapacity <= objectLimit, key.count <= longest, vary.count <= longest,
-      tags.count <= longest, head.count <= longest
+      tags.count <= longest, head.count <= longest, sent.count <= longest
     else { return nil }
     let size =
-      EntryHeader.byteCount + key.count + vary.count + tags.count + head.count
+      EntryHeader.byteCount + key.count + vary.count + tags.count + head.count + sent.count
       + max(bodyCapacity, 0)
     gate.lock()
     let block = state.pointee.allocate(bytes: size)
@@ -89,12 +91,12 @@ package final class CacheStore: @unchecked Sendable {
       to: EntryHeader(
         block: entry.pointer.pointee.block.load(ordering: .relaxed), hash: hash,
         keyLength: key.count,
-        varyLength: vary.count, tagsLength: tags.count, headLength: head.count, slot: slot,
-        purgeNumber: purgeNumber, anchor: anchor))
+        varyLength: vary.count, tagsLength: tags.count, headLength: head.count,
+        sentLength: sent.count, slot: slot, purgeNumber: purgeNumber, anchor: anchor))
     entry.details.initialize(to: EntryDetails())
     gate.unlock()
     var at = entry.parts
-    for part in [key, vary, tags, head] {
+    for part in [key, vary, tags, head, sent] {
       if let bytes = part.baseAddress { memcpy(at, bytes, part.count) }
       at += part.count
     }
@@ -114,7 +116,7 @@ package final class CacheStore: @unchecked Sendable {
     }
     gate.lock()
     let size =
-      EntryHeader.byteCount + entry.pointer.pointee.partsLength + bodyCapacity
+      EntryHeader.byteCount + entry.partsLength + bodyCapacity
     let expanded = state.pointee.memory.expand(entry, to: size)
     gate.unlock()
     if expanded {
@@ -124,7 +126,8 @@ package final class CacheStore: @unchecked Sendable {
     guard
       let grown = makeEntry(
         hash: entry.hash, key: entry.key, vary: entry.vary, tags: entry.tags, head: entry.head,
-        bodyCapacity: bodyCapacity, slot: entry.slot, purgeNumber: entry.purgeNumber)
+        sent: entry.sent, bodyCapacity: bodyCapacity, slot: entry.slot,
+        purgeNumber: entry.purgeNumber)
     else { return nil }
     let length = entry.bodyLength
     memcpy(grown.mutableBody, entry.body, length)
@@ -139,15 +142,17 @@ package final class CacheStore: @unchecked Sendable {
   /// freshness and meta of its own. The old entry stays as it is until `insert` replaces it.
   /// - Parameter tags: the old entry's when nil.
   package func makeUpdated(
-    _ entry: Entry, head: UnsafeBufferPointer<UInt8>, tags: UnsafeBufferPointer<UInt8>? = nil,
-    freshness: Freshness, meta: StoredMeta, purgeNumber: UInt64
+    _ entry: Entry, head: UnsafeBufferPointer<UInt8>,
+    sent: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0),
+    tags: UnsafeBufferPointer<UInt8>? = nil, freshness: Freshness, meta: StoredMeta,
+    purgeNumber: UInt64
   ) -> Entry? {
     let length = entry.bodyLength
     let shares = length > Self.copiedBody
     guard
       let updated = makeEntry(
         hash: entry.hash, key: entry.key, vary: entry.vary, tags: tags ?? entry.tags, head: head,
-        bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
+        sent: sent, bodyCapacity: shares ? MemoryLayout<UInt>.size : length, slot: entry.slot,
         purgeNumber: purgeNumber)
     else { return nil }
     if shares {
@@ -243,7 +248,7 @@ package final class CacheStore: @unchecked Sendable {
     if !entry.sharesBody {
       state.pointee.memory.cut(
         entry,
-        to: EntryHeader.byteCount + entry.pointer.pointee.partsLength + entry.bodyLength)
+        to: EntryHeader.byteCount + entry.partsLength + entry.bodyLength)
     }
     var variants = 0
     var frequency: UInt8 = 0

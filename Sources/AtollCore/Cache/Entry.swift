@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// A stored response, or one that is being filled: one allocation that holds header, key, vary
-/// section, tags, head and body.
+/// section, tags, head, the head that viewers get when it differs, and body.
 ///
 /// The handle is a pointer; whoever keeps one owns a reference and gives it back with `release`.
 /// Until `insert` the entry belongs to its fill, which alone writes; afterwards it never changes.
@@ -38,12 +38,20 @@ package struct Entry: Equatable, @unchecked Sendable {
         &+ Int(pointer.pointee.tagsLength), pointer.pointee.headLength)
   }
 
+  /// What viewers get instead of the head, as `SentHead` reads it; empty when it is the same.
+  package var sent: UnsafeBufferPointer<UInt8> {
+    let start =
+      Int(pointer.pointee.keyLength) &+ Int(pointer.pointee.varyLength)
+      &+ Int(pointer.pointee.tagsLength) &+ Int(pointer.pointee.headLength)
+    return UnsafeBufferPointer(start: parts + start, count: partsLength &- start)
+  }
+
   package var body: UnsafePointer<UInt8> { UnsafePointer(mutableBody) }
 
   /// Where the fill writes: from `bodyLength` up to `bodyCapacity`.
   package var mutableBody: UnsafeMutablePointer<UInt8> {
     if sharesBody { return donor.mutableBody }
-    return parts + pointer.pointee.partsLength
+    return parts + partsLength
   }
 
   /// Bytes of body present. Written by the fill after the bytes, so whoever reads a length may
@@ -58,8 +66,12 @@ package struct Entry: Equatable, @unchecked Sendable {
 
   package var bodyCapacity: Int {
     if sharesBody { return bodyLength }
-    return allocatedBytes &- EntryHeader.byteCount &- pointer.pointee.partsLength
+    return allocatedBytes &- EntryHeader.byteCount &- partsLength
   }
+
+  /// The bytes of all parts before the body.
+  @inline(__always)
+  var partsLength: Int { Int(pointer.pointee.partsLength) }
 
   // MARK: What goes with it
 
@@ -179,12 +191,12 @@ package struct Entry: Equatable, @unchecked Sendable {
   var sharesBody: Bool { marks.contains(.sharesBody) }
 
   var donor: Entry {
-    let address = UnsafeRawPointer(parts + pointer.pointee.partsLength)
+    let address = UnsafeRawPointer(parts + partsLength)
     return Entry(address.loadUnaligned(as: UnsafeMutablePointer<EntryHeader>.self))
   }
 
   func setDonor(_ donor: Entry) {
-    let address = UnsafeMutableRawPointer(parts + pointer.pointee.partsLength)
+    let address = UnsafeMutableRawPointer(parts + partsLength)
     address.storeBytes(of: UInt(bitPattern: donor.pointer), as: UInt.self)
     mark(.sharesBody)
   }
@@ -292,13 +304,16 @@ struct EntryHeader: ~Copyable {
   let older = Atomic<UInt32>(0)
   /// The queues' clock when it entered.
   let entered = Atomic<UInt32>(0)
+  /// Of key, vary section, tags, head and sent head.
+  let partsLength: UInt32
   let bodyLength = Atomic<Int>(0)
   /// Of the store that owns the memory.
   let anchor: UnsafeMutablePointer<StoreAnchor>
 
   init(
     block: UInt32, hash: KeyHash, keyLength: Int, varyLength: Int, tagsLength: Int,
-    headLength: Int, slot: Int, purgeNumber: UInt64, anchor: UnsafeMutablePointer<StoreAnchor>
+    headLength: Int, sentLength: Int, slot: Int, purgeNumber: UInt64,
+    anchor: UnsafeMutablePointer<StoreAnchor>
   ) {
     self.block = Atomic(block)
     self.hash = hash
@@ -306,13 +321,10 @@ struct EntryHeader: ~Copyable {
     self.varyLength = UInt16(varyLength)
     self.tagsLength = UInt16(tagsLength)
     self.headLength = UInt16(headLength)
+    partsLength = UInt32(keyLength + varyLength + tagsLength + headLength + sentLength)
     self.slot = UInt16(slot)
     self.purgeNumber = purgeNumber
     self.anchor = anchor
-  }
-
-  var partsLength: Int {
-    Int(keyLength) &+ Int(varyLength) &+ Int(tagsLength) &+ Int(headLength)
   }
 }
 

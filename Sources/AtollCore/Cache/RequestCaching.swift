@@ -90,8 +90,12 @@ package struct RequestCaching: Sendable, Equatable {
   ) -> Reason {
     if !behavior.caches { return .behaviorDontCache }
     if !behavior.cachesMethod(head.method) { return .method }
-    if head.method == .options && head.isAboutServer(base) { return .method }
-    if head.asksUpgrade { return .upgrade }
+    if head.method == .options,
+      head.isAboutServer(base) || head.fields.contains(.maxForwards)
+    {
+      return .method
+    }
+    if head.asksPassedUpgrade(base) { return .upgrade }
     switch head.framing {
     case .none, .length(0): return .none
     case .length, .chunked, .untilClose: return .requestBody

@@ -143,18 +143,12 @@ extension BehaviorPolicy {
     case .cookie: return cookies.keysAllSent ? .constant : .varying
     case .acceptEncoding:
       return keyedFields & known.bit != 0 || negotiation == .withheld ? .constant : .varying
-    case .host: return forwardsUnkeyedHost ? .varying : .constant
-    case .xForwardedHost: return forwardsUnkeyedHost ? .unique : .constant
     case .xForwardedFor, .xRequestID, .via: return .unique
     default:
       // A viewer's conditions and ranges stay at the edge when the response may be stored.
       let received = copiedFields & ~keyedFields & ~FieldRules.conditional
       return received & known.bit == 0 ? .constant : .varying
     }
-  }
-
-  private var forwardsUnkeyedHost: Bool {
-    forwardsHost && !keysHost && keyedFields & KnownField.host.bit == 0
   }
 
   private func reception(_ header: ViewerHeader) -> FieldReception {
@@ -180,7 +174,6 @@ private func appendReceivedValue(
     section.appendPart(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     return
   }
-  if known == .host { return section.appendPart(request.authority(in: requestBase)) }
   if known == .other, let header = ViewerHeader(named: name) {
     if let value = viewer.value(of: header) {
       section.appendPart(value)
@@ -206,9 +199,6 @@ private func receivedValueEquals(
     guard let stored else { return false }
     return sameBytes(
       stored, UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-  }
-  if known == .host {
-    return stored.map { sameBytes($0, request.authority(in: requestBase)) } ?? false
   }
   if known == .other, let header = ViewerHeader(named: name) {
     guard let value = viewer.value(of: header) else { return stored == nil }

@@ -62,7 +62,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   // Why a part was fetched: others of the same response are stored.
   case partial
   // What the edge answered by itself.
-  case redirect, corsPreflight
+  case redirect, corsPreflight, maxForwards
   // What the configuration refuses.
   case httpsRequired, countryBlocked
 
@@ -124,6 +124,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .partial: "partial"
     case .redirect: "redirect"
     case .corsPreflight: "cors-preflight"
+    case .maxForwards: "max-forwards"
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
     }

@@ -38,7 +38,7 @@ private func appendVerdictOfAny(
     buffer.appendDecimal(UInt64(max(age, 0)))
     buffer.append("\r\n")
   }
-  buffer.append(isError ? xCacheLine(.error) : xCacheLine(verdict.outcome))
+  buffer.append(xCacheLine(isError ? Verdict(.error) : verdict))
   appendOutcome(verdict, originStatus: originStatus, stored: stored, to: buffer)
   if let ttl {
     buffer.append(ttl < 0 ? "; ttl=-" : "; ttl=")
@@ -116,13 +116,15 @@ private func appendOutcome(
 }
 
 /// CloudFront's words, which scripts look for; it counts followers of a fill as hits.
-private func xCacheLine(_ outcome: Outcome) -> StaticString {
-  switch outcome {
+private func xCacheLine(_ verdict: Verdict) -> StaticString {
+  switch verdict.outcome {
   case .hit, .stale, .coalesced: "X-Cache: Hit from atoll\r\n"
   case .revalidated: "X-Cache: RefreshHit from atoll\r\n"
   case .miss, .pass: "X-Cache: Miss from atoll\r\n"
   case .error: "X-Cache: Error from atoll\r\n"
-  case .local: "X-Cache: Answered by atoll\r\n"
+  case .local:
+    verdict.reason == .redirect
+      ? "X-Cache: Redirect from atoll\r\n" : "X-Cache: GeneratedResponse from atoll\r\n"
   }
 }
 

@@ -138,10 +138,11 @@ package struct KeySettings: Equatable, Sendable {
   package var country: Bool
   /// Query parameters in the order of their names, then of their values; the origin gets them so.
   package var sortsQuery: Bool
-  /// Names of query parameters, `*` and `?` for characters, that neither key nor origin gets,
-  /// whatever else is chosen; "tracking" stands for the well-known ones.
+  /// Names of query parameters, `*` and `?` for characters, that are not keyed whatever else is
+  /// chosen, and that the origin gets only where the origin request sends them; "tracking" stands
+  /// for the well-known ones (`TrackingParameters`).
   package var droppedQueryStrings: [String]
-  /// The content codings that Accept-Encoding is reduced to.
+  /// The content codings that Accept-Encoding is reduced to; empty: a header like any other.
   package var codings: CodingSet
 
   package init(
@@ -168,6 +169,8 @@ package struct CodingSet: OptionSet, Equatable, Sendable {
 
 /// What the origin gets although it is not in the key (CloudFront's origin request policy).
 package struct OriginRequestSettings: Equatable, Sendable {
+  /// All but Host, which is keyed wherever it is sent; the headers about the viewer
+  /// (`ViewerHeader`) only when they are listed.
   package var headers: NameSelection
   package var cookies: NameSelection
   package var queryStrings: NameSelection

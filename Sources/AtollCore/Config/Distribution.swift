@@ -33,7 +33,8 @@ package struct Distribution: Equatable, Sendable {
   /// Appended to paths below the root that end in "/"; nil: they go to the origin as they are.
   package var indexDocument: String?
   package var errors: ErrorSettings
-  /// Addresses or networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed.
+  /// Addresses or networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are believed, "unix:"
+  /// for the peers of Unix sockets.
   package var trustedProxies: [String]
   package var geoRestriction: GeoRestriction
 

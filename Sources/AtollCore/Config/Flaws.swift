@@ -111,8 +111,15 @@ private let fixedResponseHeaders: Set<String> = [
   "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
   "trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering",
   "x-accel-charset", "x-accel-limit-rate", "x-accel-redirect", "x-cache", "x-forwarded-proto",
-  "x-real-ip",
+  "x-real-ip", "x-request-id",
 ]
+
+/// Of one to be set: no Date of a policy's would move on.
+@Sendable func setResponseHeaderFlaw(_ name: String) -> Flaw? {
+  if let flaw = responseHeaderFlaw(name) { return flaw }
+  return ResponsePolicy.isUnsettable(name)
+    ? ("is written by the edge", "take it off the list; removing it is possible") : nil
+}
 
 @Sendable func cookieFlaw(_ name: String) -> Flaw? {
   // A cookie's name is a token (RFC 6265 §4.1.1); * is one of its characters, ? is not.
@@ -247,8 +254,9 @@ extension StringProtocol {
   return rootObjectFlaw(name)
 }
 
-/// An address, or a network as `10.0.0.0/8`.
+/// An address, a network as `10.0.0.0/8`, or `unix:` for the peers of Unix sockets.
 @Sendable func networkFlaw(_ text: String) -> Flaw? {
+  if text == TrustedProxies.unixSockets { return nil }
   let hint = "write an address such as 10.0.0.7, or a network such as 10.0.0.0/8 or 2001:db8::/32"
   let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
   let address = String(parts[0])

@@ -271,14 +271,14 @@ extension KeySettings {
           "list of names", example: "utm_*", most: ConfigLimits.listedNames,
           range: "at most \(ConfigLimits.listedNames)", flaw: queryFlaw),
         noun: "dropped query strings", default: "none", example: #"["tracking", "sid_*"]"#,
-        "Query parameters that neither key nor origin gets, whatever else is chosen; * and ? stand for "
-          + "characters, \"tracking\" for the well-known parameters of campaigns (utm_*, gclid, "
+        "Query parameters that neither key nor origin gets, unless originRequest sends them; * and ? "
+          + "stand for characters, \"tracking\" for the well-known parameters of campaigns (utm_*, gclid, "
           + "fbclid and others)."),
       Member(
         "codings", \.codings, .codings, noun: "codings in the key",
         default: #"["gzip", "br"] in preset origin, else ["gzip"]"#, example: #"["gzip", "br"]"#,
-        "What Accept-Encoding is reduced to, in key and request; with an empty list the origin is "
-          + "asked for identity."),
+        "What Accept-Encoding is reduced to, in key and request; with an empty list it is a "
+          + "header like any other, sent where it is forwarded."),
     ])
 }
 
@@ -429,7 +429,7 @@ extension ValueForm where Value == [ResponseHeader] {
           hint: "keep at most \(ConfigLimits.headers)")
       }
       for (index, header) in headers.enumerated() {
-        if let flaw = responseHeaderFlaw(header.name) {
+        if let flaw = setResponseHeaderFlaw(header.name) {
           problems.add(
             "\(path)[\(index)].name", "\(quoted(header.name)) \(flaw.what)", hint: flaw.hint)
         }

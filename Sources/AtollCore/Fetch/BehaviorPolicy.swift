@@ -19,6 +19,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let index: Int
   /// As configured, what the distribution says included; not for the hot path.
   package let settings: BehaviorSettings
+  /// What viewers get of the header of a response.
+  package let responses: ResponsePolicy
   /// Where misses go.
   package let route: OriginRoute
   /// The distribution's.
@@ -36,7 +38,8 @@ package final class BehaviorPolicy: @unchecked Sendable {
   package let staleIfError: Int32
   package let compression: CompressionPolicy
   /// Nothing stands between a request and its lookup: no viewer policy of the distribution or the
-  /// behavior has to be looked at, nothing of the viewer but its request is in the key.
+  /// behavior has to be looked at, nothing of the viewer but its request is in the key, and responses
+  /// leave as they are stored.
   package let isPlain: Bool
 
   /// Every header of the viewer goes to the origin, but for those that are withheld.
@@ -58,7 +61,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
   private let requestedHeaders: NameList
   /// Unknown headers that are not forwarded, lower case.
   private let withheldHeaders: NameList
-  /// Whether Host of the viewer reaches the origin as Host, be it keyed or not.
+  /// Whether Host of the viewer reaches the origin as Host, whichever origin that is.
   let forwardsHost: Bool
   /// Whether the viewer's Host is in the key beside `keyedHeaders`: it reaches the origin as Host
   /// or X-Forwarded-Host.
@@ -115,6 +118,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     self.settings = settings
     self.route = route
     self.errors = errors
+    responses = ResponsePolicy(settings.responseHeaders)
     let ttl = settings.ttl
     let caches = caching == .cache
     self.caches = caches
@@ -139,9 +143,11 @@ package final class BehaviorPolicy: @unchecked Sendable {
     let members = route.members.map { origins[$0] }
     let keysListedHost = headers.keyedFields & KnownField.host.bit != 0
     forwardsHost = keysListedHost || headers.requestsHost
+    // Whatever sends it: viewers write into Host what they like, and origins make links of it.
     keysHost =
       !keysListedHost
-      && (settings.key.host || !caches || members.contains { $0.headers.sendsViewerHost })
+      && (settings.key.host || !caches || headers.requestsHost
+        || members.contains { $0.headers.sendsViewerHost })
     // The scheme is part of the target URI (RFC 9111 §2), and in the key where the origin is told.
     keysScheme = caches && (settings.key.scheme || headers.forwardsAll || headers.namesScheme)
     sendsScheme = keysScheme || !caches || settings.viewerProtocol != .allowAll
@@ -205,7 +211,7 @@ package final class BehaviorPolicy: @unchecked Sendable {
     isPlain =
       distribution.isEnabled && distribution.geoRestriction == .none
       && distribution.trustedProxies.isEmpty && settings.viewerProtocol == .allowAll
-      && comparedViewerHeaders.isEmpty
+      && comparedViewerHeaders.isEmpty && responses.isEmpty
 
     let shape = KeyShape(
       headers: headers.keyed, keysHost: keysHost, keysScheme: keysScheme,

@@ -16,7 +16,7 @@ struct HeaderSelection {
   var withheldFields: UInt64 = 0
   /// Sent as received.
   var copied: UInt64 = 0
-  /// The origin request sends the viewer's Host, which then is not keyed.
+  /// The origin request sends the viewer's Host.
   var requestsHost = false
   /// One of the headers that tell the scheme is chosen, one way or the other.
   var namesScheme = false

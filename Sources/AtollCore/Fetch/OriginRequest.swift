@@ -257,11 +257,7 @@ private func appendFraming(
     request.append("\r\n")
   case .chunked: request.append("Transfer-Encoding: chunked\r\n")
   }
-  if head.asksUpgrade && !context.storing, let upgrade = head.fields.value(of: .upgrade, in: base) {
-    request.append("Connection: upgrade\r\nUpgrade: ")
-    request.append(upgrade)
-    request.append("\r\n")
-  } else {
+  if context.storing || !head.appendUpgrade(base, to: request) {
     request.append("Connection: keep-alive\r\n")
   }
 }

@@ -65,8 +65,10 @@ package func appendUpdatedHead(
 }
 
 /// Appends a 304 to a viewer from a stored head: the fields of RFC 9110 §15.4.5, Last-Modified
-/// when there is no entity tag, and Via.
-package func appendNotModifiedHead(stored: UnsafeBufferPointer<UInt8>, to buffer: ByteBuffer) {
+/// when there is no entity tag, and Via; besides what the response header policy has to do with.
+package func appendNotModifiedHead(
+  stored: UnsafeBufferPointer<UInt8>, policy: ResponsePolicy? = nil, to buffer: ByteBuffer
+) {
   buffer.append("HTTP/1.1 304 Not Modified\r\n")
   let wanted =
     FieldRules.set(.cacheControl, .contentLocation, .date, .etag, .expires, .vary, .via)
@@ -77,7 +79,7 @@ package func appendNotModifiedHead(stored: UnsafeBufferPointer<UInt8>, to buffer
     let known = KnownField.of(line.name.baseAddress!, length: line.name.count)
     if known == .lastModified { lastModified = line.whole }
     if known == .etag { hasETag = true }
-    if wanted & known.bit != 0 { buffer.append(line.whole) }
+    if wanted & known.bit != 0 || policy?.names(line.name) == true { buffer.append(line.whole) }
   }
   if let lastModified, !hasETag { buffer.append(lastModified) }
 }

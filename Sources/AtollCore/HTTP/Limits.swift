@@ -52,6 +52,8 @@ package enum Limits {
   package static let compressionShare = 8
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
+  /// Seconds that upgraded connections have left when the edge drains.
+  package static let upgradeGrace = 3
   /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).
   package static let ranges = 16
   /// Bytes that a range may lie ahead of a fill and still wait for it rather than be asked for on

@@ -4,8 +4,11 @@
 package func reasonPhrase(_ status: UInt16) -> StaticString {
   switch status {
   case 200: "OK"
+  case 204: "No Content"
   case 206: "Partial Content"
+  case 301: "Moved Permanently"
   case 304: "Not Modified"
+  case 307: "Temporary Redirect"
   case 400: "Bad Request"
   case 403: "Forbidden"
   case 404: "Not Found"

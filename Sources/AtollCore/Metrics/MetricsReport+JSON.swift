@@ -20,6 +20,9 @@ extension MetricsReport {
               writer.object { writer in
                 writer.member("name", distribution.name)
                 writer.member("id", distribution.id)
+                if let transfer = distribution.transfer {
+                  writer.member("transfer") { transfer.write(to: &$0) }
+                }
                 distribution.history.write(to: &writer)
               }
             }
@@ -46,6 +49,28 @@ extension EdgeFacts {
       writer.member("compressionsSkipped", gauges.compressionsSkipped)
       writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
     }
+  }
+}
+
+extension TransferUse {
+  fileprivate func write(to writer: inout DocumentWriter) {
+    writer.object { writer in
+      writer.member("month", month.text)
+      writer.member("bytes", bytes)
+      writer.member("stored", stored)
+      writer.member("quota") { writer in
+        if let quota { writer.integer(quota) } else { writer.null() }
+      }
+      writer.member("percent") { $0.number(percent) }
+    }
+  }
+
+  fileprivate init?(node: JSONNode) {
+    guard let month = node["month"]?.text.flatMap(TransferMonth.init),
+      let bytes = node["bytes"]?.unsigned, let stored = node["stored"]?.unsigned, bytes >= stored
+    else { return nil }
+    self.init(
+      month: month, stored: stored, unstored: bytes - stored, quota: node["quota"]?.unsigned)
   }
 }
 
@@ -153,7 +178,9 @@ extension MetricsReport {
       guard let name = node["name"]?.text, let id = node["id"]?.text,
         let history = TrafficHistory(node: node)
       else { return nil }
-      self.distributions.append(DistributionTraffic(name: name, id: id, history: history))
+      var distribution = DistributionTraffic(name: name, id: id, history: history)
+      distribution.transfer = node["transfer"].flatMap(TransferUse.init(node:))
+      self.distributions.append(distribution)
     }
   }
 }

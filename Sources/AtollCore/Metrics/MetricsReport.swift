@@ -77,6 +77,8 @@ package struct MetricsReport: Equatable, Sendable {
       for distribution in report.distributions {
         if let place = places[distribution.id] {
           sum.distributions[place].history += distribution.history
+          sum.distributions[place].transfer = .merged(
+            sum.distributions[place].transfer, distribution.transfer)
         } else {
           places[distribution.id] = sum.distributions.count
           sum.distributions.append(distribution)
@@ -129,6 +131,8 @@ package struct DistributionTraffic: Equatable, Sendable {
   package var name: String
   package var id: String
   package var history: TrafficHistory
+  /// Of this month; nil where no store keeps it.
+  package var transfer: TransferUse?
 
   package init(name: String, id: String, history: TrafficHistory) {
     self.name = name

@@ -14,6 +14,7 @@ package struct PrometheusText {
   package static func write(_ reports: [MetricsReport]) -> [UInt8] {
     let text = PrometheusText(reports: reports)
     text.writeTraffic()
+    text.writeTransfer()
     text.writeGauges()
     text.writeTargets()
     return Array(text.buffer.bytes)
@@ -70,6 +71,33 @@ package struct PrometheusText {
       "atoll_received_bytes_total", "counter", "Bytes received with requests of other methods.")
     forEachDistribution { labels, counts in
       series("atoll_received_bytes_total", labels, counts.bytesUp)
+    }
+  }
+
+  /// Every edge tells the whole of its store: the largest counts, not the sum.
+  private func writeTransfer() {
+    let gauges: [(StaticString, StaticString, (TransferUse) -> UInt64?)] = [
+      (
+        "atoll_transfer_month_bytes",
+        "Bytes sent to viewers in this calendar month (UTC) by all edges of the store.",
+        { $0.bytes }
+      ),
+      (
+        "atoll_transfer_quota_bytes", "Bytes a month that the plan includes.", { $0.quota }
+      ),
+    ]
+    for (name, help, value) in gauges {
+      family(name, "gauge", help)
+      for report in reports {
+        for distribution in report.distributions {
+          guard let bytes = distribution.transfer.flatMap(value) else { continue }
+          series(
+            name,
+            [
+              ("edge", report.edges.first?.id ?? ""), ("distribution", distribution.name),
+            ], bytes)
+        }
+      }
     }
   }
 

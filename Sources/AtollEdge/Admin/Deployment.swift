@@ -77,6 +77,11 @@ package struct Deployment {
           "distribution \"\(distribution.name)\" answers 502: its origin "
             + "\(distribution.origin.url) is reached over TLS, which this version does not support")
       }
+      for named in distribution.origins where named.origin.scheme == .https {
+        problems.append(
+          "distribution \"\(distribution.name)\" gets nothing from its origin \"\(named.name)\": "
+            + "\(named.origin.url) is reached over TLS, which this version does not support")
+      }
     }
     next.sort { $0.distribution.name < $1.distribution.name }
     for policy in former where !next.contains(where: { $0.slot == policy.slot }) {

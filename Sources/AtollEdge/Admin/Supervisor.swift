@@ -16,6 +16,8 @@ package struct SupervisorOptions: Sendable {
   package var drainTimeout = 30
   /// SIGTERM, SIGINT and SIGHUP come here; tests send theirs by `post`.
   package var takesSignals = true
+  /// Seconds between two times of telling the store what was sent; a minute's end is one.
+  package var transferInterval: Int64 = 60
   /// Takes a line of the edge's own log.
   package var report: @Sendable (String) -> Void = { EdgeLog().write($0) }
 
@@ -61,6 +63,10 @@ package final class Supervisor: @unchecked Sendable {
   private var watches: [any StoreWatch] = []
   private var admin: AdminServer?
   private var minutes: MinuteRing
+  private var transfer: TransferCount
+  /// The interval in which the store was told last.
+  private var transferRound: Int64
+  private var transferTrouble: String?
   /// What keeps it from reading the store, and from telling the store what is in force.
   private var readTrouble: String?
   private var publishTrouble: String?
@@ -78,6 +84,8 @@ package final class Supervisor: @unchecked Sendable {
     record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)
     if case .unsaved(let distribution, _) = source { record.unsaved = distribution.name }
     minutes = MinuteRing(startedAt: now)
+    transfer = TransferCount(startedAt: now)
+    transferRound = now / max(options.transferInterval, 1)
     if let path = options.geoDatabase { geoDatabase = try GeoDatabase(path: path) }
     if case .unsaved(let distribution, _) = source, geoDatabase == nil,
       let need = distribution.geoDatabaseNeed
@@ -119,6 +127,7 @@ package final class Supervisor: @unchecked Sendable {
     // A command that found no edge has changed the store before this edge was known: look again
     // before the first request.
     follow(Bell.Rung(configuration: true, purges: true))
+    keepTransfer(at: SystemCall.wallSeconds())
     edge.start()
     for address in edge.addresses { options.report("listening on \(address)") }
     var nextRound = SystemCall.monotonicMilliseconds()
@@ -197,6 +206,7 @@ package final class Supervisor: @unchecked Sendable {
   private func end() {
     admin?.stop()
     edge.stop()
+    keepTransfer(at: SystemCall.wallSeconds())
     options.report("ended")
   }
 
@@ -207,10 +217,41 @@ package final class Supervisor: @unchecked Sendable {
       minutes.advance(to: seconds, edge.counters())
       view.update { $0.minutes = minutes }
     }
+    let round = seconds / max(options.transferInterval, 1)
+    if round != transferRound {
+      transferRound = round
+      keepTransfer(at: seconds)
+    }
     if let retryAt, now >= retryAt, !isDraining {
       self.retryAt = nil
       follow(Bell.Rung(configuration: true, purges: true))
     }
+  }
+
+  /// Tells the store what was sent to viewers since the last time, and warns where a plan ends.
+  private func keepTransfer(at seconds: Int64) {
+    // An unsaved distribution has no plan, and a store that is gone must not be begun anew.
+    guard case .store(let store) = source, readTrouble == nil else { return }
+    transfer.count(edge.counters(), at: seconds)
+    let ledger = TransferLedger(store)
+    do throws(StoreError) {
+      for (month, amounts) in transfer.pending {
+        transfer.told(month, totals: try ledger.add(amounts, to: month))
+      }
+      // The other edges' part.
+      transfer.told(transfer.month, totals: try ledger.totals(transfer.month))
+      transferTrouble = nil
+    } catch {
+      // What was counted is kept for the next time.
+      if transferTrouble != error.message {
+        options.report("\(error.message); the monthly transfer is not kept meanwhile")
+      }
+      transferTrouble = error.message
+    }
+    let lines = transfer.warnings(
+      deployment.policies.map { ($0.distribution.name, $0.distribution.id, $0.distribution.plan) })
+    for line in lines { options.report(line) }
+    view.update { $0.transfer = transfer }
   }
 
   private func startAdmin() {
@@ -308,6 +349,9 @@ package final class Supervisor: @unchecked Sendable {
       problems.append(problem)
     }
     record.problems = problems
+    for policy in deployment.policies {
+      transfer.know(id: policy.distribution.id, slot: policy.slot)
+    }
     guard change.isNew else { return }
     shareStickySecret()
     install()

@@ -8,6 +8,8 @@ final class SupervisorView: @unchecked Sendable {
     var policies: [DistributionPolicy] = []
     var minutes: MinuteRing
     var record: EdgeRecord?
+    /// Nil where no store keeps it.
+    var transfer: TransferCount?
   }
 
   private let edge: Edge
@@ -65,7 +67,8 @@ final class SupervisorView: @unchecked Sendable {
     let compressions = edge.compressor.counts
     gauges.compressions = compressions.made
     gauges.compressionsSkipped = compressions.skipped
-    return MetricsReport(
+    let snapshot = edge.counters()
+    var report = MetricsReport(
       time: SystemCall.wallSeconds(),
       edge: EdgeFacts(
         id: state.record?.id ?? "", started: started, gauges: gauges,
@@ -73,7 +76,14 @@ final class SupervisorView: @unchecked Sendable {
           policies.contains { $0.distribution.id == health.id }
         }),
       distributions: policies.map { ($0.distribution.name, $0.distribution.id, $0.slot) },
-      snapshot: edge.counters(), minutes: state.minutes)
+      snapshot: snapshot, minutes: state.minutes)
+    if let transfer = state.transfer {
+      for (index, policy) in policies.enumerated() {
+        report.distributions[index].transfer = transfer.use(
+          id: policy.distribution.id, slot: policy.slot, plan: policy.distribution.plan, snapshot)
+      }
+    }
+    return report
   }
 
   private func status(_ state: State) -> [UInt8] {

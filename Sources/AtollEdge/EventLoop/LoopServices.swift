@@ -56,6 +56,8 @@ final class LoopServices {
   let headBuffer = ByteBuffer(capacity: 4096)
   let varyBuffer = ByteBuffer(capacity: 512)
   let tagBuffer = ByteBuffer(capacity: 512)
+  /// For the head that a response header policy makes.
+  let sentBuffer = ByteBuffer(capacity: 512)
 
   private var pools: [OriginTarget: OriginPool] = [:]
   private var idState: UInt64

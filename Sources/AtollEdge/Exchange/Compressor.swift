@@ -151,10 +151,14 @@ package final class Compressor: @unchecked Sendable {
     let freshness = entry.freshness
     let meta = appendCompressedHead(
       stored: entry.head, coding: coding, now: freshness.responseTime, to: head)
+    let sent = ByteBuffer(capacity: 16)
+    SentHead.append(stored: entry.sent, to: sent) {
+      _ = appendCompressedHead(stored: $0, coding: coding, now: freshness.responseTime, to: sent)
+    }
     guard
       let form = cache.makeEntry(
         hash: entry.hash, key: key.bytes, vary: entry.vary, tags: entry.tags, head: head.bytes,
-        bodyCapacity: capacity, slot: entry.slot, purgeNumber: entry.purgeNumber)
+        sent: sent.bytes, bodyCapacity: capacity, slot: entry.slot, purgeNumber: entry.purgeNumber)
     else { return nil }
     form.status = entry.status
     form.freshness = freshness

@@ -33,7 +33,7 @@ extension Exchange {
     var page = ErrorPage(
       status: status, reason: reason, detail: detail, distribution: policy?.distribution.name,
       requestID: requestID)
-    var allow = status == 405 ? policy?.distribution.settings.allowedMethods.listing : nil
+    var allow = status == 405 ? behavior?.settings.allowedMethods.listing : nil
     if substitutePage(for: page, allow: allow) { return }
     if let error = errorPage {
       // Its page is not to be had, or there is none: the error that it was for is the answer.
@@ -58,7 +58,7 @@ extension Exchange {
     appendStatusLine(page.status, to: out)
     out.append("Date: ")
     HTTPDate.append(services.loop.wallTime, to: out)
-    out.append("\r\nContent-Type: ")
+    out.append("\r\nServer: atoll\r\nContent-Type: ")
     out.append(format.contentType)
     out.append("\r\nCache-Control: no-store\r\n")
     if let allow {
@@ -67,6 +67,7 @@ extension Exchange {
       out.append("\r\n")
     }
     if page.status == 503 { out.append("Retry-After: 1\r\n") }
+    let head = sentHead(making: out.bytes, keepsCacheControl: true)
     let tail = services.tailBuffer
     tail.removeAll()
     appendVerdict(verdict, age: nil, ttl: nil, originStatus: 0, stored: false, to: tail)
@@ -76,7 +77,7 @@ extension Exchange {
     endTail(tail)
     if method != .head { tail.append(body) }
     send(
-      out.bytes, tail, nil, position: 0, count: 0,
+      head, tail, nil, position: 0, count: 0,
       bodyInTail: method == .head ? 0 : body.utf8.count)
   }
 }

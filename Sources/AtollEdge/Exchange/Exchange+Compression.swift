@@ -20,7 +20,7 @@ extension Exchange {
     guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
     if entry.coding == .identity { compress(entry) }
-    use(entry, hash, head, base, policy, behavior)
+    use(entry, hash, head, base, policy, behavior, plain: behavior.isPlain)
   }
 
   /// The form of an entry that the viewer takes, or else the entry; retained for the caller.

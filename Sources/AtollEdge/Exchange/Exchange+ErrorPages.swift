@@ -191,10 +191,10 @@ extension Exchange {
     beginPage(page, originStatus: isRevalidated ? 304 : 0)
     if isKnown {
       status = 304
-      appendNotModifiedHead(stored: entry.head, to: out)
+      appendNotModifiedHead(stored: sentHead(of: entry), policy: behavior?.responses, to: out)
     } else {
       appendReplacedHead(
-        entry.head, fieldsStart: entry.meta.fieldsStart, status: status, to: out)
+        sentHead(of: entry), fieldsStart: entry.meta.fieldsStart, status: status, to: out)
     }
     appendPageVerdict(
       age: age, ttl: entry.freshness.remaining(at: now), stored: false, to: tail)
@@ -230,7 +230,7 @@ extension Exchange {
     let out = services.headBuffer
     out.removeAll()
     appendReplacedHead(
-      fetch.head.bytes, fieldsStart: fetch.meta.fieldsStart, status: status, to: out)
+      sentHead(of: fetch), fieldsStart: fetch.meta.fieldsStart, status: status, to: out)
     if page.allow != nil { appendAllow(page, to: out) }
     return out.bytes
   }

@@ -123,9 +123,10 @@ extension Exchange {
     tail.append("Content-Length: ")
     tail.appendDecimal(UInt64(entry.bodyLength))
     tail.append("\r\n")
+    let sent = sentHead(of: entry)
     endTail(tail)
     send(
-      entry.head, tail, entry, position: 0, count: method == .head ? 0 : entry.bodyLength)
+      sent, tail, entry, position: 0, count: method == .head ? 0 : entry.bodyLength)
   }
 }
 

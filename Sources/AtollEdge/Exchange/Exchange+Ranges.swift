@@ -37,7 +37,7 @@ extension Exchange {
     }
     let tail = beginTail(entry)
     let multipart = appendPartialHead(
-      ranges, of: entry.bodyLength, stored: entry.head, to: tail)
+      ranges, of: entry.bodyLength, stored: sentHead(of: entry), to: tail)
     entry.retain()
     send(
       PartialBody(.entry(entry), ranges, multipart: multipart), head: services.headBuffer.bytes,
@@ -68,6 +68,7 @@ extension Exchange {
       verdict, age: freshness.initialAge > 0 ? freshness.age(at: now) : nil,
       ttl: freshness.remaining(at: now), originStatus: fetch.originStatus, stored: true, to: tail)
     originStatus = fetch.originStatus
+    noteUpstream(fetch)
     if ranges.isEmpty {
       status = 416
       let out = services.headBuffer
@@ -76,13 +77,14 @@ extension Exchange {
       tail.append("Content-Range: bytes */")
       tail.appendDecimal(UInt64(length))
       tail.append("\r\nContent-Length: 0\r\n")
+      let answer = sentHead(making: out.bytes)
       endTail(tail)
       leaveFetch()
-      send(out.bytes, tail, nil, position: 0, count: 0)
+      send(answer, tail, nil, position: 0, count: 0)
       return true
     }
     let multipart = appendPartialHead(
-      ranges, of: length, stored: fetch.head.bytes, to: tail)
+      ranges, of: length, stored: sentHead(of: fetch), to: tail)
     send(
       PartialBody(.fetch(from: 0), ranges, multipart: multipart), head: services.headBuffer.bytes,
       tail)

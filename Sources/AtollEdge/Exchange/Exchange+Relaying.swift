@@ -47,6 +47,7 @@ extension Exchange {
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidateTarget() }
+    noteUpstream(fetch)
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status
     originStatus = fetch.originStatus
@@ -61,7 +62,7 @@ extension Exchange {
     if let freshness = fetch.freshness, isConditional, respondConditionally(fetch, freshness) {
       return
     }
-    let head = pageHead(fetch) ?? fetch.head.bytes
+    let head = pageHead(fetch) ?? sentHead(of: fetch)
     let tail = services.tailBuffer
     tail.removeAll()
     let now = services.loop.wallTime
@@ -117,7 +118,8 @@ extension Exchange {
     switch selection {
     case .notModified:
       status = 304
-      appendNotModifiedHead(stored: fetch.head.bytes, to: out)
+      appendNotModifiedHead(
+        stored: sentHead(of: fetch), policy: behavior?.responses, to: out)
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
@@ -128,9 +130,10 @@ extension Exchange {
       verdict, age: nil, ttl: freshness.remaining(at: services.loop.wallTime),
       originStatus: fetch.originStatus, stored: true, to: tail)
     if status == 412 { tail.append("Content-Length: 0\r\n") }
+    let answer = status == 412 ? sentHead(making: out.bytes) : out.bytes
     endTail(tail)
     leaveFetch()
-    send(out.bytes, tail, nil, position: 0, count: 0)
+    send(answer, tail, nil, position: 0, count: 0)
     return true
   }
 
@@ -194,6 +197,7 @@ extension Exchange {
     verdict =
       verdict.outcome == .coalesced && fetch.replacementVerdict.outcome != .stale
       ? Verdict(.coalesced) : fetch.replacementVerdict
+    noteUpstream(fetch)
     entry.retain()
     leaveFetch()
     respondClosely(from: entry, head, base)

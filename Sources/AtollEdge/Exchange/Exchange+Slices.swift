@@ -403,7 +403,9 @@ extension Exchange {
     tail.removeAll()
     appendVerdict(
       verdict, age: nil, ttl: nil, originStatus: fetch.originStatus, stored: false, to: tail)
-    _ = appendPartialHead(ranges, of: total, stored: outline.head, to: tail)
+    noteUpstream(fetch)
+    _ = appendPartialHead(
+      ranges, of: total, stored: sentHead(of: outline), to: tail)
     send(
       PartialBody(.fetch(from: part.start), ranges), head: services.headBuffer.bytes, tail)
     return true
@@ -465,6 +467,7 @@ extension Exchange {
       let now = services.loop.wallTime
       let freshness = outline.freshness
       originStatus = fetch.originStatus
+      noteUpstream(fetch)
       appendVerdict(
         verdict, age: freshness.initialAge > 0 ? freshness.age(at: now) : nil,
         ttl: freshness.remaining(at: now), originStatus: fetch.originStatus, stored: true, to: tail)
@@ -476,12 +479,13 @@ extension Exchange {
       tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(reader.total))
       tail.append("\r\n")
+      let sent = sentHead(of: outline)
       endTail(tail)
       let body = method == .head ? nil : PartialBody(.slices(reader), ranges)
-      return send(body, head: outline.head, tail)
+      return send(body, head: sent, tail)
     }
     let multipart = appendPartialHead(
-      ranges, of: reader.total, stored: outline.head, to: tail)
+      ranges, of: reader.total, stored: sentHead(of: outline), to: tail)
     send(
       PartialBody(.slices(reader), ranges, multipart: multipart), head: services.headBuffer.bytes,
       tail)

@@ -58,6 +58,11 @@ final class Exchange {
   var mustNotShare = false
   /// The error whose page this exchange is after; `configuration` is kept meanwhile.
   var errorPage: ErrorPageRequest?
+  // Of behaviors that are not plain.
+  /// The origin's own CORS fields stand.
+  var originAllows = false
+  /// What this exchange's own fetch took.
+  var upstream: UpstreamTiming?
 
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
@@ -113,17 +118,23 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    var facts = ViewerFacts(scheme: peerScheme)
-    if !behavior.isPlain {
-      guard let found = examineViewer(head, base, policy, behavior) else { return }
-      facts = found
-    }
+    guard behavior.isPlain else { return admitClosely(head, base, policy, behavior) }
     guard behavior.allows(method) else {
       return answer(head, base, status: 405, reason: .methodNotAllowed)
     }
+    goOn(head, base, policy, behavior, ViewerFacts(scheme: peerScheme), plain: true)
+  }
+
+  /// - Parameter plain: a constant wherever this is inlined, so that hits of plain behaviors test
+  ///   for nothing else.
+  @inline(__always)
+  func goOn(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
+  ) {
     caching = RequestCaching(head, base, behavior: behavior)
     if caching.isPlain {
-      lookUp(head, base, policy, behavior, facts)
+      lookUp(head, base, policy, behavior, facts, plain: plain)
     } else if caching.bypass == .none {
       lookUpForm(head, base, policy, behavior, facts)
     } else {
@@ -134,6 +145,7 @@ final class Exchange {
       if head.asksUpgrade && services.isDraining {
         return answer(head, base, status: 503, reason: .draining)
       }
+      if answerAsRecipient(head, base) { return }
       verdict = Verdict(.pass, caching.bypass)
       step = .waiting
     }
@@ -144,7 +156,7 @@ final class Exchange {
   @inline(__always)
   func lookUp(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
     let key = services.keyBuffer
     key.removeAll()
@@ -156,7 +168,7 @@ final class Exchange {
     }
     guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
-    use(entry, hash, head, base, policy, behavior)
+    use(entry, hash, head, base, policy, behavior, plain: plain)
   }
 
   /// Nothing stored answers the request.
@@ -172,7 +184,7 @@ final class Exchange {
   @inline(__always)
   func use(
     _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
-    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, plain: Bool
   ) {
     let now = services.loop.wallTime
     switch decideUse(
@@ -180,7 +192,7 @@ final class Exchange {
     {
     case .fresh:
       verdict = Verdict(.hit)
-      respond(from: entry, head, base)
+      respond(from: entry, head, base, plain: plain)
     case .freshError:
       verdict = Verdict(.hit)
       respondClosely(from: entry, head, base)
@@ -199,12 +211,18 @@ final class Exchange {
   }
 
   /// Serves a stored entry: whole, in part, or as 304 or 412.
-  @inline(__always)
   func respond(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    respond(from: entry, head, base, plain: false)
+  }
+
+  @inline(__always)
+  func respond(
+    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>, plain: Bool
+  ) {
     let selection = select(
       request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
       status: entry.status, bodyLength: entry.bodyLength)
-    if case .full = selection {
+    if plain, case .full = selection {
       let tail = beginTail(entry)
       status = entry.status
       // RFC 9110 §8.6: none with 204.
@@ -213,7 +231,7 @@ final class Exchange {
         tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
         tail.append("\r\n")
       }
-      endTail(tail)
+      endTail(tail, plain: true)
       send(
         entry.head, tail, entry, position: 0,
         count: method == .head ? 0 : entry.bodyLength)
@@ -237,19 +255,32 @@ final class Exchange {
     let tail = beginTail(entry)
     var position = 0
     var count = 0
+    let stored = sentHead(of: entry)
+    var answer = stored
     switch selection {
-    case .full, .ranges:
+    case .ranges:
       return
+    case .full:
+      status = entry.status
+      count = method == .head ? 0 : entry.bodyLength
+      if status != 204 {
+        tail.append("Content-Length: ")
+        tail.appendDecimal(UInt64(entry.bodyLength))
+        tail.append("\r\n")
+      }
     case .notModified:
       status = 304
-      appendNotModifiedHead(stored: entry.head, to: out)
+      appendNotModifiedHead(stored: stored, policy: behavior?.responses, to: out)
+      answer = out.bytes
     case .preconditionFailed:
       status = 412
       appendStatusLine(412, to: out)
+      answer = sentHead(making: out.bytes)
       tail.append("Content-Length: 0\r\n")
     case .unsatisfiable:
       status = 416
       appendStatusLine(416, to: out)
+      answer = sentHead(making: out.bytes)
       tail.append("Content-Range: bytes */")
       tail.appendDecimal(UInt64(bodyLength))
       tail.append("\r\nContent-Length: 0\r\n")
@@ -257,14 +288,15 @@ final class Exchange {
       status = 206
       position = start
       count = method == .head ? 0 : length
-      appendPartHead(stored: entry.head, to: out)
+      appendPartHead(stored: stored, to: out)
+      answer = out.bytes
       tail.appendContentRange(ByteRange(start, start + length), of: bodyLength)
       tail.append("Content-Length: ")
       tail.appendDecimal(UInt64(length))
       tail.append("\r\n")
     }
     endTail(tail)
-    send(out.bytes, tail, entry, position: position, count: count)
+    send(answer, tail, entry, position: position, count: count)
   }
 
   @inline(__always)
@@ -298,7 +330,8 @@ final class Exchange {
 
   /// Request id, persistence and the empty line.
   @inline(__always)
-  func endTail(_ tail: ByteBuffer) {
+  func endTail(_ tail: ByteBuffer, plain: Bool = false) {
+    if !plain { appendPolicyFields(tail) }
     tail.append("X-Request-Id: ")
     tail.appendHex(requestID.high)
     tail.appendHex(requestID.low)

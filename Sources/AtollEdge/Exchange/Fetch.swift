@@ -95,6 +95,8 @@ final class Fetch: @unchecked Sendable {
 
   // Written once before the phase leaves `waiting`, read-only afterwards.
   private(set) var head = ByteBuffer(capacity: 64)
+  /// What the behavior's policy makes of it, as `SentHead` reads it.
+  let sent = ByteBuffer(capacity: 16)
   private(set) var status: UInt16 = 0
   private(set) var meta = StoredMeta()
   /// Of the entry to be; empty when the response has no Vary.
@@ -109,6 +111,8 @@ final class Fetch: @unchecked Sendable {
   var stickyCookie: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
+  /// How long the steps of getting the response took. Owner loop's, as is who began the fetch.
+  var timing = UpstreamTiming()
 
   /// The origin answered the request for a slice with something whole, which is stored as such.
   private(set) var isWhole = false
@@ -317,6 +321,7 @@ final class Fetch: @unchecked Sendable {
   ) {
     lock.locked {
       self.head.append(head)
+      sent.append(entry.sent)
       self.status = status
       originStatus = status
       self.meta = meta
@@ -335,6 +340,7 @@ final class Fetch: @unchecked Sendable {
   ) {
     let others = lock.locked {
       self.head.append(head)
+      SentHead.append(of: head, policy: behavior.responses, now: owner.wallTime, to: sent)
       self.status = status
       originStatus = status
       self.meta = meta

@@ -5,7 +5,9 @@ import Glibc
 
 /// One kept-alive connection to an origin: writes a request, reads its response, waits in the pool.
 final class OriginConnection: Channel {
-  private enum State { case connecting, idle, sending, receivingHead, receivingBody, closed }
+  private enum State {
+    case connecting, idle, sending, receivingHead, receivingBody, upgraded, closed
+  }
 
   unowned(unsafe) let pool: OriginPool
   /// Strong while a request is under way on this connection.
@@ -20,7 +22,7 @@ final class OriginConnection: Channel {
   private var isWritable = false
   /// The origin has closed its side: told once, perhaps together with the last bytes, so a short
   /// read is no reason to stop reading.
-  private var peerEnded = false
+  private(set) var peerEnded = false
   /// Whether any byte of a response to the present request has come.
   private(set) var hasResponse = false
   private let output = ByteBuffer(capacity: 1024)
@@ -35,6 +37,8 @@ final class OriginConnection: Channel {
   /// The response has ended with its head: whoever gives it up now has all of it.
   private var isWhole = false
   private var isPaused = false
+  /// What the connection carries after a 101.
+  private var tunnel: UpgradeTunnel?
   /// The request has gone elsewhere; the rest of the response is read for the connection's sake.
   private var isDraining = false
   private var drained = 0
@@ -98,6 +102,8 @@ final class OriginConnection: Channel {
     case .sending, .receivingHead, .receivingBody:
       if isWritable { flush() }
       if isReadable && !isPaused { receive() }
+    case .upgraded:
+      tunnel?.ready(.origin, events)
     case .closed:
       break
     }
@@ -126,7 +132,7 @@ final class OriginConnection: Channel {
     case .connecting: failConnect(ETIMEDOUT)
     case .idle: close()
     case .sending, .receivingHead, .receivingBody: fail(.originTimeout)
-    case .closed: break
+    case .upgraded, .closed: break
     }
   }
 
@@ -204,7 +210,7 @@ final class OriginConnection: Channel {
         if !receiveBody() { return }
       case .idle:
         return close()
-      case .connecting, .closed:
+      case .connecting, .upgraded, .closed:
         return
       }
     }
@@ -282,7 +288,12 @@ final class OriginConnection: Channel {
     _ head: ResponseHead, _ bytes: UnsafeMutablePointer<UInt8>, _ length: Int, _ total: Int
   ) -> Bool {
     interimCount += 1
-    // The edge asked for no upgrade here, so 101 has no meaning.
+    if head.status == 101, let request {
+      let following = UnsafeBufferPointer(
+        start: UnsafePointer(bytes + length), count: total - length)
+      if request.switched(head, bytes, following: following, on: self) { return false }
+    }
+    // A switch that nobody asked for has no meaning.
     if interimCount > Limits.interimResponses || head.status == 101 {
       fail(.originBadResponse)
       return false
@@ -455,6 +466,16 @@ final class OriginConnection: Channel {
 
   // MARK: Ends
 
+  /// Its request has become a tunnel: no place among the connections for requests any more.
+  func upgrade(to tunnel: UpgradeTunnel) {
+    _ = detach()
+    self.tunnel = tunnel
+    state = .upgraded
+    input = nil
+    clearDeadline()
+    pool.closed(self)
+  }
+
   private func detach() -> OriginRequest? {
     let request = self.request
     self.request = nil
@@ -514,8 +535,10 @@ final class OriginConnection: Channel {
 
   func close() {
     guard state != .closed else { return }
+    let wasUpgraded = state == .upgraded
     state = .closed
+    tunnel = nil
     closeChannel()
-    pool.closed(self)
+    if !wasUpgraded { pool.closed(self) }
   }
 }

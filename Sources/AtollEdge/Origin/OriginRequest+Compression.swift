@@ -79,8 +79,8 @@ extension OriginRequest {
       stored: source.head, coding: form.coding, now: source.freshness.responseTime, to: head)
     guard
       let updated = services.cache.makeUpdated(
-        form, head: head.bytes, freshness: source.freshness, meta: meta,
-        purgeNumber: source.purgeNumber)
+        form, head: head.bytes, sent: preparedHead(of: head.bytes), freshness: source.freshness,
+        meta: meta, purgeNumber: source.purgeNumber)
     else { return }
     _ = services.cache.insert(updated, madeOf: source)
     updated.release()

@@ -209,6 +209,7 @@ extension OriginRequest {
     guard !isEnded else { return connection.pool.park(connection) }
     self.connection = connection
     requestTime = loop.wallTime
+    fetch.timing.beginWaiting(at: SystemCall.monotonicMicroseconds(), reused: true)
     connection.begin(self)
   }
 
@@ -222,6 +223,7 @@ extension OriginRequest {
     let loop = self.loop
     let me = Unmanaged.passRetained(self)
     let token = UInt(bitPattern: me.toOpaque())
+    fetch.timing.beginResolving(at: SystemCall.monotonicMicroseconds())
     services.resolver.resolve(host: pool.target.host, port: pool.target.port) { result in
       loop.post {
         let request = Unmanaged<OriginRequest>.fromOpaque(
@@ -248,6 +250,7 @@ extension OriginRequest {
 
   private func connectNext() {
     guard let pool else { return }
+    fetch.timing.beginConnecting(at: SystemCall.monotonicMicroseconds())
     while attemptsLeft > 0 {
       attemptsLeft -= 1
       let address = addresses[attempt % addresses.count]
@@ -268,7 +271,10 @@ extension OriginRequest {
   /// More wait for this target than it can be asked for.
   func refusedByPool() { unreachable(nil, .overloaded) }
 
-  func connected() { requestTime = loop.wallTime }
+  func connected() {
+    requestTime = loop.wallTime
+    fetch.timing.beginWaiting(at: SystemCall.monotonicMicroseconds(), reused: false)
+  }
 
   func connectFailed(_ error: Int32) {
     connection = nil

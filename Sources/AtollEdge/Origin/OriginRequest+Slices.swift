@@ -166,8 +166,8 @@ extension OriginRequest {
   ) -> Entry? {
     services.cache.makeEntry(
       hash: slice?.wholeHash ?? fetch.hash, key: (slice?.wholeKey ?? fetch.key).bytes,
-      vary: services.varyBuffer.bytes,
-      tags: services.tagBuffer.bytes, head: head, bodyCapacity: capacity,
+      vary: services.varyBuffer.bytes, tags: services.tagBuffer.bytes, head: head,
+      sent: preparedHead(of: head), bodyCapacity: capacity,
       slot: fetch.distribution.slot, purgeNumber: fetch.purgeNumber)
   }
 
@@ -181,7 +181,8 @@ extension OriginRequest {
       let outline = services.cache.makeEntry(
         hash: keyHash(key.bytes, seed: services.seed), key: key.bytes,
         vary: services.varyBuffer.bytes, tags: services.tagBuffer.bytes, head: head,
-        bodyCapacity: Entry.outlineCapacity, slot: fetch.distribution.slot,
+        sent: preparedHead(of: head), bodyCapacity: Entry.outlineCapacity,
+        slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return nil }
     outline.setOutlinedLength(total)

@@ -125,11 +125,35 @@ final class OriginRequest {
     if response.status != 100 { fetch.firstReader?.sendInterim(response, base) }
   }
 
+  /// The origin's 101. False when it switches to what the viewer has not asked for.
+  /// - Parameter following: what has come behind it.
+  func switched(
+    _ response: ResponseHead, _ base: UnsafePointer<UInt8>,
+    following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection
+  ) -> Bool {
+    let viewer = services.requestHeadAgain
+    guard !isEnded, isBodySent, fetch.key.count == 0, let exchange = fetch.firstReader,
+      case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+      response.acceptsUpgrade(base, of: viewer, viewerHead.base)
+    else { return false }
+    // No chosen status of a group is one below 400.
+    _ = goesElsewhere(after: response.status)
+    isEnded = true
+    self.connection = nil
+    services.registry.ended(fetch)
+    cleanUp()
+    // The target has this request until the tunnel ends.
+    exchange.upgrade(response, base, following: following, on: connection, of: target)
+    target = nil
+    return true
+  }
+
   /// The final response's head.
   /// - Parameter following: bytes of body that have come with it.
   func received(_ response: ResponseHead, _ base: UnsafePointer<UInt8>, following: Int) {
     let now = loop.wallTime
     if goesElsewhere(after: response.status) { return }
+    fetch.timing.received(at: SystemCall.monotonicMicroseconds())
     if let stale, response.status == 304, fetch.key.count > 0 {
       return confirm(stale, response, base, now)
     }
@@ -215,8 +239,8 @@ final class OriginRequest {
     guard
       let entry = services.cache.makeEntry(
         hash: isApart ? keyHash(key.bytes, seed: services.seed) : fetch.storedHash, key: key.bytes,
-        vary: vary.bytes, tags: tags.bytes,
-        head: out.bytes, bodyCapacity: capacity, slot: fetch.distribution.slot,
+        vary: vary.bytes, tags: tags.bytes, head: out.bytes, sent: preparedHead(of: out.bytes),
+        bodyCapacity: capacity, slot: fetch.distribution.slot,
         purgeNumber: fetch.purgeNumber)
     else { return .memoryFull }
     fetch.beginStoring(
@@ -224,6 +248,15 @@ final class OriginRequest {
       length: response.framing == .none ? 0 : length)
     fetch.wakeReaders()
     return .none
+  }
+
+  /// What viewers get of a head that is about to be stored, as `SentHead` reads it; valid until the
+  /// next.
+  func preparedHead(of head: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+    let sent = services.sentBuffer
+    sent.removeAll()
+    SentHead.append(of: head, policy: fetch.behavior.responses, now: loop.wallTime, to: sent)
+    return sent.bytes
   }
 
   /// 304: the entry stands, with the response's fields (RFC 9111 §4.3.4).
@@ -243,7 +276,8 @@ final class OriginRequest {
     switch decision {
     case .store(let freshness):
       updated = services.cache.makeUpdated(
-        stale, head: out.bytes, freshness: freshness, meta: meta, purgeNumber: fetch.purgeNumber)
+        stale, head: out.bytes, sent: preparedHead(of: out.bytes), freshness: freshness,
+        meta: meta, purgeNumber: fetch.purgeNumber)
     case .refuse(.requestCookie), .refuse(.responseAuthorization):
       // That concerns this request, not the entry: it may serve others as before.
       break

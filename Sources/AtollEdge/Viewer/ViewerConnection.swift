@@ -14,10 +14,13 @@ import Glibc
 ///                         ▼
 ///                      closed
 /// ```
+/// A request that the origin answers with 101 makes the connection `upgraded`: a tunnel's, until it
+/// closes.
+///
 /// A request that is answered at once never leaves the loop's scratch memory: an idle connection
 /// holds no buffer.
 final class ViewerConnection: Channel {
-  enum Phase { case reading, exchanging, lingering, closed }
+  enum Phase { case reading, exchanging, upgraded, lingering, closed }
   enum BodySource { case none, entry, fetch }
   /// One finds requests, the next that there are no more, or the end of the viewer.
   static let receivesPerTurn = 3
@@ -60,6 +63,7 @@ final class ViewerConnection: Channel {
   var closesAfter = false
   var endsByClose = false
   var upload: Upload?
+  var tunnel: UpgradeTunnel?
   var lingered = 0
   var writtenAddress: ByteBuffer?
 
@@ -79,6 +83,8 @@ final class ViewerConnection: Channel {
 
   override func ready(_ events: UInt32) {
     if events & (Events.failed | Events.hungUp) != 0 {
+      // What has come before is still passed on.
+      if let tunnel { return tunnel.ready(.viewer, events) }
       // Both directions are gone: whatever is under way has lost its viewer.
       if phase != .reading || events & Events.input == 0 { return close() }
     }
@@ -91,6 +97,8 @@ final class ViewerConnection: Channel {
     case .exchanging:
       if let upload, isReadable { upload.pump() }
       if phase == .exchanging && isWritable && !isBeginning { flush() }
+    case .upgraded:
+      tunnel?.ready(.viewer, events)
     case .lingering:
       linger()
     case .closed:
@@ -112,7 +120,7 @@ final class ViewerConnection: Channel {
       } else {
         close()
       }
-    case .lingering, .closed:
+    case .upgraded, .lingering, .closed:
       close()
     }
   }
@@ -123,6 +131,7 @@ final class ViewerConnection: Channel {
 
   /// Ends the connection when no request is under way, soon after otherwise.
   func drain() {
+    if let tunnel { return tunnel.drain() }
     guard phase == .reading && !hasPartialHead && inputEnd == inputStart else { return }
     // A request that has arrived is answered, though no event has told of it yet.
     isReadable = true
@@ -396,6 +405,27 @@ final class ViewerConnection: Channel {
   func awaitBody() { setDeadline(after: services.bodyTimeout) }
   func awaitOrigin() { if !hasOutput { clearDeadline() } }
 
+  // MARK: Other protocols
+
+  /// - Parameter first: what the viewer gets first, the 101.
+  func upgrade(to tunnel: UpgradeTunnel, first: ByteBuffer) {
+    self.tunnel = tunnel
+    phase = .upgraded
+    var first = first
+    if let pending, pending.count > pendingStart {
+      let all = ByteBuffer(capacity: pending.count - pendingStart + first.count)
+      all.append(pending.base + pendingStart, pending.count - pendingStart)
+      all.append(first.bytes)
+      first = all
+    }
+    pending = nil
+    pendingStart = 0
+    let sent = inputStart + headLength
+    tunnel.start(
+      toViewer: first,
+      toOrigin: UnsafeBufferPointer(start: input.map { $0 + sent }, count: inputEnd - sent))
+  }
+
   // MARK: Ends of exchanges
 
   func responseSent() {
@@ -473,7 +503,7 @@ final class ViewerConnection: Channel {
 
   func close() {
     guard phase != .closed else { return }
-    let wasExchanging = phase == .exchanging
+    let wasExchanging = phase == .exchanging || phase == .upgraded
     phase = .closed
     bodyEntry?.release()
     bodyEntry = nil
@@ -483,6 +513,8 @@ final class ViewerConnection: Channel {
       upload.viewerGone()
       self.upload = nil
     }
+    tunnel?.ended()
+    tunnel = nil
     if wasExchanging { exchange.viewerLeft() }
     closeChannel()
     services.viewerClosed()

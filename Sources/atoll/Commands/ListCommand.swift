@@ -4,7 +4,14 @@ import AtollCore
 enum ListCommand: Command {
   static let definition = CommandDefinition(
     name: "list", summary: "list the distributions",
-    description: ["With --quiet only their names are printed, one per line."],
+    description: [
+      "With --quiet only their names are printed, one per line.",
+      """
+      TRANSFER is what all edges have sent to viewers in this calendar month (UTC), as they last \
+      told, at most a minute ago, and how much of the plan that is. A plan that is used up stops \
+      nothing.
+      """,
+    ],
     options: [CommonOptions.json.definition],
     examples: [
       Example("atoll list", "name, state, origin and preset of each"),
@@ -13,7 +20,8 @@ enum ListCommand: Command {
     seeAlso: ["show", "create", "metrics"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
-    let catalog = try Workspace.open(parsed).catalog
+    let workspace = try Workspace.open(parsed)
+    let catalog = workspace.catalog
     if parsed[CommonOptions.quiet], !parsed[CommonOptions.json] {
       for name in try catalog.names() { console.print(name) }
       return
@@ -28,6 +36,7 @@ enum ListCommand: Command {
           "distributions": .array(
             contents.distributions.map { .encoded(DistributionFile.encode($0)) }),
           "invalid": .array(contents.invalid.map { invalid($0.name, $0.error) }),
+          "transfer": try workspace.transfer.json(of: contents.distributions),
         ]))
       return
     }
@@ -37,14 +46,16 @@ enum ListCommand: Command {
     }
     var table = Table([
       .left("NAME"), .left("STATE"), .left("ORIGIN"), .left("PRESET"), .left("ID"),
+      .left("TRANSFER"),
     ])
+    let transfer = try workspace.transfer
     var rows = contents.distributions.map { distribution in
       [
         distribution.name, DistributionView.state(distribution), distribution.origin.url,
-        distribution.preset.rawValue, distribution.id,
+        distribution.preset.rawValue, distribution.id, transfer.shortText(of: distribution),
       ]
     }
-    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-"] }
+    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-", "-"] }
     for row in rows.sorted(by: { $0[0] < $1[0] }) { table.add(row) }
     console.write(table.text(console))
   }

@@ -18,7 +18,9 @@ enum MetricsCommand: Command {
       GET, HEAD and OPTIONS; bytes up, received with the other methods; the share of responses \
       with a status of 4xx, 5xx and both; and how many of the GET, HEAD and OPTIONS requests the \
       cache answered, by requests and by bytes: since the edges started, over the last hour and \
-      over the last five minutes.
+      over the last five minutes. The transfer is what all edges have sent to viewers in this \
+      calendar month (UTC), kept over restarts; the edges' log warns at 80 and at 100 percent of the \
+      plan.
       """,
       """
       With a name it shows that distribution alone, with the outcomes and the reasons why requests \

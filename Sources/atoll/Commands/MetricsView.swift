@@ -25,6 +25,7 @@ struct MetricsView {
       }
       console.write(table.text(console))
     }
+    printTransfer(report.distributions)
     console.print()
     printEdges()
   }
@@ -37,6 +38,7 @@ struct MetricsView {
     table.add(["last hour"] + Self.cells(history.last60Minutes.counts))
     table.add(["last 5 minutes"] + Self.cells(history.last5Minutes.counts))
     console.write(table.text(console))
+    printTransfer([distribution])
 
     let counts = history.sinceStart.counts
     guard counts.requests > 0 else { return }
@@ -62,6 +64,24 @@ struct MetricsView {
     }
     console.print()
     console.write(table2.text(console))
+  }
+
+  private func printTransfer(_ distributions: [DistributionTraffic]) {
+    let uses = distributions.compactMap { distribution in
+      distribution.transfer.map { (distribution.name, $0) }
+    }
+    guard let month = uses.map(\.1.month).max() else { return }
+    var table = Table([
+      .left("transfer in \(month.text)"), .right("sent"), .right("plan"), .right("used"),
+    ])
+    for (name, use) in uses {
+      table.add([
+        name, gigabytes(use.bytes), use.quota.map { gigabytes($0) } ?? "-",
+        Self.percent(use.percent),
+      ])
+    }
+    console.print()
+    console.write(table.text(console))
   }
 
   private func printEdges() {

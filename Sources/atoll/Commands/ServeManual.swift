@@ -56,6 +56,17 @@ enum ServeManual {
             + "might store both."),
       ]),
     Section(
+      "Where viewers are",
+      [
+        .paragraph(
+          """
+          --geo-database opens a file in MaxMind's format: GeoLite2-Country, GeoLite2-City, or one of \
+          another maker. A distribution with a geo restriction, with the country in its keys, or \
+          that sends its origin one of the CloudFront-Viewer headers about a place is refused \
+          without it: what was served before stays in use, and atoll show tells why.
+          """)
+      ]),
+    Section(
       "Limits",
       [
         .paragraph("What viewers and origins can make grow ends here:"),

@@ -63,6 +63,7 @@ enum ShowCommand: Command {
       console.write(EdgeHealth.add(health, to: DistributionFile.encode(distribution)))
     } else {
       var details = DistributionView.details(of: distribution)
+      details.add("Transfer", try workspace.transfer.text(of: distribution))
       let lines = health.flatMap { [line(for: $0.edge, distribution)] + $0.lines }
       details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
       console.write(details.text(console))

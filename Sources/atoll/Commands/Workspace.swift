@@ -18,6 +18,11 @@ struct Workspace {
     return Workspace(try openStore(environment: environment))
   }
 
+  /// What the edges have sent this month.
+  var transfer: TransferView {
+    get throws(StoreError) { try TransferView(catalog.store, now: Clock.now()) }
+  }
+
   /// Nil when there is none of that name.
   func find(_ name: String) throws -> Distribution? {
     try catalog.get(name)

@@ -77,7 +77,11 @@ struct CacheReading: Equatable {
   {
     guard let forward = member.forward else {
       // Neither hit nor forwarded: the cache made the response itself.
-      return response.status >= 400 ? .error : .unknown
+      if response.status >= 400 { return .error }
+      switch member.detail.flatMap(Reason.init(text:)) {
+      case .redirect, .corsPreflight, .maxForwards: return .pass
+      default: return .unknown
+      }
     }
     // The origin's 304 is this response's own when the viewer asked conditionally, unless the
     // cache had something to confirm (RFC 9211 §2.2, "stale").

@@ -233,6 +233,8 @@ struct Cause: Equatable {
     case .redirect:
       self.init("the edge redirects to another URL", "test the URL that it redirects to")
     case .corsPreflight: self.init("the edge answers preflights itself")
+    case .maxForwards:
+      self.init("Max-Forwards ends the request at the edge", "leave Max-Forwards out")
     case .httpsRequired:
       self.init("the distribution answers over HTTPS only", "test the https URL")
     case .countryBlocked:

@@ -117,6 +117,10 @@ struct OriginPolicyTests {
     let request = GivenRequest("GET /a", [field])
     #expect(lines(request, policy).contains(field) == isSent)
     #expect(key(request, policy) == key(GivenRequest(), policy))
+    // Of a request with credentials the response is shared only if it says so (RFC 9111 §3.5).
+    let caching = RequestCaching(request.head, request.base, behavior: policy.behavior())
+    #expect(
+      caching.flags.contains(.authorization) == (isSent && field.hasPrefix("Authorization")))
   }
 
   @Test func `a key beats the origin request's exceptions (CloudFront §14)`() {
@@ -154,7 +158,10 @@ struct OriginPolicyTests {
   func `Host of an origin request`(selection: NameSelection, host: String) {
     let policy = makePolicy(.static) { $0.settings.originRequest.headers = selection }
     #expect(values("Host", lines(GivenRequest(), policy)) == [host])
-    #expect(key(GivenRequest(host: "a.example"), policy) == key(GivenRequest(), policy))
+    // Sent it is keyed, other than with CloudFront, which knows every host that it serves.
+    #expect(
+      (key(GivenRequest(host: "a.example"), policy) == key(GivenRequest(), policy))
+        == (host == "origin.example"))
   }
 
   @Test(

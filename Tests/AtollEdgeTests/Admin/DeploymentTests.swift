@@ -112,6 +112,23 @@ struct DeploymentTests {
         + "which this version does not support")
   }
 
+  @Test func `a further origin over https is explained too`() throws {
+    var deployment = Deployment()
+    let change = deployment.update(
+      to: [
+        try makeDistribution("shop") {
+          $0.origins = [
+            NamedOrigin(
+              name: "images", origin: Origin(scheme: .https, host: "img.example", port: 443))
+          ]
+        }
+      ])
+    #expect(
+      change.lines.last
+        == "distribution \"shop\" gets nothing from its origin \"images\": https://img.example is "
+        + "reached over TLS, which this version does not support")
+  }
+
   @Test func `a copied file with the same id is refused`() throws {
     var deployment = Deployment()
     _ = deployment.update(

@@ -44,6 +44,26 @@ struct GeoSupervisorTests {
     #expect(try edge.get("/").text == "FR")
   }
 
+  @Test func `an edge without a database keeps what it can serve`() throws {
+    let origin = try origin()
+    let edge = try SupervisedEdge()
+    let distribution = try site(origin)
+    let revision = try edge.put(distribution)
+    #expect(try edge.get("/").text == "none")
+    try edge.put(try site(origin) { $0.settings.key.country = true })
+    #expect(
+      edge.record?.problems == [
+        "distribution \"site\" keeps revision \(revision): settings.key.country: needs a GeoIP database, "
+          + "which this edge has not; start the edge with --geo-database <file.mmdb>, or take the "
+          + "setting out"
+      ])
+    #expect(try edge.get("/").isHit)
+    #expect(try edge.get("/other").text == "none")
+    try edge.put(try site(origin) { $0.defaultBehavior = .dontCache })
+    #expect(edge.record?.problems == [])
+    #expect(try edge.get("/").cacheStatus.contains("detail=behavior-dont-cache"))
+  }
+
   @Test func `an edge without a database does not start for a distribution that needs one`() throws
   {
     let distribution = try makeDistribution("shop") { $0.geoRestriction = .block(["DE"]) }

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Glibc
 import TestSupport
 import Testing
 
@@ -14,7 +16,8 @@ import Testing
     #expect(home.atoll("list", "-q").stderr.isEmpty)
     let json = home.atoll("list", "--json")
     #expect(
-      json.stdout == "{\n  \"schemaVersion\": 1,\n  \"distributions\": [],\n  \"invalid\": []\n}\n")
+      json.stdout.hasPrefix(
+        "{\n  \"schemaVersion\": 1,\n  \"distributions\": [],\n  \"invalid\": [],\n"))
     #expect(json.stderr.isEmpty)
   }
 
@@ -26,14 +29,38 @@ import Testing
       $0.split(separator: " ").map(String.init)
     }
     #expect(lines.count == 3)
-    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID"])
-    #expect(lines[1].dropLast() == ["blog", "enabled", "http://localhost:4000", "wordpress"])
-    #expect(lines[2].dropLast() == ["shop", "disabled", "http://localhost:3000", "origin"])
+    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID", "TRANSFER"])
+    #expect(lines[1].prefix(4) == ["blog", "enabled", "http://localhost:4000", "wordpress"])
+    #expect(lines[2].prefix(4) == ["shop", "disabled", "http://localhost:3000", "origin"])
     #expect(home.atoll("list", "--quiet").stdout == "blog\nshop\n")
     #expect(home.atoll("__complete", "distributions").stdout == "blog\nshop\n")
     let json = home.atoll("list", "--json").stdout
     #expect(json.contains("\"name\": \"blog\""))
     #expect(json.contains("\"url\": \"http://localhost:4000\""))
+  }
+
+  @Test func `the month's transfer stands beside its plan`() throws {
+    // Lightsail: small has 50 GB a month.
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000", "--plan", "small")
+    home.atoll("create", "blog", "--origin", "http://localhost:4000")
+    let id = try #require(
+      home.atoll("list").stdout.split(separator: "\n").last?.split(separator: " ").dropLast(3).last)
+    let now = TransferMonth(at: Int64(time(nil)))
+    let month = now.text
+    try TransferLedger(DirectoryStore(home: home.directory.file("store"))).add(
+      [String(id): 41_250_000_000], to: now)
+    let list = home.atoll("list").stdout
+    #expect(list.contains("\(id)  41.2 GB (82.5%)\n"))
+    #expect(list.contains("  0 B\n"))
+    let shown = home.atoll("show", "shop").stdout
+    #expect(shown.contains("41.2 GB of 50 GB in \(month) (82.5%)\n"))
+    #expect(home.atoll("show", "blog").stdout.contains("0 B in \(month)\n"))
+    let json = home.atoll("list", "--json").stdout
+    #expect(json.contains("\"month\": \"\(month)\""))
+    #expect(json.contains("\"bytes\": 41250000000,\n"))
+    #expect(json.contains("\"quota\": 50000000000\n"))
+    #expect(json.contains("\"quota\": null\n"))
   }
 
   @Test func `a damaged file is reported and hides no other`() {
