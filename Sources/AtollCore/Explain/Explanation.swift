@@ -486,10 +486,7 @@ private struct Explainer {
       facts.append(
         .init(
           key: "rule", label: "by",
-          value: .text(
-            freshness.flags.contains(.explicit)
-              ? "RFC 9111 section 4.2.1" : "RFC 9111 section 4.2.2 and the behavior's lifetimes"),
-          reason: nil))
+          value: .text(lifetimeRule(freshness, status: parsed.status)), reason: nil))
       if freshness.flags.contains(.noCache) {
         facts.append(
           .init(
@@ -507,12 +504,28 @@ private struct Explainer {
           key: "staleWhileRevalidate", label: "stale meanwhile",
           value: .seconds(Int(freshness.staleWhileRevalidate)), reason: "RFC 5861 section 3"))
     }
+    if let own = distribution.errors.responses.first(where: { $0.status == response.status }),
+      own.page != nil || own.responseStatus != nil
+    {
+      facts.append(
+        .init(
+          key: "page", label: "viewers get", value: .text(own.words),
+          reason: "the distribution's error pages"))
+    }
     result.add("storage", "This response", .facts(facts))
+  }
+
+  private func lifetimeRule(_ freshness: Freshness, status: UInt16) -> String {
+    if behavior.errors.minimumTTL(of: status) != nil {
+      return "the distribution's error TTL, or what the origin says if that is longer"
+    }
+    return freshness.flags.contains(.explicit)
+      ? "RFC 9111 section 4.2.1" : "RFC 9111 section 4.2.2 and the behavior's lifetimes"
   }
 
   private func lifetimeWords(_ freshness: Freshness) -> String {
     let origin =
-      freshness.flags.contains(.explicit) ? "the origin's own lifetime" : "the behavior's lifetime"
+      freshness.flags.contains(.explicit) ? "the origin's own lifetime" : "the origin gives none"
     return freshness.initialAge > 0
       ? "\(origin) of \(freshness.lifetime) seconds, \(freshness.initialAge) of them gone" : origin
   }
