@@ -193,7 +193,8 @@ private struct Explainer {
       .facts([
         .init(key: "path", label: "path", value: .text(behavior.pattern), reason: why),
         .init(
-          key: "index", label: "number", value: isDefault ? .nothing : .number(behavior.index),
+          key: "index", label: "index, from 0",
+          value: isDefault ? .nothing : .number(behavior.index),
           reason: nil),
         .init(key: "caching", label: "behavior", value: .text(kind.rawValue), reason: nil),
         .init(
@@ -227,14 +228,12 @@ private struct Explainer {
     guard isPreflight || behavior.allows(head.method) else {
       return (405, "the behavior does not allow \(request.method)")
     }
-    if request.scheme == .http {
-      switch behavior.settings.viewerProtocol {
-      case .allowAll: break
-      case .httpsOnly: return (403, "the behavior is served over https only")
-      case .redirectToHTTPS:
-        let isSafe = head.method == .get || head.method == .head
-        return (isSafe ? 301 : 307, "the behavior redirects http to https")
-      }
+    switch behavior.settings.viewerProtocol.decision(
+      for: head.method, minorVersion: head.minorVersion, scheme: request.scheme)
+    {
+    case .serve: break
+    case .redirect(let status): return (Int(status), "the behavior redirects http to https")
+    case .refuse: return (403, "the behavior is served over https only")
     }
     if isPreflight { return (204, "the edge answers CORS preflights itself") }
     if caching.bypass == .requestBody && behavior.cachesMethod(head.method) {
@@ -244,8 +243,7 @@ private struct Explainer {
   }
 
   private var isPreflight: Bool {
-    behavior.settings.responseHeaders.cors != nil && head.method == .options
-      && value(of: "origin") != nil && value(of: "access-control-request-method") != nil
+    behavior.responses.cors?.appendPreflight(head, base, to: ByteBuffer()) ?? false
   }
 
   private func value(of name: String) -> String? {

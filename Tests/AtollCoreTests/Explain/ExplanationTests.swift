@@ -227,7 +227,7 @@ import Testing
       "23 a preflight", .static, "OPTIONS /a",
       ["Origin: https://x.example", "Access-Control-Request-Method: PUT"],
       values: [("answer.status", .number(204))], reasons: [("answer.status", "CORS preflights")]
-    ) { $0.settings.responseHeaders.cors = CORSSettings() },
+    ) { $0.settings.responseHeaders.cors = CORSSettings(methods: ["PUT"]) },
     Situation(
       "24 what is done to the response", .static, "GET /a",
       values: [
