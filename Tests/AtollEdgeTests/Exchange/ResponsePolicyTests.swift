@@ -43,9 +43,9 @@ struct ResponsePolicyTests {
     let responses = [
       try edge.get("/"), try edge.get("/"), try edge.get("/", "Range: bytes=1-2"),
       try edge.get("/", "If-None-Match: \"a\""), try edge.get("/", "Range: bytes=9-"),
-      try edge.get("/", "If-Match: \"b\""), try edge.viewer().request("HEAD", "/"),
+      try edge.viewer().request("HEAD", "/"),
     ]
-    #expect(responses.map(\.status) == [200, 200, 206, 304, 416, 412, 200])
+    #expect(responses.map(\.status) == [200, 200, 206, 304, 416, 200])
     for response in responses { expectPolicy(response) }
     for response in responses where response.status < 400 {
       #expect(response.head.values(of: "cache-control") == ["max-age=1"])
