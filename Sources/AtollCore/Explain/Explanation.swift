@@ -193,7 +193,8 @@ private struct Explainer {
       .facts([
         .init(key: "path", label: "path", value: .text(behavior.pattern), reason: why),
         .init(
-          key: "index", label: "number", value: isDefault ? .nothing : .number(behavior.index),
+          key: "index", label: "index, from 0",
+          value: isDefault ? .nothing : .number(behavior.index),
           reason: nil),
         .init(key: "caching", label: "behavior", value: .text(kind.rawValue), reason: nil),
         .init(
@@ -227,14 +228,12 @@ private struct Explainer {
     guard isPreflight || behavior.allows(head.method) else {
       return (405, "the behavior does not allow \(request.method)")
     }
-    if request.scheme == .http {
-      switch behavior.settings.viewerProtocol {
-      case .allowAll: break
-      case .httpsOnly: return (403, "the behavior is served over https only")
-      case .redirectToHTTPS:
-        let isSafe = head.method == .get || head.method == .head
-        return (isSafe ? 301 : 307, "the behavior redirects http to https")
-      }
+    switch behavior.settings.viewerProtocol.decision(
+      for: head.method, minorVersion: head.minorVersion, scheme: request.scheme)
+    {
+    case .serve: break
+    case .redirect(let status): return (Int(status), "the behavior redirects http to https")
+    case .refuse: return (403, "the behavior is served over https only")
     }
     if isPreflight { return (204, "the edge answers CORS preflights itself") }
     if caching.bypass == .requestBody && behavior.cachesMethod(head.method) {
@@ -244,8 +243,7 @@ private struct Explainer {
   }
 
   private var isPreflight: Bool {
-    behavior.settings.responseHeaders.cors != nil && head.method == .options
-      && value(of: "origin") != nil && value(of: "access-control-request-method") != nil
+    behavior.responses.cors?.appendPreflight(head, base, to: ByteBuffer()) ?? false
   }
 
   private func value(of name: String) -> String? {
@@ -486,10 +484,7 @@ private struct Explainer {
       facts.append(
         .init(
           key: "rule", label: "by",
-          value: .text(
-            freshness.flags.contains(.explicit)
-              ? "RFC 9111 section 4.2.1" : "RFC 9111 section 4.2.2 and the behavior's lifetimes"),
-          reason: nil))
+          value: .text(lifetimeRule(freshness, status: parsed.status)), reason: nil))
       if freshness.flags.contains(.noCache) {
         facts.append(
           .init(
@@ -507,12 +502,28 @@ private struct Explainer {
           key: "staleWhileRevalidate", label: "stale meanwhile",
           value: .seconds(Int(freshness.staleWhileRevalidate)), reason: "RFC 5861 section 3"))
     }
+    if let own = distribution.errors.responses.first(where: { $0.status == response.status }),
+      own.page != nil || own.responseStatus != nil
+    {
+      facts.append(
+        .init(
+          key: "page", label: "viewers get", value: .text(own.words),
+          reason: "the distribution's error pages"))
+    }
     result.add("storage", "This response", .facts(facts))
+  }
+
+  private func lifetimeRule(_ freshness: Freshness, status: UInt16) -> String {
+    if behavior.errors.minimumTTL(of: status) != nil {
+      return "the distribution's error TTL, or what the origin says if that is longer"
+    }
+    return freshness.flags.contains(.explicit)
+      ? "RFC 9111 section 4.2.1" : "RFC 9111 section 4.2.2 and the behavior's lifetimes"
   }
 
   private func lifetimeWords(_ freshness: Freshness) -> String {
     let origin =
-      freshness.flags.contains(.explicit) ? "the origin's own lifetime" : "the behavior's lifetime"
+      freshness.flags.contains(.explicit) ? "the origin's own lifetime" : "the origin gives none"
     return freshness.initialAge > 0
       ? "\(origin) of \(freshness.lifetime) seconds, \(freshness.initialAge) of them gone" : origin
   }

@@ -9,6 +9,8 @@ struct NameList {
     var length: Int
     /// The header of that name; `other` in lists of cookies and query parameters, too.
     var known: KnownField
+    /// Its first byte; 0 where that may be any, or there is none.
+    var first: UInt8
   }
 
   let count: Int
@@ -26,7 +28,8 @@ struct NameList {
       let length = text.utf8.count
       (names + index).initialize(
         to: Name(
-          start: start, length: length, known: KnownField.of(bytes + start, length: length)))
+          start: start, length: length, known: KnownField.of(bytes + start, length: length),
+          first: text.utf8.first.map { $0 == 0x2a || $0 == 0x3f ? 0 : $0 } ?? 0))
       start += length
     }
   }
@@ -59,7 +62,13 @@ struct NameList {
 
   /// Whether one of the names, as a pattern, matches this one.
   func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-    for index in 0..<count where wildcardMatches(self[index], name) { return true }
+    let first = name.first ?? 0
+    for index in 0..<count {
+      // Lists are long and names short: most differ in their first byte.
+      let demanded = names[index].first
+      if demanded != 0 && demanded != first { continue }
+      if wildcardMatches(self[index], name) { return true }
+    }
     return false
   }
 }

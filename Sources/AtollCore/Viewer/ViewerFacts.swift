@@ -81,8 +81,9 @@ package func appendViewerHeaders<Record: GeoRecord>(
 ) {
   let none = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
   let userAgent = head.fields.value(of: .userAgent, in: base) ?? none
-  let device: DeviceClass =
-    wanted.isDisjoint(with: .device) ? .desktop : DeviceClass(userAgent: userAgent)
+  let isAboutDevice = !wanted.isDisjoint(with: ViewerHeaders.device.union(.system))
+  let words = isAboutDevice ? DeviceWords.found(in: userAgent) : []
+  let device = DeviceClass(words)
   var number: UInt8 = 0
   while let header = ViewerHeader(rawValue: number &+ 1) {
     number &+= 1
@@ -97,8 +98,8 @@ package func appendViewerHeaders<Record: GeoRecord>(
     case .isMobile: append(device == .mobile)
     case .isTablet: append(device == .tablet)
     case .isSmartTV: append(device == .television)
-    case .isAndroid: append(DeviceClass.isAndroid(userAgent: userAgent))
-    case .isIOS: append(DeviceClass.isIOS(userAgent: userAgent))
+    case .isAndroid: append(words.isAndroid)
+    case .isIOS: append(words.isIOS)
     case .forwardedProto:
       switch source.scheme {
       case .http: buffer.append("http")

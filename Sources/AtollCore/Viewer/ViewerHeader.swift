@@ -76,6 +76,8 @@ package struct ViewerHeaders: OptionSet, Equatable, Sendable {
     ViewerHeader.isSmartTV.set,
   ]
 
+  package static let system: ViewerHeaders = [ViewerHeader.isAndroid.set, ViewerHeader.isIOS.set]
+
   /// What can only be told with a GeoIP database.
   package static let geographic: ViewerHeaders = [
     ViewerHeader.country.set, ViewerHeader.countryName.set, ViewerHeader.region.set,

@@ -17,9 +17,11 @@ extension Exchange {
 
   /// Nil when it is not known, or there is no database.
   func viewerCountry(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> CountryCode? {
-    guard let address = forwarded(head, base).viewer?.address ?? viewer.address.ipAddress else {
-      return nil
-    }
+    country(forwarded(head, base))
+  }
+
+  private func country(_ told: ForwardedRequest) -> CountryCode? {
+    guard let address = told.viewer?.address ?? viewer.address.ipAddress else { return nil }
     return geoDatabase?.record(of: address)?.country
   }
 
@@ -49,12 +51,13 @@ extension Exchange {
       answer(head, base, status: 403, reason: .distributionDisabled)
       return nil
     }
-    if !policy.countries.isEmpty && policy.countries.refuses(viewerCountry(head, base)) {
+    let told = forwarded(head, base)
+    if !policy.countries.isEmpty && policy.countries.refuses(country(told)) {
       answer(head, base, status: 403, reason: .countryBlocked)
       return nil
     }
     showsKey = policy.trustedProxies.contains(viewer.address.ipAddress)
-    return viewerFacts(head, base, behavior.comparedViewerHeaders)
+    return viewerFacts(head, base, told, behavior.comparedViewerHeaders)
   }
 
   // MARK: Facts
@@ -69,16 +72,22 @@ extension Exchange {
   func viewerFacts(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ headers: ViewerHeaders
   ) -> ViewerFacts {
-    let told = forwarded(head, base)
+    viewerFacts(head, base, forwarded(head, base), headers)
+  }
+
+  private func viewerFacts(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ told: ForwardedRequest,
+    _ headers: ViewerHeaders
+  ) -> ViewerFacts {
     let scheme = told.scheme ?? peerScheme
     if headers.isEmpty { return ViewerFacts(scheme: scheme) }
     let buffer = services.viewerBuffer
     buffer.removeAll()
     var source = ViewerSource(
-      text: viewer.addressText, port: viewer.address.port, scheme: scheme)
-    if let told = told.viewer {
-      source.text = told.text
-      source.port = told.port
+      text: UnsafeBufferPointer(start: nil, count: 0), port: 0, scheme: scheme)
+    if !headers.isDisjoint(with: ViewerHeader.address.set) {
+      source.text = told.viewer?.text ?? viewer.addressText
+      source.port = told.viewer?.port ?? viewer.address.port
     }
     if !headers.isDisjoint(with: .geographic),
       let address = told.viewer?.address ?? viewer.address.ipAddress,

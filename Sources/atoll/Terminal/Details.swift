@@ -19,7 +19,9 @@ struct Details {
     var text = ""
     for (label, lines) in rows {
       let padding = String(repeating: " ", count: width + 2 - label.count)
-      text += console.styled(label, .bold) + padding
+      text += console.styled(label, .bold)
+      // A heading of what stands below it.
+      if lines != [""] { text += padding }
       text += lines.joined(separator: "\n" + margin) + "\n"
     }
     return text

@@ -227,7 +227,7 @@ import Testing
       "23 a preflight", .static, "OPTIONS /a",
       ["Origin: https://x.example", "Access-Control-Request-Method: PUT"],
       values: [("answer.status", .number(204))], reasons: [("answer.status", "CORS preflights")]
-    ) { $0.settings.responseHeaders.cors = CORSSettings() },
+    ) { $0.settings.responseHeaders.cors = CORSSettings(methods: ["PUT"]) },
     Situation(
       "24 what is done to the response", .static, "GET /a",
       values: [
@@ -257,7 +257,7 @@ import Testing
       "26 a response without one, in a static distribution", .static, "GET /a",
       response: (200, []),
       values: [("storage.stored", .flag(true)), ("storage.lifetime", .seconds(86_400))],
-      reasons: [("storage.lifetime", "the behavior's lifetime")]),
+      reasons: [("storage.lifetime", "the origin gives none")]),
     Situation(
       "27 and in preset origin", .origin, "GET /a", response: (200, []),
       values: [
@@ -295,6 +295,21 @@ import Testing
       "32 the response to what is not cached", .dynamic, "GET /a",
       response: (200, ["Cache-Control: max-age=60"]),
       values: [("storage.reason", .text("behavior-dont-cache"))]),
+    Situation(
+      "34 an error, remembered for a while", .static, "GET /a", response: (404, []),
+      values: [
+        ("storage.stored", .flag(true)), ("storage.lifetime", .seconds(10)),
+        (
+          "storage.rule",
+          .text("the distribution's error TTL, or what the origin says if that is longer")
+        ),
+      ]),
+    Situation(
+      "35 an error whose page stands in for it", .spa, "GET /a", response: (404, []),
+      values: [("storage.page", .text("404 with \"/index.html\" as 200"))]),
+    Situation(
+      "36 an error that nobody may store", .origin, "GET /a", response: (500, []),
+      values: [("storage.reason", .text("response-status"))]),
     Situation(
       "33 the root object", .spa, "GET /", values: [("key", pairs(["URL": "/index.html"]))]),
   ]

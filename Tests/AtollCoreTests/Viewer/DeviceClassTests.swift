@@ -83,8 +83,8 @@ struct DeviceClassTests {
   ])
   func `a User-Agent tells the system`(text: String, android: Bool, ios: Bool) {
     withBytes(Array(text.utf8)) {
-      #expect(DeviceClass.isAndroid(userAgent: $0) == android)
-      #expect(DeviceClass.isIOS(userAgent: $0) == ios)
+      #expect(DeviceWords.found(in: $0).isAndroid == android)
+      #expect(DeviceWords.found(in: $0).isIOS == ios)
     }
   }
 }
