@@ -119,6 +119,9 @@ struct ValidationTable {
       (["ETag: \"a\""], ["Connection: etag", "ETag: \"b\""], ["ETag: \"a\""], ["ETag: \"b\""]),
       (["X: y"], ["Keep-Alive: timeout=5"], ["X: y"], ["Keep-Alive: timeout=5"]),
       (["X: y"], ["Proxy-Authenticate: Basic"], ["X: y"], ["Proxy-Authenticate: Basic"]),
+      (
+        ["X: y"], ["Proxy-Authentication-Info: x=1"], ["X: y"], ["Proxy-Authentication-Info: x=1"]
+      ),
       (["X: y"], ["Age: 9"], ["X: y"], ["Age: 9"]),
       // §5.2.2.7: what the update keeps for one viewer is not stored either.
       (
