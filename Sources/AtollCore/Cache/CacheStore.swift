@@ -210,8 +210,8 @@ package final class CacheStore: @unchecked Sendable {
         }
         continue
       }
-      // Variants stand in the chain as RFC 9111 §4.1 would have them chosen: newest first, what has
-      // no Vary last.
+      // Variants stand in the chain as RFC 9111 §4.1 would have them chosen: the most recent first,
+      // what has no Vary last.
       if entry.pointer.pointee.varyLength != 0 && !varyMatches(entry.vary) {
         result.sawOtherVariant = true
         continue
@@ -233,8 +233,8 @@ package final class CacheStore: @unchecked Sendable {
   /// Makes a finished entry available, in place of the entry of the same key and vary section. The
   /// store keeps a reference of its own; room for body that was not used is given back.
   /// - Parameter varyMatches: whether a vary section fits the request that the entry was fetched
-  ///   for; such older variants go, as the new entry would always be chosen before them. Called
-  ///   under a lock, so it must not turn to the store.
+  ///   for; such older variants go, as the origin has just answered that request anew. Called under
+  ///   a lock, so it must not turn to the store.
   package func insert(
     _ entry: Entry, varyMatches: (UnsafeBufferPointer<UInt8>) -> Bool = { _ in false }
   ) -> InsertResult {
@@ -284,22 +284,26 @@ package final class CacheStore: @unchecked Sendable {
     }
     if standing == .stale { entry.mark(.softPurged) }
     unlinkForms(replacedBy: entry, varyMatches: varyMatches)
-    // RFC 9111 §4.1: a response without Vary, which would match every request, does not hide those
-    // that have one.
     state.pointee.link(
-      entry, frequency: frequency, intoMain: intoMain,
-      behind: entry.vary.isEmpty ? lastVariant(of: entry) : nil)
+      entry, frequency: frequency, intoMain: intoMain, behind: lastPreferred(to: entry))
     return .inserted
   }
 
-  /// The last entry of the chain, in whatever form, that has the key and a Vary. Under the gate.
-  private func lastVariant(of entry: Entry) -> Entry? {
+  /// The last entry of the chain, in whatever form, that has the key and is chosen before a new one
+  /// where both match: of two responses with a Vary the one with the later Date, which need not have
+  /// come later (RFC 9111 §4); and one with a Vary before one without, which would match every
+  /// request and hide it (§4.1). Under the gate.
+  private func lastPreferred(to entry: Entry) -> Entry? {
     var last: Entry?
     var at = index.first(index.bucket(of: entry.hash))
     while at != 0 {
       let other = addresses.entry(at)
       at = other.chain
-      if other.hasButForKind(entry.hash, entry.key) && !other.vary.isEmpty { last = other }
+      if other.hasButForKind(entry.hash, entry.key) && !other.vary.isEmpty
+        && (entry.vary.isEmpty || other.meta.date > entry.meta.date)
+      {
+        last = other
+      }
     }
     return last
   }

@@ -221,6 +221,24 @@ struct SharedCacheTests {
     #expect(german.text == "de")
   }
 
+  @Test(arguments: [(0, -50, "1"), (-50, 0, "2")])
+  func `of two that match the one with the later Date is used (§4)`(
+    _ first: Int, _ second: Int, _ chosen: String
+  ) throws {
+    let origin = try ScriptedOrigin {
+      let isFirst = $0.request["foo"] == "1"
+      try $0.respond(
+        "200 OK", Self.fresh, isFirst ? "Vary: Foo" : "Vary: Bar",
+        "Date: \(CachingTests.date(isFirst ? first : second))", body: isFirst ? "1" : "2")
+    }
+    let edge = try EdgeUnderTest(origin)
+    _ = try edge.get("/", "Foo: 1", "Bar: 1")
+    _ = try edge.get("/", "Foo: 2", "Bar: 1")
+    let both = try edge.get("/", "Foo: 1", "Bar: 1")
+    #expect(both.isHit)
+    #expect(both.text == chosen)
+  }
+
   @Test func `too many variants in use keep another out, which says so`() throws {
     let origin = try ScriptedOrigin {
       try $0.respond("200 OK", Self.fresh, "Vary: X-A", body: $0.request["x-a"] ?? "")
