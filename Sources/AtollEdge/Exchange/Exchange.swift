@@ -157,6 +157,22 @@ final class Exchange {
     }
   }
 
+  // MARK: Key
+
+  /// Leaves the request's cache key in `services.keyBuffer`.
+  @inline(__always)
+  @discardableResult
+  func writeKey(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
+  ) -> KeyHash {
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
+    return keyHash(key.bytes, seed: services.seed)
+  }
+
   // MARK: Lookup
 
   @inline(__always)
@@ -164,12 +180,8 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) {
+    let hash = writeKey(head, base, policy, behavior, facts)
+    let found = services.cache.lookup(hash: hash, key: services.keyBuffer.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
@@ -182,7 +194,7 @@ final class Exchange {
   func miss(
     _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
-    missReason = found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+    missReason = found.missReason
     step = .waiting
   }
 
