@@ -439,7 +439,10 @@ extension Exchange {
         slices = nil
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
-      if verdict.outcome == .hit && !isAllStored { verdict = Verdict(.miss, .partial) }
+      if verdict.outcome == .hit && !isAllStored {
+        missReason = .partial
+        verdict = Verdict(.miss, .partial)
+      }
       guard reader.hold(number, self) else { return awaitMissing(number, reader) }
     }
     respond(from: reader, outline, ranges, isWhole: selection == .full)
