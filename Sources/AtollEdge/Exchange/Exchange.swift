@@ -3,7 +3,7 @@ import AtollCore
 
 /// One request and its response, step by step:
 ///
-/// read head → choose distribution → choose behavior → methods → key → lookup →
+/// read head → choose distribution → choose behavior → viewer policy → key → lookup →
 /// {hit | revalidate | wait for a fill | fetch | pass} → respond → account.
 ///
 /// Made once per connection and used for each of its requests in turn. A hit runs through `begin` in
@@ -75,7 +75,7 @@ final class Exchange {
 
   init(services: LoopServices) { self.services = services }
 
-  // MARK: Reading the head
+  // MARK: Read head, choose distribution and behavior
 
   /// - Parameter base: valid during this call; afterwards the connection keeps the head.
   func begin(_ head: RequestHead, _ base: UnsafePointer<UInt8>, canPersist: Bool) {
@@ -117,7 +117,7 @@ final class Exchange {
     if step != .idle { configuration = services.configuration }
   }
 
-  // MARK: Methods
+  // MARK: Viewer policy
 
   @inline(__always)
   func admit(
@@ -228,7 +228,9 @@ final class Exchange {
     }
   }
 
-  /// Serves a stored entry: whole, in part, or as 304 or 412.
+  // MARK: Respond
+
+  /// Serves a stored entry: whole, in part, or as 304.
   func respond(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
     respond(from: entry, head, base, plain: false)
   }
@@ -364,7 +366,7 @@ final class Exchange {
     }
   }
 
-  // MARK: Ends
+  // MARK: End and account
 
   /// The whole body has come, and has perhaps not been stored after all: too late for the headers,
   /// but not for the log.
