@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
 
-/// Field names in one response's Vary beyond which it is treated as "*": nobody varies on that many,
-/// and each costs time on every lookup.
-private let varyNameLimit = 32
-
 /// Appends the request's values of the headers that a response's Vary names (RFC 9111 §4.1), as the
 /// origin received them; nothing without Vary, or when no named header can make a difference.
 ///
@@ -24,7 +20,7 @@ package func appendVarySection(
     var members = ListMembers(response.fields.value(at: index, in: responseBase))
     while let name = members.next() {
       count &+= 1
-      if count > varyNameLimit || (name.count == 1 && name[0] == 0x2a) {
+      if count > Limits.varyNames || (name.count == 1 && name[0] == 0x2a) {
         section.truncate(to: start)
         return false
       }

@@ -10,8 +10,11 @@ package func isAlphanumeric(_ byte: UInt8) -> Bool {
 func isHex(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20 >= 97 && byte | 0x20 <= 102) }
 
 /// tchar of RFC 9110 §5.6.2.
-package func isTokenByte(_ byte: UInt8) -> Bool {
-  isAlphanumeric(byte) || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+package func isTokenByte(_ byte: UInt8) -> Bool { csystem_is_token_character(byte) != 0 }
+
+/// RFC 9110 §5.6.2.
+func isToken(_ bytes: some Collection<UInt8>) -> Bool {
+  !bytes.isEmpty && bytes.allSatisfy(isTokenByte)
 }
 
 /// pchar and "/" of RFC 3986 §3.3, without "%".

@@ -184,11 +184,12 @@ package enum DistributionFile {
     return list.map { ("Resources.\($0.key)", $0.node, .resource) }
   }
 
-  /// 13 characters of the name's FNV-1a hash.
+  /// 13 characters of the name's fingerprint.
   private static func stableID(of name: String) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    let digits = String(hash, radix: 36)
+    var name = name
+    var hash = Fingerprint()
+    name.withUTF8 { hash.mix($0) }
+    let digits = String(hash.value, radix: 36)
     return "d" + String(repeating: "0", count: 13 - digits.utf8.count) + digits
   }
 }

@@ -46,7 +46,7 @@ private let unkeyablePrefixes = ["proxy-", "x-edge-"]
 }
 
 func headerNameFlaw(_ name: String) -> Flaw? {
-  if name.utf8.isEmpty || !name.utf8.allSatisfy(isTokenByte) {
+  if !isToken(name.utf8) {
     return ("is no header name", "write the name alone, such as Accept-Language")
   }
   if name.utf8.count > ConfigLimits.headerName {
@@ -76,45 +76,23 @@ func headerNameFlaw(_ name: String) -> Flaw? {
 /// Of a header that every request to an origin carries (CloudFront's forbidden ones).
 @Sendable func originHeaderFlaw(_ name: String) -> Flaw? {
   if let flaw = headerNameFlaw(name) { return flaw }
-  let lower = name.lowercased()
-  if lower == "host" { return ("has a setting of its own", "write it as hostHeader") }
-  if forbiddenOriginHeaders.contains(lower)
-    || ["x-amz-", "x-edge-", "cloudfront-"].contains(where: lower.hasPrefix)
-  {
-    return ("is written by the edge or the viewer", "choose another header")
+  let lower = Array(name.lowercased().utf8)
+  if lower.elementsEqual("host".utf8) {
+    return ("has a setting of its own", "write it as hostHeader")
   }
-  return nil
+  if lower.withUnsafeBufferPointer({ FieldRules.mayBeSet(forOrigin: $0) }) { return nil }
+  return ("is written by the edge or the viewer", "choose another header")
 }
-
-private let forbiddenOriginHeaders: Set<String> = [
-  "cache-control", "connection", "content-length", "cookie", "if-match", "if-modified-since",
-  "if-none-match", "if-range", "if-unmodified-since", "keep-alive", "max-forwards", "pragma",
-  "proxy-authorization", "proxy-connection", "range", "request-range", "te", "trailer",
-  "transfer-encoding", "upgrade", "via", "x-real-ip",
-]
 
 /// Of a response header to be removed or set: what frames the message, or what the edge says of
 /// itself, stays.
 @Sendable func responseHeaderFlaw(_ name: String) -> Flaw? {
   if let flaw = headerNameFlaw(name) { return flaw }
-  let lower = name.lowercased()
-  if fixedResponseHeaders.contains(lower)
-    || ["x-amz-cf-", "x-edge-"].contains(where: lower.hasPrefix)
-  {
-    return ("can't be removed or set", "take it off the list")
-  }
-  return nil
+  return ResponsePolicy.isProtected(name)
+    ? ("can't be removed or set", "take it off the list") : nil
 }
 
-private let fixedResponseHeaders: Set<String> = [
-  "age", "cache-status", "connection", "content-encoding", "content-length", "content-range",
-  "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection",
-  "trailer", "transfer-encoding", "upgrade", "via", "warning", "x-accel-buffering",
-  "x-accel-charset", "x-accel-limit-rate", "x-accel-redirect", "x-cache", "x-forwarded-proto",
-  "x-real-ip", "x-request-id",
-]
-
-/// Of one to be set: no Date of a policy's would move on.
+/// Of one to be set: no Date of a policy's would move on, and what Cache-Status says is the edge's.
 @Sendable func setResponseHeaderFlaw(_ name: String) -> Flaw? {
   if let flaw = responseHeaderFlaw(name) { return flaw }
   return ResponsePolicy.isUnsettable(name)
@@ -144,7 +122,7 @@ private let fixedResponseHeaders: Set<String> = [
 
 @Sendable func mediaTypeFlaw(_ text: String) -> Flaw? {
   let parts = text.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-  if parts.count == 2, parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(isTokenByte) }),
+  if parts.count == 2, parts.allSatisfy(isToken),
     !parts[0].contains(UInt8(ascii: "*")),
     parts[1].count == 1 || !parts[1].contains(UInt8(ascii: "*"))
   {
@@ -180,7 +158,7 @@ private let fixedResponseHeaders: Set<String> = [
 }
 
 @Sendable func corsTokenFlaw(_ text: String) -> Flaw? {
-  if !text.isEmpty, text.utf8.allSatisfy(isTokenByte) { return nil }
+  if isToken(text.utf8) { return nil }
   return ("is neither a name nor *", "write the name alone")
 }
 

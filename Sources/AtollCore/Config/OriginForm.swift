@@ -140,7 +140,7 @@ extension StickySession {
       Member(
         "cookie", \.cookie,
         .text("name", example: "atoll-target") { name in
-          !name.isEmpty && name.utf8.allSatisfy(isTokenByte)
+          isToken(name.utf8)
             ? nil : ("is no cookie name", "write a name such as atoll-target")
         }, noun: "cookie of sticky sessions", default: #""atoll-target""#, example: #""target""#,
         "The name of the cookie."),

@@ -244,9 +244,3 @@ struct OriginPattern: Sendable {
     }
   }
 }
-
-/// RFC 9110 §5.6.2.
-func isToken(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
-  !bytes.isEmpty
-    && bytes.allSatisfy { isAlphanumeric($0) || "!#$%&'*+-.^_`|~".utf8.contains($0) }
-}

@@ -150,7 +150,7 @@ struct KeyShape {
     headers: [String], keysHost: Bool, keysScheme: Bool, viewerHeaders: ViewerHeaders,
     settings: BehaviorSettings
   ) {
-    var hash = FowlerNollVo()
+    var hash = Fingerprint()
     hash.add(headers)
     hash.add([
       keysHost ? "host" : "", keysScheme ? "scheme" : "", String(viewerHeaders.rawValue),
@@ -165,34 +165,6 @@ struct KeyShape {
     ] {
       hash.add(selection)
     }
-    bits = (hash.value ^ hash.value &>> 23) & 0x7f_ffff
-  }
-}
-
-/// FNV-1a over texts with their lengths.
-private struct FowlerNollVo {
-  private(set) var value: UInt32 = 0x811c_9dc5
-
-  private mutating func add(_ byte: UInt8) { value = (value ^ UInt32(byte)) &* 0x0100_0193 }
-
-  mutating func add(_ texts: [String]) {
-    add(UInt8(truncatingIfNeeded: texts.count))
-    for text in texts {
-      add(UInt8(truncatingIfNeeded: text.utf8.count))
-      for byte in text.utf8 { add(byte) }
-    }
-  }
-
-  mutating func add(_ selection: NameSelection) {
-    switch selection {
-    case .none: add(1)
-    case .all: add(2)
-    case .listed(let names):
-      add(3)
-      add(names)
-    case .allExcept(let names):
-      add(4)
-      add(names)
-    }
+    bits = UInt32(truncatingIfNeeded: hash.value ^ hash.value &>> 32) & 0x7f_ffff
   }
 }

@@ -109,34 +109,3 @@ func beginsIgnoringCase(_ name: UnsafeBufferPointer<UInt8>, _ lower: StaticStrin
 
 @inline(__always)
 func lowercased(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
-
-/// `*` stands for any run of bytes, an empty one included, `?` for exactly one byte.
-///
-/// On a mismatch only the last `*` is widened, which is enough and bounds the work by the product
-/// of the lengths.
-func wildcardMatches(
-  _ pattern: UnsafeBufferPointer<UInt8>, _ text: UnsafeBufferPointer<UInt8>
-) -> Bool {
-  var at = 0
-  var position = 0
-  var star = -1
-  var resume = 0
-  while position < text.count {
-    if at < pattern.count, pattern[at] == 0x2a {
-      star = at
-      resume = position
-      at &+= 1
-    } else if at < pattern.count, pattern[at] == 0x3f || pattern[at] == text[position] {
-      at &+= 1
-      position &+= 1
-    } else if star >= 0 {
-      at = star &+ 1
-      resume &+= 1
-      position = resume
-    } else {
-      return false
-    }
-  }
-  while at < pattern.count, pattern[at] == 0x2a { at &+= 1 }
-  return at == pattern.count
-}

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSystem
 
 /// The header fields that an origin is always sent, in place of what the viewer or the edge would
 /// say: `Origin.headers` and its Host.
@@ -29,7 +28,7 @@ struct OriginHeaders {
       let name = Array(field.name.lowercased().utf8)
       // What validation refuses must not break the framing of a request either.
       let mayBeSet = name.withUnsafeBufferPointer { FieldRules.mayBeSet(forOrigin: $0) }
-      if !mayBeSet || !name.allSatisfy({ csystem_is_token_character($0) != 0 })
+      if !mayBeSet || !name.allSatisfy(isTokenByte)
         || field.value.utf8.contains(where: { ($0 < 0x20 && $0 != 0x09) || $0 == 0x7f })
       {
         continue

@@ -96,7 +96,8 @@ package final class ResponsePolicy: Sendable {
     let name = Array(name.lowercased().utf8)
     return name.withUnsafeBufferPointer { bytes in
       protectedFields & KnownField.of(name).bit != 0 || beginsIgnoringCase(bytes, "x-edge-")
-        || beginsIgnoringCase(bytes, "x-accel-") || equalsIgnoringCase(bytes, "warning")
+        || beginsIgnoringCase(bytes, "x-accel-") || beginsIgnoringCase(bytes, "x-amz-cf-")
+        || equalsIgnoringCase(bytes, "warning")
     }
   }
 
@@ -236,29 +237,6 @@ package struct SentHead {
     if stored.count <= prefixLength { return }
     buffer.append(UnsafeBufferPointer(rebasing: stored[..<prefixLength]))
     turn(UnsafeBufferPointer(rebasing: stored[prefixLength...]))
-  }
-}
-
-/// FNV-1a over parts, each with its length.
-struct Fingerprint {
-  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-
-  mutating func add(_ bytes: some Collection<UInt8>) {
-    var length = UInt64(bytes.count)
-    for _ in 0..<4 {
-      mix(UInt8(truncatingIfNeeded: length))
-      length &>>= 8
-    }
-    for byte in bytes { mix(byte) }
-  }
-
-  mutating func add(_ texts: [String]) {
-    add([UInt8(truncatingIfNeeded: texts.count)])
-    for text in texts { add(text.utf8) }
-  }
-
-  private mutating func mix(_ byte: UInt8) {
-    value = (value ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
   }
 }
 

@@ -87,13 +87,13 @@ package struct ChunkedDecoder: Sendable {
       if byte == carriageReturn {
         position = .lastLineFeed
       } else {
-        position = Self.isTokenCharacter(byte) ? .trailerName : .malformed
+        position = isTokenByte(byte) ? .trailerName : .malformed
         limit(to: Limits.trailers)
       }
     case .trailerName:
       if byte == 0x3a {
         position = .trailerValue
-      } else if !Self.isTokenCharacter(byte) {
+      } else if !isTokenByte(byte) {
         position = .malformed
       }
       limit(to: Limits.trailers)
@@ -140,10 +140,6 @@ package struct ChunkedDecoder: Sendable {
     if digit < 10 { return digit }
     let letter = (byte | 0x20) &- 0x61
     return letter < 6 ? letter &+ 10 : 16
-  }
-
-  private static func isTokenCharacter(_ byte: UInt8) -> Bool {
-    csystem_is_token_character(byte) != 0
   }
 
   private static func isControl(_ byte: UInt8) -> Bool {

@@ -14,6 +14,8 @@ package enum Limits {
   package static let chunkLine = 1_024
   /// Trailer section of a chunked body, in bytes.
   package static let trailers = 8_192
+  /// Bytes read of a request that nobody will answer, so that its viewer gets to the last response.
+  package static let lingering = 1 << 20
   /// Seconds a connection may stay idle between two requests.
   package static let idleTimeout = 60
   /// Seconds from the first byte of a head to its last.
@@ -28,6 +30,8 @@ package enum Limits {
   package static let waitingForOrigin = 4_096
   /// Idle connections of one loop kept per target.
   package static let idleOriginConnections = 64
+  /// Addresses kept of one name of an origin.
+  package static let addresses = 16
   /// Targets of one origin that one request is taken to, one after the other.
   package static let targetsPerRequest = 8
   /// Requests of all loops at once to a target that fails them, when there is no other.
@@ -37,6 +41,11 @@ package enum Limits {
   package static let drainedResponse = 65_536
   /// Entries under one key that differ by Vary.
   package static let variantsPerKey = 100
+  /// Field names in one response's Vary, beyond which it is treated as "*": nobody varies on that
+  /// many, and each costs time on every lookup.
+  package static let varyNames = 32
+  /// Keys remembered whose response could not be stored.
+  package static let unstorableKeys = 65_536
   /// URLs waiting to be looked for among all keys after unsafe requests.
   package static let invalidations = 1_024
   /// Exchanges that may wait for one fill.

@@ -87,7 +87,9 @@ private func utf8SequenceLength(_ at: UnsafePointer<UInt8>, _ end: UnsafePointer
 }
 
 /// - Parameter letters: the digit that stands for 10.
-func appendHexByte(_ byte: UInt8, letters: UInt8 = UInt8(ascii: "a"), to buffer: ByteBuffer) {
+package func appendHexByte(
+  _ byte: UInt8, letters: UInt8 = UInt8(ascii: "a"), to buffer: ByteBuffer
+) {
   for shift: UInt8 in stride(from: 4, through: 0, by: -4) {
     let digit = byte >> shift & 15
     buffer.append(digit < 10 ? digit &+ 48 : digit &- 10 &+ letters)

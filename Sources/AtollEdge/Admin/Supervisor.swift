@@ -1,28 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
-import CSystem
 import Glibc
-import Synchronization
-
-package struct SupervisorOptions: Sendable {
-  package var edge = EdgeOptions()
-  /// Name of the distribution that answers for hosts which none claims.
-  package var defaultDistribution: String?
-  /// Where the admin socket is made; nil makes none.
-  package var runDirectory: String?
-  /// File that tells where viewers are.
-  package var geoDatabase: String?
-  /// Seconds that a drain may take.
-  package var drainTimeout = 30
-  /// SIGTERM, SIGINT and SIGHUP come here; tests send theirs by `post`.
-  package var takesSignals = true
-  /// Seconds between two times of telling the store what was sent; a minute's end is one.
-  package var transferInterval: Int64 = 60
-  /// Takes a line of the edge's own log.
-  package var report: @Sendable (String) -> Void = { EdgeLog().write($0) }
-
-  package init() {}
-}
 
 /// Runs an edge: reads what it serves from the store and follows every change, applies purges,
 /// tells the store what is in force, keeps house, and ends it in good order.
@@ -470,41 +448,4 @@ package final class Supervisor: @unchecked Sendable {
   }
 
   private func retry() { retryAt = SystemCall.monotonicMilliseconds() + Self.storeRetry }
-}
-
-/// What other threads want of the supervisor, until it looks.
-private final class Bell: Sendable {
-  struct Rung {
-    var configuration = false
-    var purges = false
-    var isDrained = false
-    var signals: [Int32] = []
-  }
-
-  let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
-  private let rung = Mutex(Rung())
-
-  deinit { _ = close(descriptor) }
-
-  func ringConfiguration() { ring { $0.configuration = true } }
-
-  func ringPurges() { ring { $0.purges = true } }
-
-  func ringDrained() { ring { $0.isDrained = true } }
-
-  func ring(signal: Int32) { ring { $0.signals.append(signal) } }
-
-  private func ring(_ note: (inout sending Rung) -> Void) {
-    rung.withLock { note(&$0) }
-    eventfd_write(descriptor, 1)
-  }
-
-  func take() -> Rung {
-    var count: UInt64 = 0
-    eventfd_read(descriptor, &count)
-    return rung.withLock { rung in
-      defer { rung = Rung() }
-      return rung
-    }
-  }
 }

@@ -9,18 +9,25 @@ extension Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) {
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes, coding: caching.coding) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
-    }
+    let (hash, found) = findForm(head, base, policy, behavior, facts)
     guard let entry = found.entry else { return miss(found, head, base) }
     defer { entry.release() }
     if entry.coding == .identity { compress(entry) }
     use(entry, hash, head, base, policy, behavior, plain: behavior.isPlain)
+  }
+
+  /// The form that the viewer takes, or else its source; retained for the caller.
+  func findForm(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
+  ) -> (hash: KeyHash, found: CacheStore.LookupResult) {
+    let hash = writeKey(head, base, policy, behavior, facts)
+    let found = services.cache.lookup(
+      hash: hash, key: services.keyBuffer.bytes, coding: caching.coding
+    ) {
+      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
+    }
+    return (hash, found)
   }
 
   /// The form of an entry that the viewer takes, or else the entry; retained for the caller.

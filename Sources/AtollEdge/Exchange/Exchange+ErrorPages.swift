@@ -151,18 +151,9 @@ extension Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) -> Bool {
-    let facts = viewerFacts(head, base)
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes, coding: caching.coding) {
-      varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
-    }
+    let (hash, found) = findForm(head, base, policy, behavior, viewerFacts(head, base))
     guard let entry = found.entry else {
-      missReason =
-        found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+      missReason = found.missReason
       return false
     }
     defer { entry.release() }

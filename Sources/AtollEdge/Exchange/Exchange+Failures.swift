@@ -53,11 +53,7 @@ extension Exchange {
     guard missReason == .absent || missReason == .purged || missReason == .varyMismatch else {
       return false
     }
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
-    )
+    writeKey(head, base, policy, behavior, viewerFacts(head, base))
     return answerFromFailure(head, base, behavior, stale: nil)
   }
 

@@ -25,12 +25,8 @@ extension Exchange {
       return fetchAlone(
         head, base, policy, behavior, key: UnsafeBufferPointer(start: nil, count: 0))
     }
+    let hash = writeKey(head, base, policy, behavior, viewerFacts(head, base))
     let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
-    )
-    let hash = keyHash(key.bytes, seed: services.seed)
     if mustNotShare || caching.flags.contains(.noCache) {
       return fetchAlone(head, base, policy, behavior, key: key.bytes)
     }

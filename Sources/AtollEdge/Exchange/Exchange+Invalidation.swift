@@ -77,12 +77,8 @@ extension Exchange {
     _ behavior: BehaviorPolicy
   ) {
     guard behavior.caches else { return }
+    writeKey(head, base, policy, behavior, viewerFacts(head, base, behavior))
     let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior,
-      viewer: viewerFacts(head, base, behavior),
-      to: key)
     invalidateOutline(of: key.bytes)
     forgetFailure()
     if let url = InvalidatedURL(key: key.bytes, behavior: behavior) {

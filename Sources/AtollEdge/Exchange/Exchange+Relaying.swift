@@ -107,14 +107,6 @@ extension Exchange {
       endsByClose: endsByClose, closes: !persists)
   }
 
-  /// The viewer that it was fetched for gets the origin's own Age, others what RFC 9111 §4 says.
-  private func headOf(_ fetch: Fetch) -> UnsafeBufferPointer<UInt8> {
-    if verdict.outcome != .coalesced, let whole = fetch.wholeHead {
-      return sentHead(making: whole.bytes)
-    }
-    return sentHead(of: fetch)
-  }
-
   /// The viewer's own validators against a response that is being stored.
   func respondConditionally(_ fetch: Fetch, _ freshness: Freshness) -> Bool {
     guard let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return false }

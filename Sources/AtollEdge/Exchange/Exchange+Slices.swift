@@ -47,12 +47,8 @@ extension Exchange {
       }
       specs = parsed
     }
+    let hash = writeKey(head, base, policy, behavior, viewerFacts(head, base))
     let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: viewerFacts(head, base), to: key
-    )
-    let hash = keyHash(key.bytes, seed: services.seed)
     if let fill = services.registry.fetch(hash: hash, key: key.bytes), awaits(fill, specs) {
       return false
     }

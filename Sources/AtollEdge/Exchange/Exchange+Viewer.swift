@@ -16,10 +16,6 @@ extension Exchange {
   }
 
   /// Nil when it is not known, or there is no database.
-  func viewerCountry(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> CountryCode? {
-    country(forwarded(head, base))
-  }
-
   private func country(_ told: ForwardedRequest) -> CountryCode? {
     guard let address = told.viewer?.address ?? viewer.address.ipAddress else { return nil }
     return geoDatabase?.record(of: address)?.country

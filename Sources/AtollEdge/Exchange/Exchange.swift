@@ -3,7 +3,7 @@ import AtollCore
 
 /// One request and its response, step by step:
 ///
-/// read head → choose distribution → choose behavior → methods → key → lookup →
+/// read head → choose distribution → choose behavior → viewer policy → key → lookup →
 /// {hit | revalidate | wait for a fill | fetch | pass} → respond → account.
 ///
 /// Made once per connection and used for each of its requests in turn. A hit runs through `begin` in
@@ -75,7 +75,7 @@ final class Exchange {
 
   init(services: LoopServices) { self.services = services }
 
-  // MARK: Reading the head
+  // MARK: Read head, choose distribution and behavior
 
   /// - Parameter base: valid during this call; afterwards the connection keeps the head.
   func begin(_ head: RequestHead, _ base: UnsafePointer<UInt8>, canPersist: Bool) {
@@ -117,7 +117,7 @@ final class Exchange {
     if step != .idle { configuration = services.configuration }
   }
 
-  // MARK: Methods
+  // MARK: Viewer policy
 
   @inline(__always)
   func admit(
@@ -157,6 +157,22 @@ final class Exchange {
     }
   }
 
+  // MARK: Key
+
+  /// Leaves the request's cache key in `services.keyBuffer`.
+  @inline(__always)
+  @discardableResult
+  func writeKey(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts
+  ) -> KeyHash {
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
+    return keyHash(key.bytes, seed: services.seed)
+  }
+
   // MARK: Lookup
 
   @inline(__always)
@@ -164,12 +180,8 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) {
+    let hash = writeKey(head, base, policy, behavior, facts)
+    let found = services.cache.lookup(hash: hash, key: services.keyBuffer.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
@@ -182,7 +194,7 @@ final class Exchange {
   func miss(
     _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
-    missReason = found.sawPurged ? .purged : found.sawOtherVariant ? .varyMismatch : .absent
+    missReason = found.missReason
     step = .waiting
   }
 
@@ -216,7 +228,9 @@ final class Exchange {
     }
   }
 
-  /// Serves a stored entry: whole, in part, or as 304 or 412.
+  // MARK: Respond
+
+  /// Serves a stored entry: whole, in part, or as 304.
   func respond(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
     respond(from: entry, head, base, plain: false)
   }
@@ -352,7 +366,7 @@ final class Exchange {
     }
   }
 
-  // MARK: Ends
+  // MARK: End and account
 
   /// The whole body has come, and has perhaps not been stored after all: too late for the headers,
   /// but not for the log.

@@ -35,8 +35,6 @@ final class FetchRegistry: @unchecked Sendable {
   private static let shardCount = 64
   /// Milliseconds that a key is remembered as not storable.
   private static let memory: Int64 = 10_000
-  /// Remembered keys per shard; above it the oldest knowledge is dropped whole.
-  private static let memoryLimit = 1_024
   private let shards: [Shard]
 
   /// How origins answer requests for ranges.
@@ -127,7 +125,10 @@ final class FetchRegistry: @unchecked Sendable {
   func rememberUnstorable(_ hash: KeyHash, now: Int64) {
     let shard = shard(hash)
     shard.lock.locked {
-      if shard.unstorable.count >= Self.memoryLimit { shard.unstorable.removeAll() }
+      // The oldest knowledge is dropped whole.
+      if shard.unstorable.count >= Limits.unstorableKeys / Self.shardCount {
+        shard.unstorable.removeAll()
+      }
       shard.unstorable[hash] = now &+ Self.memory
     }
   }

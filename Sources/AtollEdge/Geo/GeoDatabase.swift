@@ -141,14 +141,11 @@ package struct GeoDatabaseRecord: GeoRecord {
         buffer.append(byte)
       } else {
         buffer.append(0x25)
-        buffer.append(Self.hexDigit(byte >> 4))
-        buffer.append(Self.hexDigit(byte & 15))
+        appendHexByte(byte, letters: UInt8(ascii: "A"), to: buffer)
       }
     }
     return true
   }
-
-  private static func hexDigit(_ value: UInt8) -> UInt8 { value < 10 ? value + 48 : value + 55 }
 
   private func appendNumber(_ path: GeoPaths.Path, to buffer: ByteBuffer) -> Bool {
     guard let data = value(path) else { return false }

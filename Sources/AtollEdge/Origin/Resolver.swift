@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import CSystem
 import Glibc
 import Synchronization
@@ -47,8 +48,6 @@ package final class Resolver: Sendable {
   package static let patience: Int64 = 2_000
   /// After a lookup that found no time to live: no second one for this long.
   package static let lifetimeRetry: Int64 = 300_000
-  /// Addresses kept of one answer.
-  package static let addressLimit = 16
 
   fileprivate struct Waiter {
     let port: UInt16
@@ -164,7 +163,7 @@ extension Resolver.Name {
   mutating func record(_ result: Resolver.Answer, at now: Int64) {
     switch result {
     case .success(let found):
-      addresses = Array(found.prefix(Resolver.addressLimit))
+      addresses = Array(found.prefix(Limits.addresses))
       error = nil
       setLifetime(lifetime ?? Resolver.longestLifetime, from: now)
     case .failure(let failure):

@@ -485,7 +485,7 @@ final class ViewerConnection: Channel {
       switch SystemCall.receive(descriptor, services.scratch, services.scratchSize) {
       case .moved(let count) where count > 0:
         lingered += count
-        if lingered > 1 << 20 { return close() }
+        if lingered > Limits.lingering { return close() }
       case .wouldBlock:
         isReadable = false
       case .moved, .failed:

@@ -80,15 +80,29 @@ enum ServeManual {
           Term(Quantity.duration(Limits.idleTimeout), "between two requests of a connection"),
           Term(Quantity.duration(Limits.headTimeout), "for a request's head to arrive; 408 beyond"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
+          Term(
+            Quantity.size(Limits.lingering),
+            "read of a request that is refused, before it is cut off"),
           Term("\(Limits.requestsPerConnection)", "requests on one connection"),
           Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
           Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),
+          Term("\(Limits.addresses)", "addresses of one name"),
           Term("\(Limits.targetsPerRequest)", "targets of one origin that a request is taken to"),
           Term(
             "\(Limits.lastResortRequests)",
             "requests at once to a target that fails them, when there is no other; 503 beyond"),
+          Term(
+            Quantity.size(Limits.drainedResponse),
+            "read of a response that is not used, to keep its connection"),
           Term("\(Limits.variantsPerKey)", "entries of one URL that differ by Vary"),
+          Term("\(Limits.varyNames)", "names in one Vary; with more it counts as *"),
+          Term(
+            "\(Limits.unstorableKeys)",
+            "URLs of which is remembered that they are not stored, so that nobody waits for them"),
+          Term(
+            "\(Limits.invalidations)",
+            "URLs that wait to be removed after unsafe requests; others live out their time"),
           Term("\(Limits.waitersPerFill)", "viewers that wait for one fetch"),
           Term(
             "1/\(Limits.objectShare) of --memory", "the largest response that is stored"),
@@ -103,6 +117,13 @@ enum ServeManual {
           Term(
             Quantity.size(Limits.fillReach),
             "ahead of a fetch that a range still waits for it, not asked for on its own"),
+          Term(
+            "\(Limits.slicesCounted)",
+            "slices looked up before a response of slices begins, to say whether all are stored"),
+          Term(
+            "\(Limits.rangeHabits)", "URLs of which is remembered how their origin takes ranges"),
+          Term(
+            Quantity.duration(Limits.upgradeGrace), "left to upgraded connections by a drain"),
         ]),
       ]),
   ]

@@ -83,39 +83,12 @@ enum Expectation: Equatable, Sendable {
       let candidates = values.count > 1 ? values + [values.joined(separator: ", ")] : values
       return Finding(
         expectation: self,
-        isMet: candidates.contains { Wildcard.matches(pattern: pattern, $0) },
+        isMet: candidates.contains { wildcardMatches(pattern, $0) },
         actual: values.isEmpty ? "no such header" : "\"\(values.joined(separator: ", "))\"")
     case .ttl(let comparison, let seconds):
       return Finding(
         expectation: self, isMet: reading.ttl.map { comparison.holds($0, seconds) } ?? false,
         actual: reading.ttl.map(Quantity.duration) ?? "no lifetime known")
     }
-  }
-}
-
-/// `*` for any characters, `?` for one; letters as they are written.
-enum Wildcard {
-  static func matches(pattern: String, _ text: String) -> Bool {
-    let pattern = Array(pattern.unicodeScalars)
-    let text = Array(text.unicodeScalars)
-    var (p, t) = (0, 0)
-    // Where the last star stands, and up to where it has swallowed: one step back is enough.
-    var star: (pattern: Int, text: Int)?
-    while t < text.count {
-      if p < pattern.count, pattern[p] == "*" {
-        star = (p, t)
-        p += 1
-      } else if p < pattern.count, pattern[p] == "?" || pattern[p] == text[t] {
-        p += 1
-        t += 1
-      } else if let back = star {
-        star = (back.pattern, back.text + 1)
-        p = back.pattern + 1
-        t = back.text + 1
-      } else {
-        return false
-      }
-    }
-    return pattern[p...].allSatisfy { $0 == "*" }
   }
 }

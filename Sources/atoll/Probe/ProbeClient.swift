@@ -7,7 +7,7 @@ struct ProbeClient {
   let request: ProbeRequest
   let userAgent: String
   private var response = ProbeResponse()
-  private var hash = BodyHash()
+  private var hash = Fingerprint()
 
   static func run(_ request: ProbeRequest, userAgent: String) throws(ProbeError) -> ProbeResponse {
     var client = ProbeClient(request: request, userAgent: userAgent)
@@ -162,7 +162,7 @@ struct ProbeClient {
   private mutating func count(_ buffer: [UInt8], from start: Int, length: Int) {
     response.bodyLength += UInt64(length)
     buffer.withUnsafeBufferPointer {
-      hash.add(UnsafeBufferPointer(rebasing: $0[start..<start + length]))
+      hash.mix(UnsafeBufferPointer(rebasing: $0[start..<start + length]))
     }
   }
 

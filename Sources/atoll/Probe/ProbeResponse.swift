@@ -24,7 +24,7 @@ struct ProbeResponse: Equatable {
   var fields: [Field] = []
   /// Without chunk framing.
   var bodyLength: UInt64 = 0
-  var bodyHash: UInt64 = BodyHash().value
+  var bodyHash: UInt64 = Fingerprint().value
   var phases = Phases()
   /// The address that answered.
   var peer = ""
@@ -57,16 +57,5 @@ struct ProbeResponse: Equatable {
       var members = ListMembers(bytes)
       return members.next().flatMap(deltaSeconds).map(Int.init)
     }
-  }
-}
-
-/// FNV-1a: tells whether two bodies differ by accident; nobody is to be fended off here.
-struct BodyHash {
-  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-
-  mutating func add(_ bytes: UnsafeBufferPointer<UInt8>) {
-    var hash = value
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
-    value = hash
   }
 }

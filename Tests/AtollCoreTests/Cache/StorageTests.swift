@@ -5,22 +5,10 @@ import Testing
 
 /// RFC 9111 §3 and §4.2.
 struct StorageTests {
-  private func decide(
-    _ fields: [String], status: Int = 200, request: GivenRequest = GivenRequest(),
-    delay: Int64 = 0, _ policy: DistributionPolicy = makePolicy()
-  ) -> StorageDecision {
-    let response = GivenResponse(status, fields)
-    let behavior = policy.behavior()
-    return decideStorage(
-      request: RequestCaching(request.head, request.base, behavior: behavior),
-      method: request.head.method, response: response.head, base: response.base,
-      behavior: behavior, requestTime: testTime - delay, responseTime: testTime)
-  }
-
   private func lifetime(
     _ fields: [String], status: Int = 200, _ policy: DistributionPolicy = makePolicy()
   ) -> Int32? {
-    guard case .store(let freshness) = decide(fields, status: status, policy) else { return nil }
+    guard case .store(let freshness) = decision(fields, status: status, policy) else { return nil }
     return freshness.lifetime
   }
 
@@ -78,7 +66,7 @@ struct StorageTests {
     ] as [[String]])
   func `no lifetime, so validated before every use`(fields: [String]) {
     #expect(lifetime(fields + ["ETag: \"a\""]) == 0)
-    #expect(refusal(decide(fields)) == .zeroLifetime)
+    #expect(refusal(decision(fields)) == .zeroLifetime)
   }
 
   @Test(
@@ -104,7 +92,7 @@ struct StorageTests {
       (["Last-Modified: yesterday"], .responseNoLifetime),
     ] as [([String], Reason)])
   func `a response that is not stored`(fields: [String], reason: Reason) {
-    #expect(refusal(decide(fields)) == reason)
+    #expect(refusal(decision(fields)) == reason)
   }
 
   @Test(arguments: [
@@ -124,10 +112,11 @@ struct StorageTests {
     (502, false), (503, false), (504, false), (299, false),
   ])
   func `statuses that heuristics and defaults store`(status: Int, stores: Bool) {
-    let aged = decide(["Last-Modified: \(httpDate(-1000))"], status: status)
+    let aged = decision(["Last-Modified: \(httpDate(-1000))"], status: status)
     #expect(refusal(aged) == (stores ? nil : .responseStatus))
     // What errors have of their own is in ErrorPolicyTests.
-    let byDefault = decide([], status: status, makePolicy(.static) { $0.errors = ErrorSettings() })
+    let byDefault = decision(
+      [], status: status, makePolicy(.static) { $0.errors = ErrorSettings() })
     #expect(refusal(byDefault) == (stores ? nil : .responseStatus))
   }
 
@@ -142,13 +131,13 @@ struct StorageTests {
 
   @Test(arguments: [(206, Reason.responsePartial), (304, .responseStatus), (416, .responseStatus)])
   func `statuses that are never stored`(status: Int, reason: Reason) {
-    #expect(refusal(decide(["Cache-Control: max-age=60"], status: status)) == reason)
+    #expect(refusal(decision(["Cache-Control: max-age=60"], status: status)) == reason)
   }
 
   @Test func `must-understand keeps statuses out that the edge does not know (§5.2.2.3)`() {
     let fields = ["Cache-Control: must-understand, max-age=60"]
     #expect(lifetime(fields, status: 200) == 60)
-    #expect(refusal(decide(fields, status: 299)) == .responseStatus)
+    #expect(refusal(decision(fields, status: 299)) == .responseStatus)
   }
 
   @Test(arguments: [
@@ -160,46 +149,46 @@ struct StorageTests {
   ])
   func `a request with Authorization`(directives: String, reason: Reason) {
     let request = GivenRequest("GET /a", ["Authorization: Basic eA=="])
-    let decision = decide(["Cache-Control: \(directives)"], request: request)
+    let decision = decision(["Cache-Control: \(directives)"], request: request)
     #expect(refusal(decision) ?? .none == reason)
   }
 
   @Test func `Authorization that is left out or keyed is no obstacle`() {
     let request = GivenRequest("GET /a", ["Authorization: Basic eA=="])
     let fields = ["Cache-Control: max-age=60"]
-    #expect(refusal(decide(fields, request: request, makePolicy(.static))) == nil)
+    #expect(refusal(decision(fields, request: request, makePolicy(.static))) == nil)
     let keyed = makePolicy(.static) {
       $0.settings.forwardedHeaders = .listed(["Authorization"])
     }
-    #expect(refusal(decide(fields, request: request, keyed)) == nil)
+    #expect(refusal(decision(fields, request: request, keyed)) == nil)
   }
 
   @Test func `a Cookie that is not in the key asks for an explicit lifetime`() {
     let request = GivenRequest("GET /a", ["Cookie: id=1"])
     let aged = ["Last-Modified: \(httpDate(-1000))"]
-    #expect(refusal(decide(aged, request: request)) == .requestCookie)
-    #expect(refusal(decide(["Cache-Control: max-age=60"], request: request)) == nil)
-    #expect(refusal(decide(["Expires: \(httpDate(60))"], request: request)) == nil)
+    #expect(refusal(decision(aged, request: request)) == .requestCookie)
+    #expect(refusal(decision(["Cache-Control: max-age=60"], request: request)) == nil)
+    #expect(refusal(decision(["Expires: \(httpDate(60))"], request: request)) == nil)
     // Neither left out nor keyed cookies.
-    #expect(refusal(decide(aged, request: request, makePolicy(.static))) == nil)
+    #expect(refusal(decision(aged, request: request, makePolicy(.static))) == nil)
     let keyed = makePolicy(.static) { $0.settings.forwardedCookies = .all }
-    #expect(refusal(decide(aged, request: request, keyed)) == nil)
+    #expect(refusal(decision(aged, request: request, keyed)) == nil)
     let byDefault = makePolicy { $0.settings.ttl.default = 60 }
-    #expect(refusal(decide([], request: request, byDefault)) == .requestCookie)
+    #expect(refusal(decision([], request: request, byDefault)) == .requestCookie)
   }
 
   @Test func `Set-Cookie asks for an explicit lifetime`() {
     let cookie = "Set-Cookie: id=1"
     #expect(
-      refusal(decide([cookie, "Last-Modified: \(httpDate(-1000))"])) == .responseSetCookie)
+      refusal(decision([cookie, "Last-Modified: \(httpDate(-1000))"])) == .responseSetCookie)
     #expect(lifetime([cookie, "Cache-Control: max-age=60"]) == 60)
     #expect(lifetime([cookie, "Expires: \(httpDate(60))"]) == 60)
     #expect(
-      refusal(decide([cookie, "ETag: \"a\"", "Cache-Control: no-cache"])) == .responseSetCookie)
+      refusal(decision([cookie, "ETag: \"a\"", "Cache-Control: no-cache"])) == .responseSetCookie)
     // A preset that forwards no cookies strips it, so the default lifetime is fine.
     #expect(lifetime([cookie], makePolicy(.static)) == 86_400)
     let cookies = makePolicy(.static) { $0.settings.forwardedCookies = .all }
-    #expect(refusal(decide([cookie], cookies)) == .responseSetCookie)
+    #expect(refusal(decision([cookie], cookies)) == .responseSetCookie)
   }
 
   @Test(
@@ -228,16 +217,16 @@ struct StorageTests {
   func `a minimum stores what is forbidden only when it overrides the origin`(directives: String) {
     let fields = ["Cache-Control: \(directives)"]
     let ttl = TTL(minimum: 60, default: 300, maximum: 3600)
-    #expect(refusal(decide(fields, makePolicy { $0.settings.ttl = ttl })) != nil)
+    #expect(refusal(decision(fields, makePolicy { $0.settings.ttl = ttl })) != nil)
     let overriding = makePolicy {
       $0.settings.ttl = ttl
       $0.settings.overridesOrigin = true
     }
     #expect(lifetime(fields, overriding) == 60)
-    guard case .store(let freshness) = decide(fields, overriding) else { return }
+    guard case .store(let freshness) = decision(fields, overriding) else { return }
     #expect(!freshness.flags.contains(.noCache))
     // Without a minimum there is nothing to override with.
-    #expect(refusal(decide(fields, makePolicy { $0.settings.overridesOrigin = true })) != nil)
+    #expect(refusal(decision(fields, makePolicy { $0.settings.overridesOrigin = true })) != nil)
   }
 
   @Test func `a path override may have TTLs of its own`() {
@@ -257,7 +246,7 @@ struct StorageTests {
       ("Age: 99999999999", 0, 0, Int32.max), ("Age: \"10\"", 0, 0, 0),
     ] as [(String, Int64, Int64, Int32)])
   func `an age on arrival`(field: String, dateOffset: Int64, delay: Int64, expected: Int32) {
-    let decision = decide(
+    let decision = decision(
       ["Cache-Control: max-age=60", "ETag: \"a\"", field, "Date: \(httpDate(dateOffset))"],
       delay: delay)
     guard case .store(let freshness) = decision else {
@@ -270,7 +259,7 @@ struct StorageTests {
 
   @Test func `without a valid Date the message counts as made on arrival`() {
     for date in ["Date: nonsense", "X: y"] {
-      guard case .store(let freshness) = decide(["Cache-Control: max-age=60", date]) else {
+      guard case .store(let freshness) = decision(["Cache-Control: max-age=60", date]) else {
         Issue.record("not stored")
         continue
       }
@@ -280,11 +269,11 @@ struct StorageTests {
 
   @Test func `a response that is stale on arrival is stored only to be validated`() {
     let old = ["Cache-Control: max-age=60", "Age: 60"]
-    #expect(refusal(decide(old)) == .zeroLifetime)
+    #expect(refusal(decision(old)) == .zeroLifetime)
     #expect(lifetime(old + ["ETag: W/\"a\""]) == 60)
     #expect(lifetime(old + ["Last-Modified: \(httpDate(-5))"]) == 60)
     // What is no entity tag validates nothing.
-    #expect(refusal(decide(old + ["ETag: a"])) == .zeroLifetime)
+    #expect(refusal(decision(old + ["ETag: a"])) == .zeroLifetime)
     #expect(lifetime(["Cache-Control: max-age=60, stale-while-revalidate=30", "Age: 60"]) == 60)
   }
 
@@ -306,7 +295,7 @@ struct StorageTests {
   func `how long after its lifetime an entry may be served`(
     directives: String, staleIfError: Int32, staleWhileRevalidate: Int32, mustRevalidate: Bool
   ) {
-    let decision = decide(["Cache-Control: \(directives)", "ETag: \"a\""])
+    let decision = decision(["Cache-Control: \(directives)", "ETag: \"a\""])
     guard case .store(let freshness) = decision else {
       Issue.record("\(decision)")
       return
@@ -318,7 +307,7 @@ struct StorageTests {
 
   @Test func `flags tell what the origin said`() {
     guard
-      case .store(let freshness) = decide([
+      case .store(let freshness) = decision([
         "Cache-Control: public, max-age=60, immutable, no-cache", "ETag: \"a\"",
       ])
     else {
@@ -326,7 +315,7 @@ struct StorageTests {
       return
     }
     #expect(freshness.flags == [.explicit, .immutable, .noCache, .sharedWithAuthorization])
-    guard case .store(let aged) = decide(["Last-Modified: \(httpDate(-1000))"]) else {
+    guard case .store(let aged) = decision(["Last-Modified: \(httpDate(-1000))"]) else {
       Issue.record("not stored")
       return
     }
@@ -335,22 +324,22 @@ struct StorageTests {
 
   @Test func `only GET, and OPTIONS when chosen, become entries`() {
     let fields = ["Cache-Control: max-age=60"]
-    #expect(refusal(decide(fields, request: GivenRequest("HEAD /a"))) == .method)
-    #expect(refusal(decide(fields, request: GivenRequest("POST /a"))) == .method)
-    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS /a"))) == .method)
+    #expect(refusal(decision(fields, request: GivenRequest("HEAD /a"))) == .method)
+    #expect(refusal(decision(fields, request: GivenRequest("POST /a"))) == .method)
+    #expect(refusal(decision(fields, request: GivenRequest("OPTIONS /a"))) == .method)
     let options = makePolicy { $0.settings.cachesOptions = true }
-    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS /a"), options)) == nil)
-    #expect(refusal(decide(fields, request: GivenRequest("OPTIONS *"), options)) == .method)
+    #expect(refusal(decision(fields, request: GivenRequest("OPTIONS /a"), options)) == nil)
+    #expect(refusal(decision(fields, request: GivenRequest("OPTIONS *"), options)) == .method)
   }
 
   @Test func `what the request forbids wins`() {
     let fields = ["Cache-Control: max-age=60"]
     let noStore = GivenRequest("GET /a", ["Cache-Control: no-store"])
-    #expect(refusal(decide(fields, request: noStore)) == .requestNoStore)
-    #expect(refusal(decide(fields, request: noStore, makePolicy(.static))) == nil)
+    #expect(refusal(decision(fields, request: noStore)) == .requestNoStore)
+    #expect(refusal(decision(fields, request: noStore, makePolicy(.static))) == nil)
     let body = GivenRequest("GET /a", ["Content-Length: 5"])
-    #expect(refusal(decide(fields, request: body)) == .requestBody)
-    #expect(refusal(decide(fields, makePolicy(.dynamic))) == .behaviorDontCache)
+    #expect(refusal(decision(fields, request: body)) == .requestBody)
+    #expect(refusal(decision(fields, makePolicy(.dynamic))) == .behaviorDontCache)
   }
 
   // MARK: 304

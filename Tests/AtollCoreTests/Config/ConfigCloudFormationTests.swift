@@ -167,11 +167,7 @@ import Testing
   func `a wrong key or value is refused at its place`(
     json: String, place: String, what: String, hint: String
   ) {
-    let problems = Sample.problems { _ = try Sample.decode(json) }
-    #expect(problems.count == 1, "\(problems)")
-    #expect(problems.first?.where == place)
-    #expect(problems.first?.what.contains(what) == true, "\(problems)")
-    #expect(problems.first?.hint.contains(hint) == true, "\(problems)")
+    Sample.expectProblem(of: json, at: place, what, hint)
   }
 
   @Test func `what is not valid is told in the file's own words`() {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+import Testing
+
 @testable import AtollCore
 
 enum Sample {
@@ -20,6 +22,20 @@ enum Sample {
       return [.init(where: "", what: "\(error)", hint: "")]
     }
     return []
+  }
+
+  /// Exactly one thing is wrong with a file, which is told with its place and its fix.
+  static func expectProblem(
+    of json: String, at place: String, _ what: String, _ hint: String,
+    sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let problems = problems { _ = try decode(json) }
+    #expect(problems.count == 1, "\(problems)", sourceLocation: sourceLocation)
+    #expect(problems.first?.where == place, sourceLocation: sourceLocation)
+    #expect(
+      problems.first?.what.contains(what) == true, "\(problems)", sourceLocation: sourceLocation)
+    #expect(
+      problems.first?.hint.contains(hint) == true, "\(problems)", sourceLocation: sourceLocation)
   }
 
   static func decode(_ json: String, source: String = "site.json", base: Distribution? = nil) throws

@@ -211,6 +211,9 @@ import Testing
     Wrong("origin.headers", "\"Host\" has a setting of its own", "hostHeader") {
       $0.origin.headers = [HeaderField(name: "Host", value: "a")]
     },
+    Wrong("origin.headers", "\"Forwarded\" is written by the edge", "another") {
+      $0.origin.headers = [HeaderField(name: "Forwarded", value: "a")]
+    },
     Wrong("origin.headers", "\"X-Amz-Date\" is written by the edge", "another") {
       $0.origin.headers = [HeaderField(name: "X-Amz-Date", value: "a")]
     },

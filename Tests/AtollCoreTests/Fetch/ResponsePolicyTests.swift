@@ -78,7 +78,7 @@ struct ResponsePolicyTests {
     "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection", "Trailer",
     "Transfer-Encoding", "Upgrade", "Via", "Warning", "X-Accel-Buffering", "X-Accel-Charset",
     "X-Accel-Limit-Rate", "X-Accel-Redirect", "X-Cache", "X-Edge-Location", "X-Forwarded-Proto",
-    "X-Real-IP", "X-Request-Id", "Age", "TE",
+    "X-Real-IP", "X-Request-Id", "X-Amz-Cf-Id", "Age", "TE",
   ])
   func `fields of the connection, of the body and of the edge stay as they are`(name: String) {
     #expect(ResponsePolicy.isProtected(name))

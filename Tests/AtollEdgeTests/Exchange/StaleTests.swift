@@ -188,42 +188,27 @@ struct StaleTests {
   }
 
   @Test func `an upgrade that comes during a drain is refused with the reason`() throws {
-    let refusing = try RefusingOrigin()
     let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
-    let isHeld = Event()
-    let release = Event()
-    let edge = try EdgeUnderTest(
-      [
-        try EdgeUnderTest.distribution("site", originPort: origin.port),
-        try EdgeUnderTest.distribution("down", originPort: refusing.port),
-      ],
-      options: {
-        $0.report = { _ in
-          isHeld.fire()
-          release.wait()
-        }
-      })
+    let halted = try HaltedEdge(origin)
+    let edge = halted.edge
     let open = try edge.viewer()
     try open.send("GET / HTTP/1.1\r\nHost: site.atoll.localhost\r\n\r\n")
     #expect(try open.readResponse().status == 200)
-    // The loop stands still while it reports, so that the drain is the next thing it hears of.
-    let other = try edge.viewer()
-    try other.send("GET / HTTP/1.1\r\nHost: down.atoll.localhost\r\n\r\n")
-    #expect(isHeld.wait())
+    // The drain is the next thing that the loop hears of.
+    #expect(try halted.halt())
     let thread = TestThread { _ = edge.edge.drain(timeout: 10) }
     usleep(100_000)
     try open.send(
       "GET /chat HTTP/1.1\r\nHost: site.atoll.localhost\r\n"
         + "Connection: upgrade\r\nUpgrade: websocket\r\n\r\n")
     usleep(100_000)
-    release.fire()
+    halted.goOn()
     let response = try open.readResponse()
     #expect(response.status == 503)
     #expect(response.cacheStatus == ["detail=draining"])
     #expect(response["retry-after"] == "1")
     #expect(response["connection"] == "close")
     open.close()
-    other.close()
     #expect(thread.join())
     #expect(origin.requestCount == 1)
   }

@@ -175,12 +175,7 @@ struct HealthCheckTests {
 
   @Test func `every address of a name is asked before a check has failed`() throws {
     let target = try Target("a")
-    let source = Resolver.Source(
-      addresses: { _ in
-        .success(["127.0.0.2", "127.0.0.1"].compactMap { SocketAddress(host: $0, port: 0) })
-      },
-      lifetime: { _, _ in nil })
-    let resolver = Resolver(pool: WorkerPool(threads: 1), source: source)
+    let resolver = Resolver.finding("127.0.0.2", "127.0.0.1")
     let edge = try EdgeUnderTest(
       originPort: target.port,
       {

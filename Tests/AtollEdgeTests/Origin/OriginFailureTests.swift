@@ -39,12 +39,7 @@ struct OriginFailureTests {
   @Test func `every address of a name is tried`() throws {
     let origin = try ScriptedOrigin { try $0.respond(body: "here") }
     // The origin listens on the second one only; the first refuses.
-    let source = Resolver.Source(
-      addresses: { _ in
-        .success(["127.0.0.2", "127.0.0.1"].compactMap { SocketAddress(host: $0, port: 0) })
-      },
-      lifetime: { _, _ in nil })
-    let resolver = Resolver(pool: WorkerPool(threads: 1), source: source)
+    let resolver = Resolver.finding("127.0.0.2", "127.0.0.1")
     let edge = try EdgeUnderTest(
       origin, { $0.origin.host = "two.example" }, options: { $0.resolver = resolver })
     #expect(try edge.get("/").text == "here")

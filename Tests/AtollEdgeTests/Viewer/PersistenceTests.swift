@@ -180,33 +180,18 @@ struct PersistenceTests {
       if exchange.request.target == "/first" { answered.wait() }
       try exchange.respond("200 OK", "Cache-Control: no-store", body: exchange.request.target)
     }
-    let refusing = try RefusingOrigin()
-    let isHeld = Event()
-    let release = Event()
-    let edge = try EdgeUnderTest(
-      [
-        try EdgeUnderTest.distribution("site", originPort: origin.port),
-        try EdgeUnderTest.distribution("down", originPort: refusing.port),
-      ],
-      options: {
-        // The edge's log is written on the loop: while a line is held up, events gather.
-        $0.report = { _ in
-          isHeld.fire()
-          release.wait()
-        }
-      })
+    let halted = try HaltedEdge(origin)
+    let edge = halted.edge
     let viewer = try edge.viewer()
     let host = "Host: site.atoll.localhost\r\n\r\n"
     try viewer.send("GET /first HTTP/1.1\r\n\(host)GET /second HTTP/1.1\r\n\(host)")
     #expect(origin.waitFor(requests: 1))
-    let other = try edge.viewer()
-    try other.send("GET / HTTP/1.1\r\nHost: down.atoll.localhost\r\n\r\n")
-    #expect(isHeld.wait())
+    #expect(try halted.halt())
     answered.fire()
     usleep(100_000)
     viewer.halfClose()
     usleep(100_000)
-    release.fire()
+    halted.goOn()
     #expect(try viewer.readResponse().text == "/first")
     #expect(try viewer.readResponse().text == "/second")
     #expect(viewer.isClosed())

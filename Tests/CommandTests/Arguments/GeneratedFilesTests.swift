@@ -30,6 +30,16 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(Set(pages) == Set(ManPage.all().map(\.name)))
   }
 
+  /// The page takes the numbers from the code; that it leaves none out, only the sources tell.
+  @Test func `every limit is in the manual of serve`() throws {
+    let code = try #require(readText("\(Self.root)/Sources/AtollCore/HTTP/Limits.swift"))
+    let manual = try #require(readText("\(Self.root)/Sources/atoll/Commands/ServeManual.swift"))
+    let limits = code.matches(of: /static let (\w+) =/).map { String($0.1) }
+    #expect(limits.count > 20)
+    let told = Set(manual.matches(of: /Limits\.(\w+)/).map { String($0.1) })
+    #expect(limits.filter { !told.contains($0) } == [])
+  }
+
   @Test(arguments: [("bash", "atoll.bash"), ("zsh", "_atoll"), ("fish", "atoll.fish")])
   func `the shell can read its completions`(shell: String, file: String) {
     guard let program = findProgram(shell) else { return }

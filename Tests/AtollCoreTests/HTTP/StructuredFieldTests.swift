@@ -3,15 +3,15 @@ import Testing
 
 @testable import AtollCore
 
-/// RFC 8941 §3.2 and §4.2: what is a Dictionary, and what is none.
-struct StructuredDictionaryTests {
+/// RFC 8941 §3 and §4.2: what is a Dictionary or a List of Items, and what is none.
+struct StructuredFieldTests {
   private func parse(_ text: String) -> StructuredDictionary? {
     withExactCopy(Array(text.utf8)) {
       StructuredDictionary(UnsafeBufferPointer(start: $0, count: $1))
     }
   }
 
-  private func item(_ text: String) -> StructuredDictionary.BareItem? {
+  private func item(_ text: String) -> BareItem? {
     guard case .item(let item) = parse("a=\(text)")?["a"] else { return nil }
     return item
   }
@@ -39,8 +39,8 @@ struct StructuredDictionaryTests {
       (":+/8=:", .bytes([251, 255])),
       // §3.3.6.
       ("?1", .boolean(true)), ("?0", .boolean(false)),
-    ] as [(String, StructuredDictionary.BareItem)])
-  func `a bare item`(text: String, expected: StructuredDictionary.BareItem) {
+    ] as [(String, BareItem)])
+  func `a bare item`(text: String, expected: BareItem) {
     #expect(item(text) == expected)
     // Parameters are passed over.
     #expect(item(text + ";x") == expected)
@@ -92,6 +92,24 @@ struct StructuredDictionaryTests {
   ])
   func `what breaks the grammar anywhere is no dictionary`(text: String) {
     #expect(parse(text) == nil)
+  }
+
+  @Test(
+    arguments: [
+      // §3.1 and §3.1.2.
+      ("", []), (" a ", [.init(value: .token("a"), parameters: [:])]),
+      (
+        "a;x;y=1;x=2, \"b\"; z=?0",
+        [
+          .init(value: .token("a"), parameters: ["x": .integer(2), "y": .integer(1)]),
+          .init(value: .string("b"), parameters: ["z": .boolean(false)]),
+        ]
+      ),
+      // §4.2.1: inner lists are no items.
+      ("a,", nil), (",a", nil), ("a b", nil), ("a;X", nil), ("(a b)", nil), ("a; x= 1", nil),
+    ] as [(String, [StructuredItem]?)])
+  func `a list of items`(text: String, expected: [StructuredItem]?) {
+    #expect(StructuredItem.list(text) == expected)
   }
 
   @Test func `every truncation of a dictionary is read without harm`() {

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSystem
+import Glibc
+import Synchronization
+
+/// What other threads want of the supervisor, until it looks.
+final class Bell: Sendable {
+  struct Rung {
+    var configuration = false
+    var purges = false
+    var isDrained = false
+    var signals: [Int32] = []
+  }
+
+  let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+  private let rung = Mutex(Rung())
+
+  deinit { _ = close(descriptor) }
+
+  func ringConfiguration() { ring { $0.configuration = true } }
+
+  func ringPurges() { ring { $0.purges = true } }
+
+  func ringDrained() { ring { $0.isDrained = true } }
+
+  func ring(signal: Int32) { ring { $0.signals.append(signal) } }
+
+  private func ring(_ note: (inout sending Rung) -> Void) {
+    rung.withLock { note(&$0) }
+    eventfd_write(descriptor, 1)
+  }
+
+  func take() -> Rung {
+    var count: UInt64 = 0
+    eventfd_read(descriptor, &count)
+    return rung.withLock { rung in
+      defer { rung = Rung() }
+      return rung
+    }
+  }
+}
