@@ -305,6 +305,9 @@ import Testing
       $0.settings.key.device = false
       $0.settings.key.droppedQueryStrings = []
       $0.settings.key.sortsQuery = false
+      // The path has the country of its own; the rest was the distribution's, and still is.
+      $0.behaviors[0].overrides.key = $0.settings.key
+      $0.behaviors[0].overrides.key?.country = true
     },
     Case("--forward-cookies", "none", "--use-origin", "default") {
       $0.settings.forwardedCookies = .none
