@@ -79,4 +79,5 @@ const csystem_field csystem_fields[256] = {
     FIELD('x', 'p', "x-real-ip", 55),
     FIELD('x', 'd', "x-request-id", 56),
     FIELD('a', 'l', "atoll-cdn-cache-control", 57),
+    FIELD('p', 'o', "proxy-authentication-info", 58),
 };

@@ -35,3 +35,21 @@ package func strengthened(_ meta: StoredMeta) -> StoredMeta {
   }
   return result
 }
+
+/// Whether the head of a 200 to HEAD speaks of the stored response to GET (RFC 9111 §4.3.5): what it
+/// tells of tag, time and length is what is stored.
+/// - Parameters:
+///   - length: what its Content-Length says; nil without one.
+///   - bodyLength: bytes of the stored body.
+package func describes(
+  _ meta: StoredMeta, in head: UnsafePointer<UInt8>, length: UInt64?,
+  stored: StoredMeta, in storedHead: UnsafePointer<UInt8>, bodyLength: Int
+) -> Bool {
+  if let length, length != UInt64(bodyLength) { return false }
+  if let tag = meta.originETag(in: head) {
+    guard let other = stored.originETag(in: storedHead), tag.elementsEqual(other) else {
+      return false
+    }
+  }
+  return meta.lastModified < 0 || meta.lastModified == stored.lastModified
+}

@@ -39,7 +39,8 @@ private func decideUseClosely(
   // RFC 9111 §5.2.1.1. A fresh response that its origin calls immutable is not validated for that,
   // which is what a reload asks for (RFC 8246 §2.1); no-cache, a forced reload, was heeded above.
   let isImmutable = freshness.flags.contains(.immutable) && remaining > 0
-  if request.maxAge >= 0 && age > Int64(request.maxAge) && !isImmutable {
+  // A stored response is always older than 0 seconds, though its age, in whole ones, may say 0.
+  if request.maxAge >= 0 && (age > Int64(request.maxAge) || request.maxAge == 0) && !isImmutable {
     return .revalidate(.requestMaxAge)
   }
   // §5.2.1.3.

@@ -177,7 +177,9 @@ private func xCacheLine(_ verdict: Verdict) -> StaticString {
 private func forwardReason(_ verdict: Verdict, _ lookup: Reason) -> StaticString? {
   switch verdict.outcome {
   case .hit, .local: return nil
-  case .stale: return "stale"
+  case .stale:
+    // What stood in for a failed origin may be fresh, when the request wanted it validated.
+    return lookup == .requestNoCache || lookup == .requestMaxAge ? "request" : "stale"
   case .pass:
     switch verdict.reason {
     case .method: return "method"

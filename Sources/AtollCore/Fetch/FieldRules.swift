@@ -2,10 +2,11 @@
 
 /// What becomes of the known fields of a message on its way through the edge.
 enum FieldRules {
-  /// Of one connection only (RFC 9110 §7.6.1, and the old Proxy-Connection and Keep-Alive).
+  /// Of one connection only (RFC 9110 §7.6.1, and the old Proxy-Connection and Keep-Alive), or
+  /// between a proxy and its client (RFC 9110 §11.7), which no cache may store (RFC 9111 §3.1).
   static let hopByHop = set(
-    .connection, .keepAlive, .proxyAuthenticate, .proxyAuthorization, .proxyConnection, .te,
-    .trailer, .transferEncoding, .upgrade)
+    .connection, .keepAlive, .proxyAuthenticate, .proxyAuthenticationInfo, .proxyAuthorization,
+    .proxyConnection, .te, .trailer, .transferEncoding, .upgrade)
 
   /// Request fields that the edge writes itself, or drops as nobody but the edge could vouch for
   /// them: a viewer's Forwarded or X-Real-IP would be believed by the origin.

@@ -13,7 +13,7 @@ package func appendInterimHead(
   for index in 0..<response.fields.count {
     switch response.fields.lines[index].known {
     case .connection, .keepAlive, .proxyConnection, .te, .trailer, .transferEncoding, .upgrade,
-      .contentLength, .proxyAuthenticate:
+      .contentLength, .proxyAuthenticate, .proxyAuthenticationInfo:
       continue
     default:
       let name = response.fields.name(at: index, in: base)

@@ -17,7 +17,7 @@ package enum KnownField: UInt8, Sendable, CaseIterable {
   case proxyAuthenticate, proxyAuthorization, proxyConnection, range, referer, server
   case setCookie, surrogateKey, te, trailer, transferEncoding, upgrade, userAgent, vary, via
   case xCache, xForwardedFor, xForwardedHost, xForwardedProto, xRealIP, xRequestID
-  case atollCDNCacheControl
+  case atollCDNCacheControl, proxyAuthenticationInfo
 
   /// The field of a name in any case of letters; `other` when no decision looks at it.
   @inline(__always)

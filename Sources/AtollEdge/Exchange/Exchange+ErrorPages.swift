@@ -80,6 +80,11 @@ extension Exchange {
     errorPage = page
     // Kept until the exchange ends; one that has waited keeps that under which it began.
     if configuration == nil { configuration = services.configuration }
+    // A plain behavior keeps neither, and the page's may ask for both.
+    if behavior?.isPlain != false {
+      originAllows = false
+      upstream = nil
+    }
     if page.rule.page == nil {
       page.isTried = true
       return false
@@ -126,6 +131,10 @@ extension Exchange {
     let chosen = policy.unretainedBehavior(forPath: path)
     behaviorReference = chosen
     let behavior = chosen.takeUnretainedValue()
+    // The behavior left may have been one that measures nothing.
+    if beganAt == 0 && behavior.responses.timing != nil {
+      beganAt = SystemCall.monotonicMicroseconds()
+    }
     method = head.method
     framing = .none
     expectsContinue = false
@@ -247,6 +256,7 @@ extension Exchange {
     out.append(file.contentType)
     out.append("\r\nCache-Control: no-store\r\n")
     if status == 503 { out.append("Retry-After: 1\r\n") }
+    let head = sentHead(making: out.bytes, keepsCacheControl: true)
     let tail = services.tailBuffer
     tail.removeAll()
     appendPageVerdict(age: nil, ttl: nil, stored: false, to: tail)
@@ -256,9 +266,8 @@ extension Exchange {
     tail.append("\r\n")
     endTail(tail)
     let hasBody = method != .head
-    if hasBody { tail.append(file.bytes) }
     send(
-      out.bytes, tail, nil, position: 0, count: 0, bodyInTail: hasBody ? file.bytes.count : 0)
+      hasBody ? PartialBody(.file(file), [ByteRange(0, file.bytes.count)]) : nil, head: head, tail)
   }
 
   /// Settles what the exchange tells of itself: one request, the viewer's.

@@ -10,10 +10,13 @@ import AtollCore
 extension Exchange {
   /// Answers the request from a remembered failure, or from the stale entry in its place. False
   /// when the origin is to be asked.
-  /// - Parameter stale: what the request found, and may not use.
+  /// - Parameters:
+  ///   - stale: what the request found, and may not use.
+  ///   - standIn: answers from that; when nil, from the entry as such.
   @inline(never)
   func answerFromFailure(
-    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, stale: Entry?
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, stale: Entry?,
+    standIn: (() -> Void)? = nil
   ) -> Bool {
     guard let failure = findFailure(head, base, behavior) else { return false }
     defer { failure.release() }
@@ -28,7 +31,7 @@ extension Exchange {
       return false
     case .standIn:
       verdict = Verdict(.stale, .originRecentlyFailed)
-      respondClosely(from: stale!, head, base)
+      if let standIn { standIn() } else { respondClosely(from: stale!, head, base) }
     case .answer:
       if let note {
         answer(

@@ -34,7 +34,9 @@ extension Exchange {
     if mustNotShare || caching.flags.contains(.noCache) {
       return fetchAlone(head, base, policy, behavior, key: key.bytes)
     }
-    let answer = services.registry.enter(hash: hash, key: key.bytes, now: services.loop.now) {
+    let answer = services.registry.enter(
+      hash: hash, key: key.bytes, behavior: behavior, now: services.loop.now
+    ) {
       makeFetch(policy, behavior, key.bytes, hash)
     }
     switch answer {
@@ -43,7 +45,7 @@ extension Exchange {
     case .join(let fetch):
       // Before joining: from then on the fetch's loop reads it.
       fetchPosition = 0
-      if fetch.behavior !== behavior || !fetch.join(self, loop: services.loop) {
+      if !fetch.join(self, loop: services.loop) {
         return fetchAlone(head, base, policy, behavior, key: key.bytes)
       }
       verdict = Verdict(.coalesced)
@@ -192,7 +194,9 @@ extension Exchange {
   ) {
     if hasFailedRecently(head, base, behavior) { return }
     let key = services.keyBuffer.bytes
-    let answer = services.registry.enter(hash: hash, key: key, now: services.loop.now) {
+    let answer = services.registry.enter(
+      hash: hash, key: key, behavior: behavior, now: services.loop.now
+    ) {
       makeFetch(policy, behavior, key, hash)
     }
     guard case .lead(let fetch) = answer else { return }

@@ -23,6 +23,31 @@ extension Exchange {
     }
   }
 
+  /// HEAD that was passed on may tell that what is stored for GET is out of date (RFC 9111 §4.3.5).
+  /// Nothing is updated by it: what was passed on may not be stored.
+  func invalidate(contradictedBy fetch: Fetch) {
+    guard let policy, let behavior, behavior.caches,
+      let base = viewer.keptHead.map({ UnsafePointer($0) })
+    else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength) else { return }
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior,
+      viewer: viewerFacts(head, base, behavior), to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    let found = services.cache.lookup(hash: hash, key: key.bytes) { isSelected(by: $0) }
+    guard let entry = found.entry else { return }
+    defer { entry.release() }
+    let isAboutEntry =
+      entry.status == 200
+      && describes(
+        fetch.meta, in: fetch.head.base, length: fetch.length, stored: entry.meta,
+        in: entry.head.baseAddress!, bodyLength: entry.bodyLength)
+    if !isAboutEntry { invalidate(head, base, policy, behavior) }
+  }
+
   /// The same for another path of this host, as the same viewer would ask for it.
   private func invalidate(
     path: [UInt8], of head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy

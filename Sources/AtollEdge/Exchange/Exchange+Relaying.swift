@@ -46,6 +46,9 @@ extension Exchange {
     }
     if viewer.hasUnreadBody { persists = false }
     if invalidates(method, status: fetch.status) { invalidate(after: fetch) }
+    if method == .head && fetch.status == 200 && fetch.key.bytes.isEmpty {
+      invalidate(contradictedBy: fetch)
+    }
     noteUpstream(fetch)
     let isBodyless = method == .head || fetch.status == 204 || fetch.status == 304
     status = fetch.status

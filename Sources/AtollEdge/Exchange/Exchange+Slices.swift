@@ -22,7 +22,8 @@ extension Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) -> Bool {
-    guard method == .get || method == .head else { return false }
+    // An error's page is sent with another status: it comes whole.
+    guard method == .get || method == .head, errorPage == nil else { return false }
     let size = behavior.settings.sliceSize
     if mustNotShare || size <= 0 || size > services.cache.objectLimit {
       if hasRange {
@@ -62,7 +63,7 @@ extension Exchange {
       isAlone: caching.flags.contains(.noCache))
     if let outline {
       defer { outline.release() }
-      return answer(from: outline, reader, specs, head, base)
+      return answer(from: outline, reader, specs, head, base, behavior)
     }
     if answerFromFailure(head, base, policy, behavior) { return true }
     if caching.flags.contains(.onlyIfCached) { return false }
@@ -108,7 +109,7 @@ extension Exchange {
   /// Something is known of the whole.
   private func answer(
     from outline: Entry, _ reader: SliceReader, _ specs: [RangeSpec], _ head: RequestHead,
-    _ base: UnsafePointer<UInt8>
+    _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy
   ) -> Bool {
     let total = outline.outlinedLength
     reader.take(outline: outline)
@@ -138,6 +139,15 @@ extension Exchange {
         return false
       }
       missReason = reason
+      if answerFromFailure(
+        head, base, behavior, stale: outline,
+        standIn: { [self] in
+          slices = reader
+          planSlices(reader, head, base)
+        })
+      {
+        return true
+      }
       // A 304 is of use only where the slice is there.
       let isStored = reader.hold(number, self)
       reader.forgetOutline()
@@ -198,7 +208,8 @@ extension Exchange {
     }
     if reader.isAlone { return leadAlone() }
     let answer = services.registry.enter(
-      hash: hash, key: key.bytes, home: target.wholeHash, now: services.loop.now
+      hash: hash, key: key.bytes, home: target.wholeHash, behavior: behavior,
+      now: services.loop.now
     ) {
       makeFetch(policy, behavior, key.bytes, hash, slice: target)
     }
@@ -208,9 +219,7 @@ extension Exchange {
       return answerFound(number, reader, fetch, head, base) ?? lead(fetch)
     case .join(let fetch):
       fetchPosition = 0
-      if fetch.behavior !== behavior || !fetch.join(self, loop: services.loop) {
-        return leadAlone()
-      }
+      if !fetch.join(self, loop: services.loop) { return leadAlone() }
       self.fetch = fetch
       reader.beganFetch(number, isOwn: false)
       return .joined
@@ -269,7 +278,8 @@ extension Exchange {
     guard let policy, let behavior, let (head, base) = keptRequest else { return false }
     let (target, key, hash) = makeTarget(number, reader)
     let answer = services.registry.enter(
-      hash: hash, key: key.bytes, home: target.wholeHash, now: services.loop.now
+      hash: hash, key: key.bytes, home: target.wholeHash, behavior: behavior,
+      now: services.loop.now
     ) {
       makeFetch(policy, behavior, key.bytes, hash, slice: target)
     }
@@ -334,6 +344,8 @@ extension Exchange {
     }
     guard let (head, base) = keptRequest else { return }
     guard fetch.freshness != nil else {
+      // Another's response, of which the news that it may not be shared is still under way.
+      if case .coalesced = verdict.outcome { return released(by: fetch, fetch.refusal) }
       if !answerOnce(fetch, head, base) { abandonSlices(fetch.refusal) }
       return
     }
@@ -443,14 +455,27 @@ extension Exchange {
         slices = nil
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
-      if verdict.outcome == .hit && !isAllStored { verdict = Verdict(.miss, .partial) }
-      guard reader.hold(number, self) else { return awaitMissing(number, reader) }
+      if verdict.outcome == .hit && !isAllStored {
+        missReason = .partial
+        verdict = Verdict(.miss, .partial)
+      }
+      guard reader.hold(number, self) else {
+        return awaitMissing(number, reader, head, base)
+      }
     }
     respond(from: reader, outline, ranges, isWhole: selection == .full)
   }
 
   /// Known is what the slice is a slice of, and verdict what came of asking for that.
-  private func awaitMissing(_ number: UInt32, _ reader: SliceReader) {
+  private func awaitMissing(
+    _ number: UInt32, _ reader: SliceReader, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  ) {
+    let key = services.keyBuffer
+    key.removeAll()
+    key.append(reader.wholeKey.bytes)
+    slices = nil
+    if let behavior, answerFromFailure(head, base, behavior, stale: nil) { return }
+    slices = reader
     let known = verdict
     awaitSlice(number, reader, stale: nil)
     if case .miss = known.outcome, case .miss = verdict.outcome { verdict = known }

@@ -87,7 +87,7 @@ final class Fetch: @unchecked Sendable {
   private var groups: [Group] = []
   private var available = 0
   /// The compressed forms that its readers would have taken; guarded by the lock.
-  private(set) var wantedCodings: CodingSet = []
+  private var wantedCodings: CodingSet = []
   /// Whether the entry may be compressed once its length is known; the owner loop's.
   var isCompressible = false
   /// An unsafe request has changed what this fetch brings.
@@ -183,9 +183,9 @@ final class Fetch: @unchecked Sendable {
     lock.locked {
       switch phase {
       case .failed, .aborted: return false
-      case .waiting, .complete, .replaced: break
+      case .waiting, .replaced: break
       // What passes through a window cannot be read from its beginning any more.
-      case .streaming: if entry == nil && !isPrimary { return false }
+      case .streaming, .complete: if entry == nil && !isPrimary { return false }
       }
       if isPrimary { primary = exchange }
       wantedCodings.formUnion(exchange.caching.coding.set)
@@ -370,6 +370,9 @@ final class Fetch: @unchecked Sendable {
       }
     }
   }
+
+  /// The compressed forms that those who have joined so far would have taken.
+  var codingsOfReaders: CodingSet { lock.locked { wantedCodings } }
 
   var hasReaders: Bool { lock.locked { groups.contains { !$0.readers.isEmpty } } }
   var isStoring: Bool { entry != nil }

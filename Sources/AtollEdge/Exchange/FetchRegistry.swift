@@ -53,14 +53,16 @@ final class FetchRegistry: @unchecked Sendable {
 
   /// - Parameters:
   ///   - home: the hash of the whole, for a slice of it.
+  ///   - behavior: of the viewer's configuration. A fetch under a former one goes on for who reads
+  ///     it; the first viewer of the next configuration takes its place.
   ///   - make: called under a lock, when this viewer is to lead.
   func enter(
-    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, home: KeyHash? = nil, now: Int64,
-    make: () -> Fetch
+    hash: KeyHash, key: UnsafeBufferPointer<UInt8>, home: KeyHash? = nil,
+    behavior: BehaviorPolicy, now: Int64, make: () -> Fetch
   ) -> Answer {
     let shard = shard(home ?? hash)
     return shard.lock.locked {
-      if let fetch = shard.fetches[hash] {
+      if let fetch = shard.fetches[hash], fetch.behavior === behavior {
         return fetch.isNamed(hash, key) ? .join(fetch) : .alone
       }
       if let until = shard.unstorable[hash] {

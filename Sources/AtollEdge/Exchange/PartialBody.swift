@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 
-/// The body of a response that is not one run of bytes from one place: ranges of an entry, of a fill
-/// under way, or of slices. The viewer's connection asks for piece after piece.
+/// The body of a response that is not one run of bytes of an entry: ranges of one, of a fill under
+/// way, or of slices, or the page of a file. The viewer's connection asks for piece after piece.
 final class PartialBody {
   enum Supply {
     /// One reference.
@@ -10,7 +10,12 @@ final class PartialBody {
     /// The exchange's fetch, whose body begins at this byte of the whole.
     case fetch(from: Int)
     case slices(SliceReader)
+    /// Copied bit by bit: a viewer that does not read must not hold a whole page for itself.
+    case file(ErrorPageFile)
   }
+
+  /// Bytes of a file that wait for the viewer before more are copied.
+  private static let copiedBytes = 16_384
 
   /// What to send next.
   enum Piece {
@@ -20,6 +25,8 @@ final class PartialBody {
     case entry(Entry, position: Int, count: Int)
     /// Bytes of the body of the exchange's fetch.
     case fetch(position: Int, count: Int)
+    /// So many bytes of the body have been written where the caller said.
+    case copied(count: Int)
     /// Not before the origin has sent more.
     case wait
     case end
@@ -60,9 +67,9 @@ final class PartialBody {
         if index < ranges.count { position = ranges[index].start }
         continue
       }
-      let piece = bytes(exchange, upTo: range.end)
+      let piece = bytes(exchange, upTo: range.end, text)
       switch piece {
-      case .entry(_, _, let count), .fetch(_, let count): position += count
+      case .entry(_, _, let count), .fetch(_, let count), .copied(let count): position += count
       case .text, .wait, .end, .broken: break
       }
       return piece
@@ -75,7 +82,7 @@ final class PartialBody {
     return .end
   }
 
-  private func bytes(_ exchange: Exchange, upTo end: Int) -> Piece {
+  private func bytes(_ exchange: Exchange, upTo end: Int, _ text: () -> ByteBuffer) -> Piece {
     switch supply {
     case .entry(let entry):
       entry.retain()
@@ -85,6 +92,13 @@ final class PartialBody {
       return fetch.piece(at: position - start, upTo: end - start, for: exchange)
     case .slices(let reader):
       return reader.piece(exchange, at: position, upTo: end)
+    case .file(let file):
+      let out = text()
+      // The rest goes on when this has been sent.
+      if out.count >= Self.copiedBytes { return .wait }
+      let count = min(end - position, Self.copiedBytes)
+      file.bytes[position..<(position + count)].withUnsafeBufferPointer { out.append($0) }
+      return .copied(count: count)
     }
   }
 
@@ -133,7 +147,7 @@ extension ViewerConnection {
         source = .fetch
         bodyPosition = position
         pieceRemaining = count
-      case .wait:
+      case .wait, .copied:
         break
       case .end:
         exchange.parts = nil

@@ -190,11 +190,12 @@ final class SliceReader {
       let phase = fetch.view.phase
       if phase == .failed { return .broken(fetch.view.failure) }
       if phase != .aborted || fetch.part != nil {
-        if !belongs(fetch, number) { return .broken(.originRange) }
-        if !ownsFetch, fetch.freshness != nil, exchange.obstacleToSharing(fetch) != nil {
+        // First of all: the news that it may not be shared may still be under way.
+        if !ownsFetch, exchange.obstacleToSharing(fetch) != nil {
           released(exchange, by: fetch)
           return .wait
         }
+        if !belongs(fetch, number) { return .broken(.originRange) }
       }
       isFetchChecked = true
     }

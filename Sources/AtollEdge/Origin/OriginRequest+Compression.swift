@@ -21,7 +21,7 @@ extension OriginRequest {
   /// Schedules the forms that the fill's viewers would have taken.
   func compressStored() {
     guard let entry = fetch.entry, entry.isCompressible else { return }
-    let wanted = fetch.wantedCodings.union(caching.coding.set)
+    let wanted = fetch.codingsOfReaders.union(caching.coding.set)
     for coding in ContentCoding.compressed where wanted.contains(coding.set) {
       services.edge.compressor.schedule(entry, coding)
     }

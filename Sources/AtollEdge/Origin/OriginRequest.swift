@@ -145,11 +145,12 @@ final class OriginRequest {
     _ = goesElsewhere(after: response.status)
     isEnded = true
     self.connection = nil
+    // The target has this request until the tunnel ends.
+    let target = self.target
+    self.target = nil
     services.registry.ended(fetch)
     cleanUp()
-    // The target has this request until the tunnel ends.
     exchange.upgrade(response, base, following: following, on: connection, of: target)
-    target = nil
     return true
   }
 

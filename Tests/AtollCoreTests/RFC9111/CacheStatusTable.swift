@@ -45,6 +45,10 @@ struct CacheStatusTable {
     #expect(
       member(.stale, .originError, ttl: -9, status: 503)
         == "atoll; fwd=stale; fwd-status=503; ttl=-9; detail=origin-error")
+    // Fresh, but the request asked for more.
+    #expect(
+      member(.stale, .originError, lookup: .requestNoCache, ttl: 9, status: 503)
+        == "atoll; fwd=request; fwd-status=503; ttl=9; detail=origin-error")
     #expect(
       member(.revalidated, lookup: .expired, ttl: 60, status: 304)
         == "atoll; fwd=stale; fwd-status=304; ttl=60")

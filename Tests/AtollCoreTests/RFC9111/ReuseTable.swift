@@ -49,6 +49,9 @@ struct ReuseTable {
       section: "5.2.1.1", stored: "max-age=60", after: 1,
       request: ["Cache-Control: MAX-AGE=0"], expected: .revalidate(.requestMaxAge)),
     Row(
+      section: "5.2.1.1: within its first second", stored: "max-age=60", after: 0,
+      request: ["Cache-Control: max-age=0"], expected: .revalidate(.requestMaxAge)),
+    Row(
       section: "5.2.1.1", stored: "max-age=60", after: 1,
       request: ["Cache-Control: max-age=x"], expected: .revalidate(.requestMaxAge)),
     Row(

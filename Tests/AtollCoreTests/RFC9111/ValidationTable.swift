@@ -60,6 +60,31 @@ struct ValidationTable {
     #expect(result == expected)
   }
 
+  @Test(
+    arguments: [
+      (["ETag: \"a\""], ["ETag: \"a\""], true), (["ETag: \"a\""], ["ETag: \"b\""], false),
+      (["ETag: \"a\""], ["ETag: W/\"a\""], false), ([], ["ETag: \"a\""], false),
+      (["ETag: \"a\""], [], true), ([time], [time], true), ([time], [otherTime], false),
+      ([], [time], false), (["ETag: \"a\"", time], ["ETag: \"a\"", otherTime], false),
+      ([], ["Content-Length: 4"], true), ([], ["Content-Length: 5"], false),
+      (["ETag: \"a\""], ["ETag: \"a\"", "Content-Length: 5"], false),
+    ] as [([String], [String], Bool)])
+  func `whether a response to HEAD speaks of what GET stored (§4.3.5)`(
+    fields: [String], update: [String], expected: Bool
+  ) {
+    let (head, meta) = stored(fields)
+    let (other, otherMeta) = stored(update)
+    let length = update.contains { $0.hasPrefix("Content-Length") } ? update.last?.last : nil
+    let result = withBytes(head) { head in
+      withBytes(other) {
+        describes(
+          otherMeta, in: $0.baseAddress!, length: length.flatMap { UInt64(String($0)) },
+          stored: meta, in: head.baseAddress!, bodyLength: 4)
+      }
+    }
+    #expect(result == expected)
+  }
+
   private func updated(_ fields: [String], _ update: [String]) -> [String] {
     let (head, _) = stored(fields)
     let response = GivenResponse(304, update)
@@ -119,6 +144,9 @@ struct ValidationTable {
       (["ETag: \"a\""], ["Connection: etag", "ETag: \"b\""], ["ETag: \"a\""], ["ETag: \"b\""]),
       (["X: y"], ["Keep-Alive: timeout=5"], ["X: y"], ["Keep-Alive: timeout=5"]),
       (["X: y"], ["Proxy-Authenticate: Basic"], ["X: y"], ["Proxy-Authenticate: Basic"]),
+      (
+        ["X: y"], ["Proxy-Authentication-Info: x=1"], ["X: y"], ["Proxy-Authentication-Info: x=1"]
+      ),
       (["X: y"], ["Age: 9"], ["X: y"], ["Age: 9"]),
       // §5.2.2.7: what the update keeps for one viewer is not stored either.
       (

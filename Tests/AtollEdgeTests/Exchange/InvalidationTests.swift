@@ -45,6 +45,25 @@ struct InvalidationTests {
     #expect(try edge.get("/a").isHit)
   }
 
+  @Test(arguments: [("ETag: \"a\"", true), ("ETag: \"b\"", false)])
+  func `HEAD that may not be stored tells what is out of date (§4.3.5)`(
+    _ tag: String, _ stays: Bool
+  ) throws {
+    let origin = try ScriptedOrigin {
+      let isHead = $0.request.method == "HEAD"
+      let head = ["HTTP/1.1 200 OK", "Cache-Control: max-age=600", isHead ? tag : "ETag: \"a\""]
+      try $0.send(
+        head.joined(separator: "\r\n") + "\r\nContent-Length: 4\r\n\r\n"
+          + (isHead ? "" : "kept"))
+    }
+    let edge = try EdgeUnderTest(origin)
+    _ = try edge.get("/a")
+    let head = try edge.viewer().request("HEAD", "/a", ["Cache-Control: no-store"])
+    #expect(head.status == 200)
+    #expect(origin.requests.last?.method == "HEAD")
+    #expect(try edge.get("/a").isHit == stays)
+  }
+
   @Test func `a fill that began before is not stored after`() throws {
     let more = Event()
     let origin = try ScriptedOrigin { exchange in

@@ -60,6 +60,18 @@ struct SliceTests {
     #expect(Set(ranges(origin)).count == 3)
   }
 
+  @Test
+  func `several ranges of which the first is stored are no miss of the whole (RFC 9211 §2.2)`()
+    throws
+  {
+    let (edge, origin) = try make()
+    _ = try edge.get("/", "Range: bytes=0-9")
+    let response = try edge.get("/", "Range: bytes=0-9,3000-3009")
+    #expect(response.status == 206)
+    #expect(response.cacheStatus.contains("fwd=partial"))
+    #expect(ranges(origin) == ["bytes=0-999", "bytes=3000-3999"])
+  }
+
   @Test func `open ends and ends beyond the end`() throws {
     let (edge, _) = try make()
     for range in ["bytes=3200-", "bytes=3200-99999"] {
