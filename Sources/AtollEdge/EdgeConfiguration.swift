@@ -16,8 +16,10 @@ package final class EdgeConfiguration: Sendable {
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
   ///   distribution, when there is just one.
+  /// - Parameter isComplete: whether no distribution is missing. Where one is, its viewers must not
+  ///   get what the only other one serves.
   package init(
-    distributions: [DistributionPolicy], defaultName: String? = nil,
+    distributions: [DistributionPolicy], defaultName: String? = nil, isComplete: Bool = true,
     geoDatabase: GeoDatabase? = nil
   ) {
     self.distributions = distributions
@@ -31,7 +33,7 @@ package final class EdgeConfiguration: Sendable {
     if let defaultName {
       fallback = distributions.first { $0.distribution.name == defaultName }
     } else {
-      fallback = distributions.count == 1 ? distributions[0] : nil
+      fallback = distributions.count == 1 && isComplete ? distributions[0] : nil
     }
     only = distributions.count == 1 ? fallback.map { .passUnretained($0) } : nil
   }

@@ -226,7 +226,8 @@ extension SecurityHeaders {
       "default-src 'self'", headerValueFlaw),
     Member(
       "override", \.overridesOrigin, .bool, noun: "override of the origin's security headers",
-      default: "false", example: "true", "Whether the origin's own fields give way."),
+      default: "false", example: "true",
+      "Whether the origin's own fields give way, as its X-Content-Type-Options always does."),
   ])
 
   private static func field(

@@ -106,7 +106,8 @@ private func checkGroups(_ distribution: Distribution, _ problems: inout Problem
     }
     if !(2...ConfigLimits.groupMembers).contains(group.members.count) {
       problems.add(
-        "\(place).members", "there are \(group.members.count) members",
+        "\(place).members",
+        "there \(group.members.count == 1 ? "is 1 member" : "are \(group.members.count) members")",
         hint: "name 2 to \(ConfigLimits.groupMembers) origins")
     }
     for (index, member) in group.members.enumerated() {

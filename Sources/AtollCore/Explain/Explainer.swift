@@ -55,7 +55,11 @@ struct Explainer {
     result.add("request", "Request", .text("\(request.method) \(url)"))
     result.add("distribution", "Distribution", .text(distribution.name))
     addBehavior(to: &result)
-    addAnswer(to: &result)
+    if let answer = ownAnswer {
+      add(answer, to: &result)
+      return result
+    }
+    result.add("answer", "Answered by", .text("cache or origin"), refusedCountries)
     addCaching(to: &result)
     addKey(to: &result)
     addOrigin(to: &result)
@@ -109,20 +113,34 @@ struct Explainer {
 
   // MARK: Answer
 
-  /// What the edge answers without asking cache or origin, in the order in which it looks.
-  func addAnswer(to result: inout Explanation) {
-    guard let answer = ownAnswer else {
-      result.add("answer", "Answered by", .text("cache or origin"))
-      return
-    }
+  func add(_ answer: (status: Int, why: String), to result: inout Explanation) {
     result.add(
       "answer", "Answered by",
       .facts([
         .init(
           key: "status", label: "edge, status", value: .number(answer.status), reason: answer.why)
       ]))
+    result.add("usesCache", "Uses the cache", .flag(false), "the edge answers by itself")
+    result.add("key", "Key", .nothing, "nothing is looked up")
+    result.add("origin", "Origin", .nothing, "nothing is asked")
+    result.add("lifetime", "Lifetime", .nothing, "nothing is stored")
+    let rules = changedWords(behavior.settings.responseHeaders, ResponseHeaderSettings())
+    if distribution.isEnabled && !rules.isEmpty {
+      result.add("response", "Response", .list(rules))
+    }
   }
 
+  /// Where a viewer is, only an edge with its database can tell.
+  var refusedCountries: String? {
+    switch distribution.geoRestriction {
+    case .none: nil
+    case .allow(let countries):
+      "403 where the viewer's country is known and not \(listed(countries, "or"))"
+    case .block(let countries): "403 for viewers from \(listed(countries, "or"))"
+    }
+  }
+
+  /// What the edge answers without asking cache or origin, in the order in which it looks.
   var ownAnswer: (status: Int, why: String)? {
     if !distribution.isEnabled { return (403, "the distribution is disabled") }
     // A preflight asks for the edge's permission, not for OPTIONS of the origin.
@@ -156,7 +174,10 @@ struct Explainer {
   func addCaching(to result: inout Explanation) {
     if caching.bypass == .none {
       var notes: [String] = []
-      if caching.passOnMiss != .none {
+      if let slice {
+        notes.append(
+          "of what is not stored, slices of \(slice.count) bytes that hold the range are fetched")
+      } else if caching.passOnMiss != .none && !ignoresRange {
         notes.append("on a miss it is passed on (\(caching.passOnMiss.text))")
       }
       if caching.flags.contains(.noCache) { notes.append("only after validation: no-cache") }
@@ -173,6 +194,31 @@ struct Explainer {
     } else {
       result.add("usesCache", "Uses the cache", .flag(false), sentence(caching.bypass))
     }
+  }
+
+  var rangeSpecs: [RangeSpec]? {
+    guard head.fields.repeated & KnownField.range.bit == 0 else { return nil }
+    return head.fields.value(of: .range, in: base).flatMap(parseRanges)
+  }
+
+  /// RFC 9110 §14.2: a Range that counts for nothing makes a request for the whole.
+  var ignoresRange: Bool { caching.passOnMiss == .requestRange && rangeSpecs == nil }
+
+  /// What is asked for first when nothing of the URL is stored; nil when the range is passed on.
+  var slice: ByteRange? {
+    let grid = SliceGrid(size: behavior.settings.sliceSize)
+    guard caching.passOnMiss == .requestRange, grid.size > 0, let first = rangeSpecs?.first else {
+      return nil
+    }
+    switch first {
+    case .positions(let first, _): return grid.number(at: first).map { grid.range(of: $0) }
+    case .suffix: return grid.range(of: 0)
+    }
+  }
+
+  /// Whether the origin is asked for what may be stored, rather than for what the viewer wants.
+  var asksToStore: Bool {
+    caching.bypass == .none && (caching.passOnMiss == .none || ignoresRange || slice != nil)
   }
 
   func addKey(to result: inout Explanation) {
@@ -268,23 +314,27 @@ struct Explainer {
     }
     let lines = ByteBuffer()
     let headers = ByteBuffer()
-    appendViewerHeaders(
-      behavior.sentViewerHeaders, head, base, source: source, geo: NoGeoRecord(), to: headers)
     var address = request.address
     address.withUTF8 { address in
+      let source = ViewerSource(text: address, port: 0, scheme: request.scheme)
+      appendViewerHeaders(
+        behavior.sentViewerHeaders, head, base, source: source, geo: NoGeoRecord(), to: headers)
       appendOriginRequest(
         head, base, distribution: policy, behavior: behavior, origin: first,
         context: OriginRequestContext(
           peerAddress: address,
           viewer: ViewerFacts(scheme: request.scheme, headers: headers.bytes),
-          requestID: (0, 0), storing: caching.bypass == .none && caching.passOnMiss == .none,
+          requestID: (0, 0), storing: asksToStore,
           bodyFraming: head.framing), to: lines)
     }
     withExtendedLifetime(headers) {}
-    let sent = String(decoding: lines.bytes, as: UTF8.self).split(separator: "\r\n")
+    var sent = String(decoding: lines.bytes, as: UTF8.self).split(separator: "\r\n")
       .map(String.init)
       // Made up anew for every request.
       .filter { !$0.lowercased().hasPrefix("x-request-id:") }
+    if let slice { sent.append("Range: bytes=\(slice.start)-\(slice.end - 1)") }
+    // HEAD fills the cache as GET does, and is answered from it.
+    if head.method == .head && asksToStore { sent[0] = "GET" + sent[0].dropFirst(4) }
     facts.append(
       .init(
         key: "request", label: "gets", value: .list(sent),
@@ -296,7 +346,7 @@ struct Explainer {
   // MARK: Lifetime
 
   func addLifetime(to result: inout Explanation) {
-    guard behavior.caches else {
+    guard behavior.caches && caching.bypass == .none else {
       result.add("lifetime", "Lifetime", .nothing, "nothing is stored")
       return
     }
@@ -325,7 +375,7 @@ struct Explainer {
     for response in errors.responses {
       facts.append(
         .init(
-          key: "error\(response.status)", label: "error \(response.status)",
+          key: "error\(response.status)", label: "error page",
           value: .text(response.words), reason: nil))
     }
     result.add("lifetime", "Lifetime", .facts(facts))

@@ -252,8 +252,10 @@ extension SecurityHeaders {
       ("Content-Security-Policy", contentSecurityPolicy),
     ]
     return fields.compactMap { name, value in
-      value.map {
-        ResponseHeader(name: name, value: $0, mode: overridesOrigin ? .override : .ifAbsent)
+      // As in CloudFront's managed policy (§23), nosniff gives no way: nothing else means anything.
+      let overrides = overridesOrigin || name == "X-Content-Type-Options"
+      return value.map {
+        ResponseHeader(name: name, value: $0, mode: overrides ? .override : .ifAbsent)
       }
     }
   }

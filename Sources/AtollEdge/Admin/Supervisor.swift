@@ -36,6 +36,8 @@ package final class Supervisor: @unchecked Sendable {
   // Of the running thread alone:
   private var deployment = Deployment()
   private var geoDatabase: GeoDatabase?
+  /// Whether every distribution of the store is served, if in an older revision.
+  private var isComplete = true
   private var record: EdgeRecord
   private var registration: EdgeRegistration?
   private var watches: [any StoreWatch] = []
@@ -330,7 +332,9 @@ package final class Supervisor: @unchecked Sendable {
     for policy in deployment.policies {
       transfer.know(id: policy.distribution.id, slot: policy.slot)
     }
-    guard change.isNew else { return }
+    let isComplete = deployment.policies.count >= distributions.count + invalid.count
+    guard change.isNew || isComplete != self.isComplete else { return }
+    self.isComplete = isComplete
     shareStickySecret()
     install()
     for slot in change.retiredSlots {
@@ -382,7 +386,7 @@ package final class Supervisor: @unchecked Sendable {
     edge.apply(
       EdgeConfiguration(
         distributions: deployment.policies, defaultName: options.defaultDistribution,
-        geoDatabase: geoDatabase))
+        isComplete: isComplete, geoDatabase: geoDatabase))
   }
 
   private func applyPurges(_ store: any Store) throws(StoreError) {

@@ -62,6 +62,7 @@ struct ErrorPage {
     case .unknownHost: return "No distribution answers for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."
+    case .httpsRequired: return "This is served over https only."
     case .countryBlocked: return "This site is not served in your country."
     case .requestBody: return "A GET or HEAD request must not have a body."
     case .onlyIfCached: return "Nothing usable is stored, and only-if-cached forbids to ask."

@@ -109,7 +109,7 @@ enum ApplyCommand: Command {
     let (current, revision) = try draft.name.map { try stored($0, in: workspace) } ?? (nil, 0)
     let wanted = try draft.make(existing: current, now: Clock.now())
     let changes = differences(from: current, to: wanted)
-    try Workspace.check(wanted)
+    try Workspace.check(wanted, source: draft.source)
     if revision == 0 { try workspace.checkNew(wanted.name) }
     return ApplyResult(
       distribution: changes.isEmpty ? current ?? wanted : wanted, revision: revision,

@@ -11,7 +11,11 @@ struct DistributionEdit {
       distribution.apply(preset)
     }
     try editOrigins(&distribution)
+    let former = distribution.settings
     editSettings(&distribution.settings)
+    for index in distribution.behaviors.indices {
+      distribution.behaviors[index].overrides.follow(from: former, to: distribution.settings)
+    }
     if let behavior = parsed[DistributionOptions.defaultBehavior] {
       distribution.defaultBehavior = behavior
     }

@@ -43,7 +43,8 @@ enum DistributionOptions {
   static let errorPage = Option<ErrorResponse>(
     "error-page", value: "status=page[:status]", repeatable: true, separator: ";",
     group: errorGroup,
-    "page for an error, and its new status: 404=/404.html, 404=/index.html:200, '503 ttl=5s'",
+    "page for an error, and its new status: 404=/404.html, 404=/index.html:200, "
+      + "404=file:/srv/404.html, '503 ttl=5s'",
     read: ErrorPageSetting.read)
   static let errorTTL = Option<OptionalSeconds>(
     "error-ttl", value: "duration|none", group: errorGroup,
@@ -148,7 +149,8 @@ struct OptionalText: Sendable, Equatable {
 /// status alone, each with a lifetime after a space: `503 ttl=5s`.
 enum ErrorPageSetting {
   static func read(_ text: String) throws(ValueError) -> ErrorResponse {
-    let hint = "write it like 404=/404.html, 404=/index.html:200 or '503 ttl=5s'"
+    let hint =
+      "write it like 404=/404.html, 404=/index.html:200, 404=file:/srv/404.html or '503 ttl=5s'"
     var words = text.split(separator: " ").map(String.init)
     let parts = (words.first ?? "").split(
       separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -55,10 +55,18 @@ enum OptionPlaces {
     ConfigError(problems: error.problems.map { translated($0, distribution) })
   }
 
+  /// What hints of files say, and what does the same here.
+  private static let remedies = [
+    "add it to \"origins\"": "add it with --named-origin",
+    "list cookies under forwardedCookies": "name cookies with --forward-cookies",
+    "write it as hostHeader": "give it with --host-header",
+  ]
+
   private static func translated(_ problem: ConfigError.Problem, _ distribution: Distribution)
     -> ConfigError.Problem
   {
     var problem = problem
+    problem.hint = remedies[problem.hint] ?? problem.hint
     if let option = option(at: problem.where) {
       problem.where = option
     } else if let override = override(at: problem.where, distribution) {

@@ -37,6 +37,14 @@ enum ReferenceManual {
         Term(
           "default domain",
           "<name>.atoll.localhost and <id>.atoll.localhost, since there is no Amazon domain"),
+        Term(
+          "alternate domain names",
+          "absent in this version, wildcards included: hosts that no distribution claims get the only one, or that of atoll serve --default-distribution"
+        ),
+        Term(
+          "status",
+          "absent: a command returns when every running edge serves the change, and atoll show tells which do"
+        ),
         Term("URL identity", "kept as received: /dir and /dir/ differ, case counts"),
         Term("Content-Type", "never guessed"),
         Term("price class, comment, WAF", "absent: they belong to Amazon's network"),
@@ -174,6 +182,12 @@ enum ReferenceManual {
         ),
         Term("no-transform", "is heeded (RFC 9110 section 7.7); CloudFront is silent"),
         Term("preference", "Brotli where the viewer likes both alike"),
+        Term("viewers", "with HTTP/1.1; HTTP/1.0 gets the plain copy"),
+        Term("Accept-Encoding among forwardedHeaders", "turns compression at the edge off"),
+        Term(
+          "stored before",
+          "also what was stored plain is compressed from then on; CloudFront's stays plain until it expires"
+        ),
         Term("ETag", "weakened; Vary names Accept-Encoding"),
         Term("best effort", "the plain copy is served until the compressed one is ready"),
       ])
@@ -250,7 +264,9 @@ enum ReferenceManual {
           "fetched in aligned slices of 1 MiB (sliceSize), where CloudFront widens the range as it likes"
         ),
         Term("origin without ranges", "the whole is stored; the viewer gets its part"),
-        Term("several ranges", "at most 16; with more, or when they overlap, the whole"),
+        Term(
+          "several ranges",
+          "at most 16; two that overlap become one; with more of either, the whole"),
         Term("416", "never stored"),
         Term("parts of an object over 30 GB", "are slices like any other"),
       ])
@@ -352,6 +368,7 @@ enum ReferenceManual {
           "for 400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504; new status 200 or one of these; from a path of the distribution, or a file (ours)"
         ),
         Term("page of another behavior", "fetched through the first that matches its path"),
+        Term("page that is not there", "the viewer gets the status of its own response"),
       ])
     ])
 
@@ -366,11 +383,16 @@ enum ReferenceManual {
         ),
         Term("405", "method not allowed"),
         Term("414, 431", "see Methods and sizes"),
+        Term(
+          "408, 417, 501, 505",
+          "ours: a request that does not arrive in time, an Expect other than 100-continue, an unknown transfer coding, a version that is not HTTP/1"
+        ),
         Term("421", "a host that no distribution claims (RFC 9110 section 15.5.20)"),
         Term("500", "never of our own making; Lambda@Edge's does not occur"),
         Term("502", "the origin's name is unknown, it refused, or answered nonsense"),
         Term("503", "the edge is overloaded or ends"),
         Term("504", "the origin did not answer in time; only-if-cached without a copy"),
+        Term("508", "ours: the origin leads back to this edge (RFC 8586)"),
         Term("301, 307", "see Viewer protocol"),
       ])
     ])
@@ -494,14 +516,24 @@ enum ReferenceManual {
         Term("AllViewer", "originRequest with headers, cookies and queryStrings all"),
         Term("AllViewerExceptHostHeader", "the same with headers {\"allExcept\": [\"Host\"]}"),
         Term(
+          "AllViewerAndCloudFrontHeaders-2022-06",
+          "refused: headers all are the viewer's alone; list those wanted, CloudFront-* headers among them"
+        ),
+        Term(
           "CORS-CustomOrigin, CORS-S3Origin",
           "originRequest.headers [\"Origin\"]; with Access-Control-Request-Headers and -Method"),
+        Term(
+          "Elemental-MediaTailor-PersonalizedManifests",
+          "that of CORS-S3Origin with User-Agent and X-Forwarded-For; queryStrings all"),
         Term("UserAgentRefererHeaders", "originRequest.headers [\"User-Agent\", \"Referer\"]"),
         Term("SimpleCORS", "responseHeaders.cors {\"override\": false}"),
         Term(
           "CORS-With-Preflight", "responseHeaders.cors with every method and exposedHeaders [\"*\"]"
         ),
         Term("SecurityHeadersPolicy", "responseHeaders.security \"standard\""),
+        Term(
+          "CORS-and-SecurityHeadersPolicy, CORS-with-preflight-and-SecurityHeadersPolicy",
+          "both settings together"),
       ])
     ])
 
@@ -512,6 +544,13 @@ enum ReferenceManual {
         Term("regional caches, Origin Shield", "absent: an edge asks the origin itself"),
         Term("continuous deployment", "absent: a second distribution serves to try"),
         Term("real-time logs, reports", "absent: the access log is written at once"),
+        Term("alarms", "absent: what scrapes atoll metrics --prometheus has its own"),
+        Term(
+          "distributions in a row",
+          "as many as the path needs, but no loop; Amazon's lately answers 403 beyond two"),
+        Term(
+          "later additions",
+          "absent: gRPC, private origins, multi-tenant distributions, certificates of viewers"),
         Term("Smooth Streaming", "absent as such: its files are files"),
       ])
     ])

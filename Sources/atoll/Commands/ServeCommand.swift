@@ -115,7 +115,7 @@ enum ServeCommand: Command {
     } catch let error as EdgeError {
       throw failure(error)
     } catch let error as GeoDatabaseError {
-      throw CommandError.failed(error.message, hint: error.hint)
+      throw CommandError.usage(error.message, hint: error.hint)
     } catch let error as ConfigError {
       // What an unsaved distribution asks of this edge.
       throw CommandError(

@@ -77,8 +77,22 @@ enum ShowCommand: Command {
     let place = edge.addresses.isEmpty ? "" : " on \(edge.addresses.joined(separator: ", "))"
     if edge.unsaved != nil { return "\(edge.id)\(place): serves the URL of its command line alone" }
     let state =
-      edge.revision >= distribution.revision
-      ? "serves this revision" : "still serves revision \(edge.revision) of the store"
+      if edge.revision < distribution.revision {
+        "still serves revision \(edge.revision) of the store"
+      } else {
+        standing(of: distribution.name, in: edge.problems) ?? "serves this revision"
+      }
     return "\(edge.id)\(place): \(state)"
+  }
+
+  /// "keeps revision 3" or "is not served", where an edge could not take the present one over.
+  private static func standing(of name: String, in problems: [String]) -> String? {
+    let subject = "distribution \"\(name)\" "
+    for problem in problems where problem.hasPrefix(subject) {
+      let standing = problem.dropFirst(subject.count).prefix { $0 != ":" }
+      if standing.hasPrefix("keeps revision ") { return "\(standing) of it" }
+      if standing == "is not served" { return "does not serve it" }
+    }
+    return nil
   }
 }

@@ -65,7 +65,10 @@ struct Workspace {
   /// Validity, and what only this version, not the configuration's form, forbids.
   /// - Parameter parsed: the command line that the settings came from; without one, or with a file
   ///   on it, problems stand where the file has them.
-  static func check(_ distribution: Distribution, from parsed: ParsedArguments? = nil) throws {
+  /// - Parameter source: the file, where there is one.
+  static func check(
+    _ distribution: Distribution, from parsed: ParsedArguments? = nil, source: String? = nil
+  ) throws {
     do {
       try validate(distribution)
     } catch {
@@ -79,13 +82,19 @@ struct Workspace {
           + "supported by this version",
         hint: "use an http:// origin, or a proxy beside the edge that speaks TLS to it")
     }
-    try checkPages(of: distribution)
+    try checkPages(of: distribution, source ?? parsed.flatMap(Self.file))
+  }
+
+  private static func file(_ parsed: ParsedArguments) -> String? {
+    parsed[DistributionOptions.file].map { $0 == "-" ? "stdin" : $0 }
   }
 
   /// The edges run beside the store, so what cannot be read here cannot be read there.
-  private static func checkPages(of distribution: Distribution) throws(CommandError) {
+  private static func checkPages(
+    of distribution: Distribution, _ source: String?
+  ) throws(CommandError) {
     var problems: [CommandError.Problem] = []
-    for response in distribution.errors.responses {
+    for (index, response) in distribution.errors.responses.enumerated() {
       guard case .file(let file) = response.page else { continue }
       var status = stat()
       let isFile = stat(file, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
@@ -94,8 +103,8 @@ struct Workspace {
       if let flaw {
         problems.append(
           .init(
-            message: "\"\(distribution.name)\": the error page of \(response.status), "
-              + "\"\(file)\", cannot be read: \(flaw)",
+            message: (source.map { "\($0): errors.responses[\(index)].page.file" } ?? "--error-page")
+              + ": the page of \(response.status), \"\(file)\", cannot be read: \(flaw)",
             hint: "put it there, or name another page for \(response.status)"))
       }
     }

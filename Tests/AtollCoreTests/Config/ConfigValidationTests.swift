@@ -268,7 +268,7 @@ import Testing
       $0.origins = [NamedOrigin(name: "b", origin: $0.origin)]
       $0.originGroups = [OriginGroup(name: "b", members: ["default", "b"])]
     },
-    Wrong("originGroups.g.members", "there are 1 members", "2 to 5") {
+    Wrong("originGroups.g.members", "there is 1 member", "2 to 5") {
       $0.originGroups = [OriginGroup(name: "g", members: ["default"])]
     },
     Wrong("originGroups.g.members", "there is no origin \"spar\"", "did you mean \"spare\"?") {

@@ -311,6 +311,90 @@ import Testing
       "36 an error that nobody may store", .origin, "GET /a", response: (500, []),
       values: [("storage.reason", .text("response-status"))]),
     Situation(
+      "37 a range of what is not stored, fetched by slices", .static, "GET /a",
+      ["Range: bytes=1500000-1500009"],
+      values: [
+        ("usesCache", .flag(true)),
+        (
+          "origin.request",
+          .list([
+            "GET /a HTTP/1.1", "Host: shop.example", "User-Agent: atoll",
+            "X-Forwarded-For: 192.0.2.1", "Via: 1.1 atoll", "Connection: keep-alive",
+            "Range: bytes=1048576-2097151",
+          ])
+        ),
+      ], reasons: [("usesCache", "slices of 1048576 bytes that hold the range")]),
+    Situation(
+      "38 and passed on without slices", .static, "GET /a", ["Range: bytes=5-9"],
+      values: [
+        (
+          "origin.request",
+          .list([
+            "GET /a HTTP/1.1", "Host: shop.example", "Range: bytes=5-9", "User-Agent: atoll",
+            "X-Forwarded-For: 192.0.2.1", "Via: 1.1 atoll", "Connection: keep-alive",
+          ])
+        )
+      ], reasons: [("usesCache", "on a miss it is passed on (request-range)")]
+    ) { $0.settings.sliceSize = 0 },
+    Situation(
+      "39 a range that counts for nothing", .static, "GET /a", ["Range: bytes=9-5"],
+      values: [
+        (
+          "origin.request",
+          .list([
+            "GET /a HTTP/1.1", "Host: shop.example", "User-Agent: atoll",
+            "X-Forwarded-For: 192.0.2.1", "Via: 1.1 atoll", "Connection: keep-alive",
+          ])
+        )
+      ]),
+    Situation(
+      "40 a HEAD fills the cache", .static, "HEAD /a",
+      values: [
+        (
+          "origin.request",
+          .list([
+            "GET /a HTTP/1.1", "Host: shop.example", "User-Agent: atoll",
+            "X-Forwarded-For: 192.0.2.1", "Via: 1.1 atoll", "Connection: keep-alive",
+          ])
+        )
+      ]),
+    Situation(
+      "41 countries", .static,
+      values: [("answer", .text("cache or origin"))],
+      reasons: [("answer", "403 for viewers from KP or IR")]
+    ) { $0.geoRestriction = .block(["KP", "IR"]) },
+    Situation(
+      "42 countries allowed", .static,
+      reasons: [("answer", "403 where the viewer's country is known and not DE")]
+    ) { $0.geoRestriction = .allow(["DE"]) },
+    Situation(
+      "43 what the edge answers asks and stores nothing", .static,
+      values: [
+        ("answer.status", .number(301)), ("usesCache", .flag(false)), ("key", .nothing),
+        ("origin", .nothing), ("lifetime", .nothing),
+        ("response", .list(["security headers: standard"])),
+      ], reasons: [("usesCache", "by itself")]
+    ) {
+      $0.settings.viewerProtocol = .redirectToHTTPS
+      $0.settings.responseHeaders.security = .standard
+    },
+    Situation(
+      "44 a POST is not stored", .static, "POST /a", values: [("lifetime", .nothing)],
+      reasons: [("lifetime", "nothing is stored")]),
+    Situation(
+      "45 the viewer's address for the origin", .origin,
+      values: [
+        (
+          "origin.request",
+          .list([
+            "GET /a HTTP/1.1", "Host: shop.example", "X-Forwarded-For: 192.0.2.1",
+            "X-Forwarded-Proto: http", "X-Forwarded-Host: www.shop.example", "Via: 1.1 atoll",
+            "CloudFront-Viewer-Address: 192.0.2.1:0", "Connection: keep-alive",
+          ])
+        )
+      ]
+    ) { $0.settings.originRequest.headers = .listed(["CloudFront-Viewer-Address"]) },
+    Situation(
       "33 the root object", .spa, "GET /", values: [("key", pairs(["URL": "/index.html"]))]),
   ]
 

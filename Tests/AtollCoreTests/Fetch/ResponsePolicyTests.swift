@@ -123,6 +123,10 @@ struct ResponsePolicyTests {
         "X-Frame-Options: SAMEORIGIN", "Referrer-Policy: strict-origin-when-cross-origin",
         "X-XSS-Protection: 1; mode=block",
       ])
+    // nosniff is the policy's one field that overrides.
+    #expect(
+      sent(["X-Content-Type-Options: x"], settings).contains("X-Content-Type-Options: nosniff"))
+    #expect(!sent(["X-Content-Type-Options: x"], settings).contains("X-Content-Type-Options: x"))
     // The origin's own stand unless overridden.
     #expect(
       sent(["x-frame-options: DENY"], settings).filter {

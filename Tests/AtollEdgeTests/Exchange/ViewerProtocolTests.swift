@@ -108,6 +108,7 @@ struct ViewerProtocolTests {
     #expect(response.status == 403)
     #expect(response["x-cache"] == "Error from atoll")
     #expect(response.cacheStatus == ["detail=https-required"])
+    #expect(response.text.contains("served over https only"))
     #expect(origin.requestCount == 0)
   }
 

@@ -64,6 +64,21 @@ struct GeoSupervisorTests {
     #expect(try edge.get("/").cacheStatus.contains("detail=behavior-dont-cache"))
   }
 
+  @Test func `viewers of a refused distribution do not get the only other one`() throws {
+    let origin = try origin()
+    let edge = try SupervisedEdge()
+    try edge.put(try site(origin))
+    #expect(try edge.get("/").status == 200)
+    try edge.put(
+      try makeDistribution("needy", id: "dneedy00000000", revision: 0) {
+        $0.geoRestriction = .block(["DE"])
+      })
+    #expect(try edge.get("/", host: "needy.atoll.localhost").status == 421)
+    #expect(try edge.get("/", host: "site.atoll.localhost").status == 200)
+    try edge.put(try makeDistribution("needy", id: "dneedy00000000", revision: 0))
+    #expect(try edge.get("/", host: "test.example").status == 421)
+  }
+
   @Test func `an edge without a database does not start for a distribution that needs one`() throws
   {
     let distribution = try makeDistribution("shop") { $0.geoRestriction = .block(["DE"]) }

@@ -114,6 +114,25 @@ import Testing
     #expect(result.stderr.contains("needs TLS"))
   }
 
+  @Test func `a page that cannot be read is refused by file and key`() {
+    let home = Home()
+    let file = home.directory.write(
+      "shop.json",
+      """
+      {"name": "shop", "origin": "http://a.example", "errors": {"responses": [
+        {"status": 500, "page": "/500.html"},
+        {"status": 404, "page": {"file": "/nonexistent/404.html"}}]}}
+      """)
+    let result = home.atoll("apply", file)
+    #expect(result.exitCode == 2)
+    #expect(result.stdout.isEmpty)
+    #expect(
+      result.stderr.contains(
+        "\(file): errors.responses[1].page.file: the page of 404, \"/nonexistent/404.html\", "
+          + "cannot be read: no such file"), "\(result.stderr)")
+    #expect(home.atoll("show", "shop").exitCode == 1)
+  }
+
   @Test func `a file that is not there is named`() {
     let result = Home().atoll("apply", "/nonexistent/x.json")
     #expect(result.exitCode == 2)

@@ -305,6 +305,9 @@ import Testing
       $0.settings.key.device = false
       $0.settings.key.droppedQueryStrings = []
       $0.settings.key.sortsQuery = false
+      // The path has the country of its own; the rest was the distribution's, and still is.
+      $0.behaviors[0].overrides.key = $0.settings.key
+      $0.behaviors[0].overrides.key?.country = true
     },
     Case("--forward-cookies", "none", "--use-origin", "default") {
       $0.settings.forwardedCookies = .none
@@ -372,10 +375,11 @@ import Testing
     (["--origin-group", "both"], "has no name", "both=default,spare"),
     (["--origin-group", "g=default,spare:5xx"], "the status \"5xx\"", "500,502"),
     (["--origin-group", "g=default,b"], "--origin-group: there is no origin \"b\"", "add it"),
-    (["--use-origin", "b"], "--use-origin: there is no origin or group \"b\"", "add it"),
+    (["--use-origin", "b"], "--use-origin: there is no origin or group \"b\"", "--named-origin"),
     (["--cache-path", "/a/* orign=b"], "after its path", "did you mean origin=…?"),
     (["--cache-path", "/a/* key=color"], "which has the part \"color\"", "device"),
-    (["--cache-path", "/a/* origin=b"], "--cache-path: there is no origin", "add it"),
+    (["--cache-path", "/a/* origin=b"], "--cache-path: there is no origin", "--named-origin"),
+    (["--forward-headers", "Cookie"], "can't be part of a cache key", "--forward-cookies"),
     (
       ["--dont-cache-path", "/a/* default=1h"], "has a lifetime, but is not cached", "--cache-path"
     ),
@@ -385,7 +389,7 @@ import Testing
     (["--health-check", "up"], "--health-check: \"up\" has no leading /", "/up"),
     (["--health-check-status", "99"], "is no status", "200"),
     (["--origin-header", "X-Secret"], "is no header", "'X-Site: shop'"),
-    (["--origin-header", "Host: a"], "--origin-header: \"Host\" has a setting", "hostHeader"),
+    (["--origin-header", "Host: a"], "--origin-header: \"Host\" has a setting", "--host-header"),
     (["--host-header", "a b"], "--host-header: \"a b\" is no host name", "viewer"),
     (["--key", "color"], "has the part \"color\"", "host, scheme, device and country"),
     (["--compress", "zstd"], "has the coding \"zstd\"", "gzip,br"),
@@ -404,7 +408,11 @@ import Testing
     (["--error-page", "404=x.html"], "--error-page: \"x.html\" has no leading /", "/x.html"),
     (["--error-page", "418=/x"], "--error-page: 418 is not one of the statuses", "404"),
     (["--error-page", "404=/x max=1"], "after its page", "ttl=5s"),
-    (["--error-page", "404=file:/nonexistent/x"], "cannot be read: no such file", "put it there"),
+    (
+      ["--error-page", "404=file:/nonexistent/x"],
+      "--error-page: the page of 404, \"/nonexistent/x\", cannot be read: no such file",
+      "put it there"
+    ),
     (["--trusted-proxy", "proxy"], "--trusted-proxy: \"proxy\" is neither", "10.0.0.0/8"),
     (["--geo-allow", "UK"], "\"UK\" is no country code", "write GB"),
     (["--geo-allow", "DE", "--geo-block", "US"], "exclude each other", "one"),

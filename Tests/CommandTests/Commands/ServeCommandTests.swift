@@ -95,7 +95,7 @@ import Testing
         env: [
           "ATOLL_HOME": directory.file("store"), "ATOLL_GEO_DATABASE": directory.file(name),
         ])
-      #expect(result.exitCode == 1)
+      #expect(result.exitCode == 2)
       #expect(
         result.stderr.contains(
           "cannot use the GeoIP database \"\(directory.file(name))\": \(reason)\n"))

@@ -40,6 +40,21 @@ import Testing
     #expect(edge.atoll("metrics", "--prometheus").stdout.contains("\natoll_target_up{"))
   }
 
+  @Test func `an edge that refuses a revision is not said to serve it`() throws {
+    let edge = try RunningEdge([])
+    let made = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:9")
+    #expect(made.exitCode == 0, "\(made.stderr)")
+    #expect(edge.atoll("show", "shop").stdout.contains(": serves this revision\n"))
+    // It has no database that could tell countries.
+    let changed = edge.atoll("update", "shop", "--geo-block", "KP")
+    #expect(changed.stderr.contains("start the edge with --geo-database"), "\(changed.stderr)")
+    let kept = edge.atoll("show", "shop").stdout
+    #expect(kept.contains(": keeps revision "), "\(kept)")
+    _ = edge.atoll("create", "needy", "--origin", "http://127.0.0.1:9", "--geo-block", "KP")
+    let refused = edge.atoll("show", "needy").stdout
+    #expect(refused.contains(": does not serve it\n"), "\(refused)")
+  }
+
   @Test func `without an edge the document says that there is none`() throws {
     let home = Home()
     home.atoll("create", "shop", "--origin", "http://localhost:3000")

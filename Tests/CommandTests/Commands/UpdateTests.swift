@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 import Testing
 
 @testable import atoll
@@ -24,6 +25,28 @@ import Testing
     #expect(member("created", of: after) == member("created", of: before))
     #expect(after.contains("\"a\""))
     #expect(home.atoll("show", "shop").stdout.contains("State             disabled\n"))
+  }
+
+  @Test func `what a path leaves out follows the distribution`() throws {
+    // atoll-distribution(5), behaviors: parts of an object that it leaves out are as in settings.
+    let home = made(
+      "--drop-query-strings", "tracking", "--max-ttl", "8d", "--compress", "gzip",
+      "--cache-path", "/a/* default=7d key=device compress-min-size=5")
+    let words = ["--drop-query-strings", "sid", "--max-ttl", "9d", "--compress", "br"]
+    #expect(home.run(["update", "shop"] + words).exitCode == 0)
+    func path() throws -> JSONNode {
+      let document = try JSONReader.read(Array(home.document("shop").utf8))
+      return try #require(document["behaviors"]?.elements?.first)
+    }
+    var own = try path()
+    #expect(own["key"]?["device"] != nil && own["key"]?["dropQueryStrings"] == nil)
+    #expect(own["compression"]?["minimumSize"] != nil && own["compression"]?["codings"] == nil)
+    #expect(own["ttl"]?["default"]?.unsigned == 604_800)
+    #expect(own["ttl"]?["maximum"]?.unsigned == 777_600)
+    // Bounds that would contradict the path's own lifetime are not taken over.
+    #expect(home.atoll("update", "shop", "--max-ttl", "1d").exitCode == 0)
+    own = try path()
+    #expect(own["ttl"]?["maximum"]?.unsigned == 777_600)
   }
 
   @Test func `nothing to change is said and ends with 0`() {
