@@ -91,13 +91,15 @@ package final class DistributionPolicy: @unchecked Sendable {
     let slash: StaticString = "/"
     let path = path.isEmpty ? UnsafeBufferPointer(start: slash.utf8Start, count: 1) : path
     let ends = PathEnds(path)
-    let patterns = self.patterns
+    let count = overrideCount
+    var pattern = patterns
     var index = 0
-    while index < overrideCount {
-      if patterns[index].matches(path, ends: ends) { return table[index] }
+    while index < count {
+      if pattern.pointee.matches(path, ends: ends) { return table[index] }
+      pattern += 1
       index &+= 1
     }
-    return table[overrideCount]
+    return table[count]
   }
 
   /// The URL, as keys hold it, of a path with or without a query.

@@ -180,8 +180,13 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    let hash = writeKey(head, base, policy, behavior, facts)
-    let found = services.cache.lookup(hash: hash, key: services.keyBuffer.bytes) {
+    // As `writeKey` does, with the buffer at hand.
+    let key = services.keyBuffer
+    key.removeAll()
+    appendCacheKey(
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
+    let hash = keyHash(key.bytes, seed: services.seed)
+    let found = services.cache.lookup(hash: hash, key: key.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
