@@ -175,12 +175,7 @@ package enum DistributionFile {
     guard let members = reader.object(root, "", keys: keys),
       let resources = members["Resources"]
     else { return [] }
-    guard case .object(let list) = resources.value else {
-      reader.add(
-        "Resources", "\(describe(resources)) stands where an object belongs",
-        hint: "write { … } here")
-      return []
-    }
+    guard let list = reader.object(resources, "Resources", example: "{ … } here") else { return [] }
     return list.map { ("Resources.\($0.key)", $0.node, .resource) }
   }
 

@@ -87,12 +87,8 @@ extension ValueForm where Value == [Tag] {
   static let tags = ValueForm(
     kind: "object of texts", range: "at most \(ConfigLimits.tags)",
     value: { node, path, reader in
-      guard case .object(let list) = node.value else {
-        reader.add(
-          path, "\(describe(node)) stands where an object belongs",
-          hint: "write {\"team\": \"web\"}")
-        return nil
-      }
+      guard let list = reader.object(node, path, example: "{\"team\": \"web\"}")
+      else { return nil }
       return list.compactMap { member in
         reader.string(member.node, "\(path).\(member.key)", example: "web")
           .map { Tag(key: member.key, value: $0) }
@@ -110,12 +106,8 @@ extension ValueForm where Value == [NamedOrigin] {
   static let origins = ValueForm(
     kind: "object of origins", range: "at most \(ConfigLimits.origins)",
     value: { node, path, reader in
-      guard case .object(let list) = node.value else {
-        reader.add(
-          path, "\(describe(node)) stands where an object belongs",
-          hint: "write {\"images\": \"http://10.0.0.9:9000\"}")
-        return nil
-      }
+      guard let list = reader.object(node, path, example: "{\"images\": \"http://10.0.0.9:9000\"}")
+      else { return nil }
       var origins: [NamedOrigin] = []
       for member in list {
         let place = "\(path).\(member.key)"
@@ -173,12 +165,10 @@ extension ValueForm where Value == [OriginGroup] {
   static let originGroups = ValueForm(
     kind: "object of {members, statuses}", range: "at most \(ConfigLimits.originGroups)",
     value: { node, path, reader in
-      guard case .object(let list) = node.value else {
-        reader.add(
-          path, "\(describe(node)) stands where an object belongs",
-          hint: "write {\"both\": {\"members\": [\"default\", \"spare\"]}}")
-        return nil
-      }
+      guard
+        let list = reader.object(
+          node, path, example: "{\"both\": {\"members\": [\"default\", \"spare\"]}}")
+      else { return nil }
       var groups: [OriginGroup] = []
       for member in list {
         let place = "\(path).\(member.key)"

@@ -20,14 +20,20 @@ struct FieldReader {
     problems.add(place(path), what, hint: hint)
   }
 
+  /// The members of an object whose keys are its author's.
+  mutating func object(_ node: JSONNode, _ path: @autoclosure () -> String, example: String)
+    -> [JSONMember]?
+  {
+    if case .object(let members) = node.value { return members }
+    add(path(), "\(describe(node)) stands where an object belongs", hint: "write \(example)")
+    return nil
+  }
+
   /// The members of an object all of whose keys must be among `keys`.
   mutating func object(_ node: JSONNode, _ path: @autoclosure () -> String, keys: [String])
     -> Members?
   {
-    guard case .object(let members) = node.value else {
-      add(path(), "\(describe(node)) stands where an object belongs", hint: "write { … } here")
-      return nil
-    }
+    guard let members = object(node, path(), example: "{ … } here") else { return nil }
     for member in members where !keys.contains(member.key) {
       let hint: String
       if let near = nearestName(to: member.key, among: keys) {

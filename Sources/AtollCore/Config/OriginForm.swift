@@ -230,12 +230,8 @@ extension ValueForm where Value == [HeaderField] {
     kind: "object of names and values",
     range: "at most \(ConfigLimits.headers), \(ConfigLimits.headerBytes) characters in all",
     value: { node, path, reader in
-      guard case .object(let members) = node.value else {
-        reader.add(
-          path, "\(describe(node)) stands where an object belongs",
-          hint: "write {\"X-Secret\": \"…\"}")
-        return nil
-      }
+      guard let members = reader.object(node, path, example: "{\"X-Secret\": \"…\"}")
+      else { return nil }
       return members.compactMap { member in
         reader.string(member.node, "\(path).\(member.key)", example: "value")
           .map { HeaderField(name: member.key, value: $0) }

@@ -160,13 +160,20 @@ final class Exchange {
   // MARK: Key
 
   /// Leaves the request's cache key in `services.keyBuffer`.
-  @inline(__always)
   @discardableResult
   func writeKey(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) -> KeyHash {
-    let key = services.keyBuffer
+    writeKey(head, base, policy, behavior, facts, to: services.keyBuffer)
+  }
+
+  /// The same for who has the buffer at hand.
+  @inline(__always)
+  private func writeKey(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
+    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, to key: ByteBuffer
+  ) -> KeyHash {
     key.removeAll()
     appendCacheKey(
       head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
@@ -180,12 +187,8 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    // As `writeKey` does, with the buffer at hand.
     let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
+    let hash = writeKey(head, base, policy, behavior, facts, to: key)
     let found = services.cache.lookup(hash: hash, key: key.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }

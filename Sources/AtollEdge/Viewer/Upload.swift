@@ -39,7 +39,7 @@ final class Upload {
       }
       if !forward(piece, to: request) { return }
     }
-    // Ended, or the origin takes no more for now: either way its clock counts, not the viewer's.
+    // Ended, or held back by the origin: either way its clock counts, not the viewer's.
     if !isBroken { viewer.awaitOrigin() }
   }
 

@@ -109,7 +109,8 @@ enum ServeManual {
           Term(
             "\(Limits.compressions)",
             "responses that wait for their compression, with no more bytes than "
-              + "1/\(Limits.compressionShare) of --memory; others stay plain for now"),
+              + "1/\(Limits.compressionShare) of --memory; others are compressed when they are asked for again"
+          ),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
