@@ -18,6 +18,8 @@ package struct EdgeRecord: Equatable, Sendable {
   package var purges: [AppliedPurge]
   /// What keeps the edge from what the store says, for people.
   package var problems: [String]
+  /// The distributions that it does not serve as the store has them; `problems` says why.
+  package var refused: [RefusedDistribution]
   /// The distribution of an edge that was started with an origin's URL and serves no other.
   package var unsaved: String?
 
@@ -27,7 +29,7 @@ package struct EdgeRecord: Equatable, Sendable {
   package init(
     id: String, pid: Int32, started: Int64, addresses: [String] = [], adminSocket: String = "",
     revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
-    unsaved: String? = nil
+    refused: [RefusedDistribution] = [], unsaved: String? = nil
   ) {
     self.id = id
     self.pid = pid
@@ -38,6 +40,7 @@ package struct EdgeRecord: Equatable, Sendable {
     self.purge = purge
     self.purges = purges
     self.problems = problems
+    self.refused = refused
     self.unsaved = unsaved
   }
 
@@ -62,6 +65,21 @@ package struct AppliedPurge: Equatable, Sendable {
     self.count = count
     self.at = at
   }
+}
+
+/// A distribution whose present form an edge cannot take over.
+package struct RefusedDistribution: Equatable, Sendable {
+  package var name: String
+  /// The revision that it goes on serving; nil: none.
+  package var kept: UInt64?
+
+  package init(name: String, kept: UInt64? = nil) {
+    self.name = name
+    self.kept = kept
+  }
+
+  /// What the edge does instead: "keeps revision 7 of it".
+  package var text: String { kept.map { "keeps revision \($0) of it" } ?? "does not serve it" }
 }
 
 /// How one edge stands to what is waited for.
@@ -164,6 +182,18 @@ package struct EdgeRegistry: Sendable {
         }
       }
       writer.member("problems", record.problems)
+      writer.member("refused") { writer in
+        writer.array { writer in
+          for refused in record.refused {
+            writer.element { writer in
+              writer.object { writer in
+                writer.member("name", refused.name)
+                if let kept = refused.kept { writer.member("keeps", kept) }
+              }
+            }
+          }
+        }
+      }
       if let unsaved = record.unsaved { writer.member("unsaved", unsaved) }
     }
   }
@@ -176,6 +206,12 @@ package struct EdgeRegistry: Sendable {
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))
     record.problems = (node["problems"]?.elements ?? []).compactMap(\.text)
+    record.refused = (node["refused"]?.elements ?? []).compactMap { refused in
+      refused["name"]?.text.map {
+        RefusedDistribution(
+          name: $0, kept: refused["keeps"]?.integer.map { UInt64(max(0, $0)) })
+      }
+    }
     record.unsaved = node["unsaved"]?.text
     record.purges = (node["purges"]?.elements ?? []).compactMap { purge in
       guard let number = purge["number"]?.integer, let count = purge["count"]?.integer,

@@ -10,6 +10,8 @@ package struct Deployment {
   package private(set) var policies: [DistributionPolicy] = []
   /// What is wrong at the moment, for `show` and the log.
   package private(set) var problems: [String] = []
+  /// Those that are not served as they are now.
+  package private(set) var refused: [RefusedDistribution] = []
 
   private let slotLimit: Int
   /// By distribution id.
@@ -33,11 +35,13 @@ package struct Deployment {
   ) -> Change {
     var change = Change()
     var problems: [String] = []
+    var refused: [RefusedDistribution] = []
     var next: [DistributionPolicy] = []
     let former = policies
     for (name, error) in invalid {
       let kept = former.first { $0.distribution.name == name }
       problems += Self.lines(about: name, keeping: kept, error)
+      refused.append(RefusedDistribution(name: name, kept: kept?.distribution.revision))
       if let kept { next.append(kept) }
     }
     for distribution in distributions {
@@ -45,12 +49,14 @@ package struct Deployment {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: it has the id of "
             + "\"\(twin.distribution.name)\"")
+        refused.append(RefusedDistribution(name: distribution.name))
         continue
       }
       guard let slot = slot(for: distribution.id) else {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: this edge has served "
             + "\(slotLimit) distributions and must be restarted")
+        refused.append(RefusedDistribution(name: distribution.name))
         continue
       }
       let before = former.first { $0.distribution.id == distribution.id }
@@ -60,6 +66,8 @@ package struct Deployment {
       } catch {
         // Only this edge can tell, so nobody else names the next step.
         problems += Self.lines(about: distribution.name, keeping: before, error, withHints: true)
+        refused.append(
+          RefusedDistribution(name: distribution.name, kept: before?.distribution.revision))
         if let before { next.append(before) }
         continue
       }
@@ -91,6 +99,7 @@ package struct Deployment {
     }
     change.lines += problems.filter { !self.problems.contains($0) }
     self.problems = problems
+    self.refused = refused
     policies = next
     return change
   }

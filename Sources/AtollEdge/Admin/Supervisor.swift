@@ -329,6 +329,7 @@ package final class Supervisor: @unchecked Sendable {
       problems.append(problem)
     }
     record.problems = problems
+    record.refused = deployment.refused
     for policy in deployment.policies {
       transfer.know(id: policy.distribution.id, slot: policy.slot)
     }

@@ -150,7 +150,7 @@ enum ApplyCommand: Command {
     in workspace: Workspace
   ) throws {
     let isDry = parsed[CommonOptions.dryRun]
-    let wait = EdgeWait(parsed, console)
+    let wait = EdgeWait(parsed, console, for: results.map(\.distribution.name))
     var answers: [EdgeConfirmation] = []
     if parsed[CommonOptions.json] {
       answers = try wait.confirmations(of: revision, in: workspace)
@@ -158,7 +158,7 @@ enum ApplyCommand: Command {
         .result([
           "dryRun": .bool(isDry),
           "results": .array(results.map(\.json)),
-          "edges": EdgeWait.json(answers),
+          "edges": wait.json(answers),
         ]))
     } else {
       for result in results { show(result, isDry: isDry, console) }

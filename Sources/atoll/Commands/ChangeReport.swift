@@ -31,7 +31,7 @@ struct ChangeReport {
     distribution: Distribution? = nil, in workspace: Workspace
   ) throws {
     if !parsed[CommonOptions.json] { confirm(change, name, changes, distribution) }
-    let wait = EdgeWait(parsed, console)
+    let wait = EdgeWait(parsed, console, for: [name])
     let answers = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
       var members: [JSON.Member] = [
@@ -43,7 +43,7 @@ struct ChangeReport {
         members.append(
           .init(key: "distribution", value: .encoded(DistributionFile.encode(distribution))))
       }
-      members.append(.init(key: "edges", value: EdgeWait.json(answers)))
+      members.append(.init(key: "edges", value: wait.json(answers)))
       console.print(JSON.object(members))
     } else if change == .created, answers.allSatisfy({ $0.edge.unsaved != nil }),
       !parsed[CommonOptions.noWait]

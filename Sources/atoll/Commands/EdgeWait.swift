@@ -7,9 +7,12 @@ struct EdgeWait {
 
   private let waits: Bool
   private let timeout: Int
+  private let names: [String]
   private let console: Console
 
-  init(_ parsed: ParsedArguments, _ console: Console) {
+  /// - Parameter names: the distributions that the change is about.
+  init(_ parsed: ParsedArguments, _ console: Console, for names: [String]) {
+    self.names = names
     waits = !parsed[CommonOptions.noWait]
     timeout = parsed[CommonOptions.timeout] ?? Self.standard
     self.console = console
@@ -24,29 +27,44 @@ struct EdgeWait {
       revision: revision, timeout: .seconds(timeout))
   }
 
-  /// Tells what edges complain about, and fails when one has not confirmed.
+  /// Tells what edges complain about, and fails when one has not taken the change over.
   func demand(_ confirmations: [EdgeConfirmation]) throws(CommandError) {
     for edge in confirmations.map(\.edge) {
       for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
     }
     let late = confirmations.filter { !$0.isConfirmed }
-    guard !late.isEmpty else { return }
-    throw CommandError(
-      late.map { confirmation in
+    guard late.isEmpty else {
+      throw CommandError(
+        late.map { confirmation in
+          CommandError.Problem(
+            message: "edge \"\(confirmation.edge.id)\" (process \(confirmation.edge.pid)) has not "
+              + "confirmed the change within \(Quantity.duration(timeout))",
+            hint: "the change is stored; look at that edge's log, or wait longer with --timeout")
+        }, code: .unconfirmed)
+    }
+    let refusals = confirmations.flatMap { confirmation in
+      refused(by: confirmation.edge).map { refused in
         CommandError.Problem(
-          message: "edge \"\(confirmation.edge.id)\" (process \(confirmation.edge.pid)) has not "
-            + "confirmed the change within \(Quantity.duration(timeout))",
-          hint: "the change is stored; look at that edge's log, or wait longer with --timeout")
-      }, code: .unconfirmed)
+          message: "\"\(refused.name)\": edge \"\(confirmation.edge.id)\" cannot take the change "
+            + "over and \(refused.text)",
+          hint: "the change is stored; the warning above says what that edge lacks")
+      }
+    }
+    if !refusals.isEmpty { throw CommandError(refusals, code: .failed) }
   }
 
-  static func json(_ confirmations: [EdgeConfirmation]) -> JSON {
+  private func refused(by edge: EdgeRecord) -> [RefusedDistribution] {
+    edge.refused.filter { names.contains($0.name) }
+  }
+
+  func json(_ confirmations: [EdgeConfirmation]) -> JSON {
     .array(
       confirmations.map { confirmation in
         [
           "id": .string(confirmation.edge.id),
           "addresses": .strings(confirmation.edge.addresses),
-          "confirmed": .bool(confirmation.isConfirmed),
+          "confirmed": .bool(
+            confirmation.isConfirmed && refused(by: confirmation.edge).isEmpty),
         ]
       })
   }

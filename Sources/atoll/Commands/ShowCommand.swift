@@ -80,19 +80,8 @@ enum ShowCommand: Command {
       if edge.revision < distribution.revision {
         "still serves revision \(edge.revision) of the store"
       } else {
-        standing(of: distribution.name, in: edge.problems) ?? "serves this revision"
+        edge.refused.first { $0.name == distribution.name }?.text ?? "serves this revision"
       }
     return "\(edge.id)\(place): \(state)"
-  }
-
-  /// "keeps revision 3" or "is not served", where an edge could not take the present one over.
-  private static func standing(of name: String, in problems: [String]) -> String? {
-    let subject = "distribution \"\(name)\" "
-    for problem in problems where problem.hasPrefix(subject) {
-      let standing = problem.dropFirst(subject.count).prefix { $0 != ":" }
-      if standing.hasPrefix("keeps revision ") { return "\(standing) of it" }
-      if standing == "is not served" { return "does not serve it" }
-    }
-    return nil
   }
 }

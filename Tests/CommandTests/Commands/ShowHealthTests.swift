@@ -48,6 +48,15 @@ import Testing
     // It has no database that could tell countries.
     let changed = edge.atoll("update", "shop", "--geo-block", "KP")
     #expect(changed.stderr.contains("start the edge with --geo-database"), "\(changed.stderr)")
+    // A script can tell that the change is not in force.
+    #expect(changed.exitCode == 1)
+    #expect(changed.stderr.contains("cannot take the change over and keeps revision "))
+    let again = edge.atoll("update", "shop", "--default-ttl", "1h", "--json")
+    #expect(again.exitCode == 1)
+    let told = try JSONReader.read(Array(again.stdout.utf8))
+    #expect(told["edges"]?.elements?.first?["confirmed"]?.value == .bool(false))
+    // What is served as it is stored is another matter.
+    #expect(edge.atoll("create", "other", "--origin", "http://127.0.0.1:9").exitCode == 0)
     let kept = edge.atoll("show", "shop").stdout
     #expect(kept.contains(": keeps revision "), "\(kept)")
     _ = edge.atoll("create", "needy", "--origin", "http://127.0.0.1:9", "--geo-block", "KP")
