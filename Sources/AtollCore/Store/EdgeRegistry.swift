@@ -206,11 +206,11 @@ package struct EdgeRegistry: Sendable {
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))
     record.problems = (node["problems"]?.elements ?? []).compactMap(\.text)
-    record.refused = (node["refused"]?.elements ?? []).compactMap { refused in
-      refused["name"]?.text.map {
-        RefusedDistribution(
-          name: $0, kept: refused["keeps"]?.integer.map { UInt64(max(0, $0)) })
-      }
+    for refused in node["refused"]?.elements ?? [] {
+      guard let name = refused["name"]?.text else { continue }
+      let kept = refused["keeps"]?.integer
+      record.refused.append(
+        RefusedDistribution(name: name, kept: kept.map { UInt64(max(0, $0)) }))
     }
     record.unsaved = node["unsaved"]?.text
     record.purges = (node["purges"]?.elements ?? []).compactMap { purge in
