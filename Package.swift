@@ -22,11 +22,16 @@ let package = Package(
       linkerSettings: [
         .linkedLibrary("z"), .linkedLibrary("brotlienc"), .linkedLibrary("brotlicommon"),
       ]),
+    // OpenSSL, and nghttp2.
+    .target(
+      name: "CTLS", linkerSettings: [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+    .target(name: "CHTTP2", linkerSettings: [.linkedLibrary("nghttp2")]),
     // Reads GeoIP databases.
     .systemLibrary(name: "CMaxMind", providers: [.apt(["libmaxminddb-dev"])]),
-    .target(name: "AtollCore", dependencies: ["CSystem"], swiftSettings: strict + quick),
+    .target(name: "AtollCore", dependencies: ["CSystem", "CTLS"], swiftSettings: strict + quick),
     .target(
-      name: "AtollEdge", dependencies: ["AtollCore", "CCompression", "CMaxMind", "CSystem"],
+      name: "AtollEdge",
+      dependencies: ["AtollCore", "CCompression", "CHTTP2", "CMaxMind", "CSystem", "CTLS"],
       swiftSettings: strict + quick),
     .executableTarget(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
@@ -41,16 +46,17 @@ let package = Package(
         .linkedLibrary("z"), .linkedLibrary("brotlidec"), .linkedLibrary("brotlicommon"),
       ]),
     .testTarget(
-      name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem", "TestSupport"],
+      name: "AtollCoreTests", dependencies: ["AtollCore", "CSystem", "CTLS", "TestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "AtollEdgeTests",
       dependencies: [
-        "AtollEdge", "AtollCore", "CCompression", "CDecoders", "CSystem", "TestSupport",
+        "AtollEdge", "AtollCore", "CCompression", "CDecoders", "CHTTP2", "CSystem", "CTLS",
+        "TestSupport",
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "TestSupport"],
+      name: "CommandTests", dependencies: ["atoll", "AtollCore", "CSystem", "CTLS", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -24,6 +24,18 @@ class Channel {
     registration = loop.register(self, events: events)
   }
 
+  /// Waits for time alone.
+  final func registerForTime() { registration = loop.registerForTime(self) }
+
+  /// Becomes what the loop knows under `former`'s registration, with its descriptor and deadline;
+  /// `former` is over. What the descriptor was ready for has been told to `former`.
+  final func takePlace(of former: Channel) {
+    registration = former.registration
+    loop.replace(former, with: self, former.registration)
+    former.registration = .none
+    former.descriptor = -1
+  }
+
   /// Milliseconds from now; a later call replaces an earlier one. Cheap: the timer wheel is only
   /// touched when the new deadline is before the one it knows.
   @inline(__always)

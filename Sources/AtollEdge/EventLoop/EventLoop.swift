@@ -80,6 +80,16 @@ final class EventLoop: @unchecked Sendable {
     return registration
   }
 
+  /// For a channel without a descriptor.
+  func registerForTime(_ channel: Channel) -> Registration { occupy(channel) }
+
+  /// Another channel goes on in the place of one whose events may be under way.
+  func replace(_ channel: Channel, with successor: Channel, _ registration: Registration) {
+    let slot = slots + Int(registration.slot)
+    if let held = slot.pointee.channel { departed.append(held) }
+    slot.pointee.channel = Unmanaged.passRetained(successor)
+  }
+
   /// No events until `listen`. Not by EPOLL_CTL_MOD, which the kernel refuses for EPOLLEXCLUSIVE.
   func silence(_ channel: Channel) {
     _ = csystem_epoll_control(epoll, EPOLL_CTL_DEL, channel.descriptor, 0, 0)

@@ -46,6 +46,8 @@ final class LoopServices {
   // Scratch memory: valid until the next use, never across a return to the loop.
   let scratchSize = 65_536
   let scratch: UnsafeMutablePointer<UInt8>
+  /// Where a TLS record's plaintext is put together.
+  let recordBuffer = UnsafeMutableRawPointer.allocate(byteCount: TLSSession.record, alignment: 16)
   let requestHead = RequestHead()
   let responseHead = ResponseHead()
   /// For a second head while the first is in use.
@@ -85,7 +87,10 @@ final class LoopServices {
     idHigh = generator.next()
   }
 
-  deinit { scratch.deallocate() }
+  deinit {
+    scratch.deallocate()
+    recordBuffer.deallocate()
+  }
 
   /// SplitMix64 over a random start: unique on this loop for 2^64 requests.
   @inline(__always)

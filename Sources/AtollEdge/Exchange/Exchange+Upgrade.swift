@@ -30,10 +30,7 @@ extension Exchange {
     hasResponded = true
     step = .responding
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
-    let tunnel = UpgradeTunnel(
-      viewer: viewer, origin: connection, target: target,
-      timeout: behavior.settings.upgradeTimeout)
-    connection.upgrade(to: tunnel)
-    viewer.upgrade(to: tunnel, first: first)
+    viewer.upgrade(
+      with: connection, of: target, timeout: behavior.settings.upgradeTimeout, first: first)
   }
 }

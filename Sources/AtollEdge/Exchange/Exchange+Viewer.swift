@@ -22,7 +22,7 @@ extension Exchange {
   }
 
   /// How the peer itself reached the edge.
-  var peerScheme: Scheme { .http }
+  var peerScheme: Scheme { viewer.scheme }
 
   private func forwarded(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> ForwardedRequest {
     guard let policy, !policy.trustedProxies.isEmpty else { return ForwardedRequest() }

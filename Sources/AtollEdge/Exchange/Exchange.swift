@@ -12,7 +12,7 @@ final class Exchange {
   enum Step { case idle, waiting, responding }
 
   /// The connection that owns this exchange; set once, by it.
-  unowned(unsafe) var viewer: ViewerConnection!
+  unowned(unsafe) var viewer: Viewer!
   let services: LoopServices
   var step = Step.idle
 

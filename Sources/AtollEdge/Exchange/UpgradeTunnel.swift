@@ -16,6 +16,8 @@ final class UpgradeTunnel {
 
   private struct End {
     let descriptor: Int32
+    /// Nil in the clear.
+    let tls: TLSSession?
     var isReadable = true
     var isWritable = true
     /// The kernel said that the peer has shut down its side: a short read is no reason to stop.
@@ -27,6 +29,19 @@ final class UpgradeTunnel {
     /// Bytes for it that its kernel did not take.
     var pending: ByteBuffer?
     var pendingStart = 0
+
+    func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+      tls?.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+    }
+
+    func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+      tls?.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+    }
+
+    func endOutput() {
+      tls?.endOutput()
+      shutdown(descriptor, Int32(SHUT_WR))
+    }
   }
 
   private enum Pause {
@@ -61,8 +76,10 @@ final class UpgradeTunnel {
     self.target = target
     services = viewer.services
     self.timeout = timeout * 1000
-    viewerEnd = End(descriptor: viewer.descriptor, peerEnded: viewer.peerEnded)
-    originEnd = End(descriptor: origin.descriptor, peerEnded: origin.peerEnded)
+    viewerEnd = End(
+      descriptor: viewer.descriptor, tls: viewer.tls, peerEnded: viewer.peerEnded)
+    originEnd = End(
+      descriptor: origin.descriptor, tls: nil, peerEnded: origin.peerEnded)
   }
 
   /// - Parameters:
@@ -127,7 +144,7 @@ final class UpgradeTunnel {
       if let pending = sink.pending {
         guard sink.isWritable else { return (count, .waiting) }
         let left = pending.count - sink.pendingStart
-        switch SystemCall.send(sink.descriptor, pending.base + sink.pendingStart, left) {
+        switch sink.send(pending.base + sink.pendingStart, left) {
         case .moved(let sent):
           count += sent
           sink.pendingStart += sent
@@ -145,18 +162,18 @@ final class UpgradeTunnel {
         }
       }
       if source.inputEnded {
-        if !sink.outputEnded { shutdown(sink.descriptor, Int32(SHUT_WR)) }
+        if !sink.outputEnded { sink.endOutput() }
         sink.outputEnded = true
         return (count, .waiting)
       }
       guard source.isReadable else { return (count, .waiting) }
       if receives == Self.receivesPerTurn { return (count, .yielding) }
       receives += 1
-      switch SystemCall.receive(source.descriptor, scratch, services.scratchSize) {
+      switch source.receive(scratch, services.scratchSize) {
       case .moved(0): source.inputEnded = true
       case .moved(let received):
         if received < services.scratchSize { source.isReadable = source.peerEnded }
-        switch SystemCall.send(sink.descriptor, scratch, received) {
+        switch sink.send(scratch, received) {
         case .moved(let sent):
           count += sent
           if sent < received { keep(scratch + sent, received - sent, for: &sink) }

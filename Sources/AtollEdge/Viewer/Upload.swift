@@ -7,7 +7,7 @@ import Glibc
 ///
 /// At most one receive's worth of bytes is held between them.
 final class Upload {
-  private unowned(unsafe) let viewer: ViewerConnection
+  private unowned(unsafe) let viewer: Viewer
   private var framing: BodyFraming
   private var remaining: UInt64
   private var decoder = ChunkedDecoder()
@@ -18,7 +18,7 @@ final class Upload {
   private var isBroken = false
   private(set) var byteCount = 0
 
-  init(viewer: ViewerConnection, framing: BodyFraming, expectsContinue: Bool) {
+  init(viewer: Viewer, framing: BodyFraming, expectsContinue: Bool) {
     self.viewer = viewer
     self.framing = framing
     awaitsContinue = expectsContinue

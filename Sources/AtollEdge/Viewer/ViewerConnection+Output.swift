@@ -14,17 +14,10 @@ extension ViewerConnection {
     return buffer
   }
 
-  /// An interim response, as it stands.
-  func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
-    pendingBuffer().append(bytes)
-    flush()
-    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
-    if !hasUnreadBody { awaitOrigin() }
-  }
-
   /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
   /// `position`. The hot path: one system call when the kernel takes it all.
-  func respond(
+  @inline(__always)
+  func sendWhole(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
     closes: Bool
   ) {
@@ -42,7 +35,7 @@ extension ViewerConnection {
           iov_base: UnsafeMutableRawPointer(mutating: head.baseAddress), iov_len: headCount)
         vectors[1] = iovec(iov_base: tail.base, iov_len: tailCount)
         vectors[2] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: count)
-        return SystemCall.send(descriptor, vectors.baseAddress!, count > 0 ? 3 : 2)
+        return send(vectors.baseAddress!, count > 0 ? 3 : 2)
       }
       var sent = 0
       switch outcome {
@@ -91,7 +84,7 @@ extension ViewerConnection {
   }
 
   /// The head of a response whose body the exchange's fetch brings.
-  func respond(
+  func beginSending(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
     endsByClose: Bool, closes: Bool
   ) {
@@ -107,9 +100,6 @@ extension ViewerConnection {
     chunkIsOpen = false
     flush()
   }
-
-  /// More of the body may have come.
-  func bodyProgressed() { if isWritable && phase == .exchanging { flush() } }
 
   /// Sends until everything is out, the kernel takes no more, or the body has to come first.
   func flush() {
@@ -200,7 +190,7 @@ extension ViewerConnection {
         vectors[used] = iovec(iov_base: UnsafeMutableRawPointer(mutating: body), iov_len: bodyCount)
         used += 1
       }
-      return SystemCall.send(descriptor, vectors.baseAddress!, used)
+      return send(vectors.baseAddress!, used)
     }
     switch outcome {
     case .failed:

@@ -19,15 +19,14 @@ import Glibc
 ///
 /// A request that is answered at once never leaves the loop's scratch memory: an idle connection
 /// holds no buffer.
-final class ViewerConnection: Channel {
+final class ViewerConnection: Viewer {
   enum Phase { case reading, exchanging, upgraded, lingering, closed }
   enum BodySource { case none, entry, fetch }
   /// One finds requests, the next that there are no more, or the end of the viewer.
   static let receivesPerTurn = 3
 
-  let services: LoopServices
-  let address: SocketAddress
-  let exchange: Exchange
+  /// Nil on a connection in the clear.
+  let tls: TLSSession?
   var phase = Phase.reading
   var isReadable = true
   var isWritable = true
@@ -45,9 +44,6 @@ final class ViewerConnection: Channel {
   var inputCapacity = 0
   var inputStart = 0
   var inputEnd = 0
-  /// Of the present request's head.
-  var ownHeadLength = 0
-  var isBeginning = false
   var didFinishAtOnce = false
 
   // What is still to be sent.
@@ -62,18 +58,21 @@ final class ViewerConnection: Channel {
   var bodyEnded = true
   var closesAfter = false
   var endsByClose = false
-  var upload: Upload?
   var tunnel: UpgradeTunnel?
   var lingered = 0
-  var writtenAddress: ByteBuffer?
 
-  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
-    self.services = services
-    self.address = address
-    exchange = Exchange(services: services)
-    super.init(loop: services.loop, descriptor: descriptor)
-    exchange.viewer = self
+  override init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+    tls = nil
+    super.init(services: services, descriptor: descriptor, address: address)
     register()
+    setDeadline(after: services.idleTimeout)
+  }
+
+  /// Goes on with what `former` has opened: it is that channel's place on the loop from now on.
+  init(taking former: Channel, services: LoopServices, address: SocketAddress, tls: TLSSession?) {
+    self.tls = tls
+    super.init(services: services, descriptor: former.descriptor, address: address)
+    takePlace(of: former)
     setDeadline(after: services.idleTimeout)
   }
 
@@ -125,6 +124,22 @@ final class ViewerConnection: Channel {
     }
   }
 
+  override var scheme: Scheme { tls == nil ? .http : .https }
+
+  // MARK: The wire
+
+  @inline(__always)
+  func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+    if let tls { return tls.receive(memory, count) }
+    return SystemCall.receive(descriptor, memory, count)
+  }
+
+  @inline(__always)
+  func send(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) -> Transfer {
+    if let tls { return tls.send(vectors, count, scratch: services.recordBuffer) }
+    return SystemCall.send(descriptor, vectors, count)
+  }
+
   var hasOutput: Bool {
     (pending.map { $0.count > pendingStart } ?? false) || pieceRemaining > 0
   }
@@ -170,7 +185,7 @@ final class ViewerConnection: Channel {
   func receiveFresh() {
     let scratch = services.scratch
     let size = services.scratchSize
-    switch SystemCall.receive(descriptor, scratch, size) {
+    switch receive(scratch, size) {
     case .moved(let count) where count > 0:
       if count < size { isReadable = peerEnded }
       process(scratch, count)
@@ -186,7 +201,7 @@ final class ViewerConnection: Channel {
   func receiveMore() {
     ensureInput(room: 4096)
     let room = inputCapacity - inputEnd
-    switch SystemCall.receive(descriptor, input! + inputEnd, room) {
+    switch receive(input! + inputEnd, room) {
     case .moved(let count) where count > 0:
       if count < room { isReadable = peerEnded }
       let seen = inputEnd - inputStart
@@ -276,37 +291,7 @@ final class ViewerConnection: Channel {
     exchange.refuse(status: status, reason: reason, detail: detail)
   }
 
-  // For the access log: the head of the request under way, wherever it lies.
-  var presentHeadBase: UnsafePointer<UInt8>?
-  var presentHead: RequestHead? {
-    if isBeginning { return services.requestHead }
-    guard let ownHead, ownHeadLength > 0 else {
-      presentHeadBase = nil
-      return nil
-    }
-    presentHeadBase = UnsafePointer(ownHead)
-    let head = services.requestHead
-    return head.parse(ownHead, count: ownHeadLength) == .complete(length: ownHeadLength)
-      ? head : nil
-  }
-
-  /// The viewer's address as text, without port: for X-Forwarded-For and the log.
-  var addressText: UnsafeBufferPointer<UInt8> {
-    if let writtenAddress { return writtenAddress.bytes }
-    let buffer = ByteBuffer(capacity: 48)
-    address.appendHost(to: buffer)
-    // The peer of a Unix socket has no address.
-    if buffer.count == 0 { buffer.append("unix:") }
-    writtenAddress = buffer
-    return buffer.bytes
-  }
-
-  /// The present request's head, when it lies in this connection's own memory.
-  var ownHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
-
-  /// The head that the exchange goes on with: the viewer's, or that of the request for an error page.
-  var keptHead: UnsafeMutablePointer<UInt8>? { exchange.errorPage?.head?.base ?? ownHead }
-  var headLength: Int { exchange.errorPage?.head?.count ?? ownHeadLength }
+  override var ownHead: UnsafeMutablePointer<UInt8>? { input.map { $0 + inputStart } }
 
   func keep(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
     if let input, bytes >= input, bytes <= input + inputCapacity {
@@ -354,19 +339,14 @@ final class ViewerConnection: Channel {
 
   // MARK: Request bodies
 
-  func beginUpload(_ upload: Upload) { self.upload = upload }
-
-  /// The response begins before the request's body has ended: the connection cannot be used again.
-  var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
-
   /// The next bytes behind the head: what has come already, or from the kernel into scratch memory.
   /// Nil when nothing is there now.
-  func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
+  override func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
     let start = inputStart + ownHeadLength
     if let input, inputEnd > start { return (input + start, inputEnd - start) }
     guard isReadable else { return nil }
     let size = services.scratchSize
-    switch SystemCall.receive(descriptor, services.scratch, size) {
+    switch receive(services.scratch, size) {
     case .moved(let count) where count > 0:
       if count < size { isReadable = peerEnded }
       return (services.scratch, count)
@@ -382,7 +362,9 @@ final class ViewerConnection: Channel {
   }
 
   /// `used` bytes of what `nextBodyBytes` gave belong to the body; the rest stays for later.
-  func consumedBody(_ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)) {
+  override func consumedBody(
+    _ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)
+  ) {
     let start = inputStart + ownHeadLength
     if let input, piece.bytes == input + start {
       // Closes the gap, so that the head stays in front.
@@ -395,20 +377,51 @@ final class ViewerConnection: Channel {
     }
   }
 
-  func sendContinue() {
+  override func sendContinue() {
     guard inputEnd == inputStart + ownHeadLength else { return }
     queue("HTTP/1.1 100 Continue\r\n\r\n")
     flush()
   }
 
-  /// While a body is awaited from the viewer.
-  func awaitBody() { setDeadline(after: services.bodyTimeout) }
-  func awaitOrigin() { if !hasOutput { clearDeadline() } }
+  override func awaitBody() { setDeadline(after: services.bodyTimeout) }
+  override func awaitOrigin() { if !hasOutput { clearDeadline() } }
+
+  // MARK: Responses
+
+  @inline(__always)
+  override func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
+    closes: Bool
+  ) {
+    sendWhole(
+      head: head, tail: tail, entry: entry, position: position, count: count, closes: closes)
+  }
+
+  override func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
+    endsByClose: Bool, closes: Bool
+  ) {
+    beginSending(
+      head: head, tail: tail, hasBody: hasBody, chunked: chunked, endsByClose: endsByClose,
+      closes: closes)
+  }
+
+  override func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
+    pendingBuffer().append(bytes)
+    flush()
+    // Sending has set a deadline, but the viewer owes nothing: the final response is the origin's.
+    if !hasUnreadBody { awaitOrigin() }
+  }
+
+  override func bodyProgressed() { if isWritable && phase == .exchanging { flush() } }
 
   // MARK: Other protocols
 
-  /// - Parameter first: what the viewer gets first, the 101.
-  func upgrade(to tunnel: UpgradeTunnel, first: ByteBuffer) {
+  override func upgrade(
+    with origin: OriginConnection, of target: TargetUse?, timeout: Int, first: ByteBuffer
+  ) {
+    let tunnel = UpgradeTunnel(viewer: self, origin: origin, target: target, timeout: timeout)
+    origin.upgrade(to: tunnel)
     self.tunnel = tunnel
     phase = .upgraded
     var first = first
@@ -475,6 +488,7 @@ final class ViewerConnection: Channel {
     if inputEnded || isClosed { return close() }
     phase = .lingering
     releaseInput()
+    tls?.endOutput()
     shutdown(descriptor, Int32(SHUT_WR))
     setDeadline(after: 2000)
     if isReadable { linger() }
@@ -482,7 +496,7 @@ final class ViewerConnection: Channel {
 
   func linger() {
     while isReadable && phase == .lingering {
-      switch SystemCall.receive(descriptor, services.scratch, services.scratchSize) {
+      switch receive(services.scratch, services.scratchSize) {
       case .moved(let count) where count > 0:
         lingered += count
         if lingered > Limits.lingering { return close() }
@@ -494,14 +508,14 @@ final class ViewerConnection: Channel {
     }
   }
 
-  func resetOnClose() {
+  override func resetOnClose() {
     var setting = CSystem.linger(l_onoff: 1, l_linger: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_LINGER, &setting,
       socklen_t(MemoryLayout<CSystem.linger>.size))
   }
 
-  func close() {
+  override func close() {
     guard phase != .closed else { return }
     let wasExchanging = phase == .exchanging || phase == .upgraded
     phase = .closed

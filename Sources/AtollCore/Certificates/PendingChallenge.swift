@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a CA will look for to see that whoever asks for a certificate has its domain (RFC 8555 §8,
+/// RFC 8737), while it is to be found: the edges on a store answer it.
+package struct PendingChallenge: Equatable, Sendable {
+  package var type: ChallengeType
+  package var domain: String
+  package var token: String
+  /// Token and the account key's thumbprint (RFC 8555 §8.1).
+  package var keyAuthorization: String
+
+  package init(type: ChallengeType, domain: String, token: String, keyAuthorization: String) {
+    self.type = type
+    self.domain = domain
+    self.token = token
+    self.keyAuthorization = keyAuthorization
+  }
+}

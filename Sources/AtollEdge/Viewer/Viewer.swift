@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Glibc
+
+/// Whom an exchange answers: an HTTP/1.1 connection, or one stream of an HTTP/2 connection.
+///
+/// Both speak to the exchange in the same terms, those of HTTP/1.1's text: a request's head as
+/// `RequestHead` reads it, a response's head as status line and field lines. What is the protocol's
+/// own (framing, persistence, compression of heads) stays with the subclass.
+class Viewer: Channel {
+  final let services: LoopServices
+  final let address: SocketAddress
+  final let exchange: Exchange
+  /// A request's head is being gone through where it came to lie; it is kept only if its answer
+  /// takes longer.
+  final var isBeginning = false
+  /// Of the present request's head.
+  final var ownHeadLength = 0
+  final var upload: Upload?
+  /// For the access log: the head of the request under way, wherever it lies.
+  final var presentHeadBase: UnsafePointer<UInt8>?
+  private final var writtenAddress: ByteBuffer?
+
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+    self.services = services
+    self.address = address
+    exchange = Exchange(services: services)
+    super.init(loop: services.loop, descriptor: descriptor)
+    exchange.viewer = self
+  }
+
+  /// How the peer itself reached the edge.
+  var scheme: Scheme { .http }
+
+  // MARK: The request
+
+  /// The present request's head, when it lies in memory of the viewer's own.
+  var ownHead: UnsafeMutablePointer<UInt8>? { mustOverride() }
+
+  /// The head that the exchange goes on with: the viewer's, or that of the request for an error page.
+  final var keptHead: UnsafeMutablePointer<UInt8>? { exchange.errorPage?.head?.base ?? ownHead }
+  final var headLength: Int { exchange.errorPage?.head?.count ?? ownHeadLength }
+
+  final var presentHead: RequestHead? {
+    if isBeginning { return services.requestHead }
+    guard let ownHead, ownHeadLength > 0 else {
+      presentHeadBase = nil
+      return nil
+    }
+    presentHeadBase = UnsafePointer(ownHead)
+    let head = services.requestHead
+    return head.parse(ownHead, count: ownHeadLength) == .complete(length: ownHeadLength)
+      ? head : nil
+  }
+
+  /// The viewer's address as text, without port: for X-Forwarded-For and the log.
+  final var addressText: UnsafeBufferPointer<UInt8> {
+    if let writtenAddress { return writtenAddress.bytes }
+    let buffer = ByteBuffer(capacity: 48)
+    address.appendHost(to: buffer)
+    // The peer of a Unix socket has no address.
+    if buffer.count == 0 { buffer.append("unix:") }
+    writtenAddress = buffer
+    return buffer.bytes
+  }
+
+  // MARK: The request's body
+
+  final func beginUpload(_ upload: Upload) { self.upload = upload }
+
+  /// The response begins before the request's body has ended.
+  final var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
+
+  /// The next bytes of the body, framed as the request says. Nil when nothing is there now.
+  func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? { mustOverride() }
+
+  /// `used` bytes of what `nextBodyBytes` gave belong to the body; the rest stays for later.
+  func consumedBody(_ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)) {
+    mustOverride()
+  }
+
+  func sendContinue() { mustOverride() }
+
+  /// While a body is awaited from the viewer.
+  func awaitBody() { mustOverride() }
+  /// While it is the origin's turn.
+  func awaitOrigin() { mustOverride() }
+
+  // MARK: The response
+
+  /// An interim response, as it stands.
+  func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) { mustOverride() }
+
+  /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
+  /// `position`. What follows the empty line of the tail is a body too.
+  func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
+    closes: Bool
+  ) { mustOverride() }
+
+  /// The head of a response whose body the exchange's fetch or parts bring.
+  func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
+    endsByClose: Bool, closes: Bool
+  ) { mustOverride() }
+
+  /// More of the body may have come.
+  func bodyProgressed() { mustOverride() }
+
+  // MARK: Ends
+
+  /// Is joined with the origin, which has switched protocols, until one of both ends.
+  /// - Parameters:
+  ///   - target: counts the connection as the target's.
+  ///   - timeout: seconds of silence.
+  ///   - first: what the viewer gets first, the 101 and what came behind it.
+  func upgrade(
+    with origin: OriginConnection, of target: TargetUse?, timeout: Int, first: ByteBuffer
+  ) { mustOverride() }
+
+  /// What is missing of the response must not look like its end.
+  func resetOnClose() { mustOverride() }
+
+  /// Ends without a response, or in the middle of one.
+  func close() { mustOverride() }
+
+  private func mustOverride(_ name: StaticString = #function) -> Never {
+    fatalError("\(name) is a protocol's own")
+  }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <pthread.h>
+#include <sys/socket.h>
+
+#include "CTLS.h"
+
+static int wire_read(BIO *bio, char *buffer, int size) {
+  ctls_wire *wire = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  if (wire->drained) {
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  ssize_t count;
+  do {
+    count = recv(wire->descriptor, buffer, (size_t)size, 0);
+  } while (count < 0 && errno == EINTR);
+  if (count > 0) {
+    if (count < size) wire->drained = true;
+    return (int)count;
+  }
+  if (count == 0) {
+    wire->ended = true;
+    return 0;
+  }
+  if (errno == EAGAIN) {
+    wire->drained = true;
+    BIO_set_retry_read(bio);
+  } else {
+    wire->error = errno;
+  }
+  return -1;
+}
+
+static int wire_write(BIO *bio, const char *bytes, int size) {
+  ctls_wire *wire = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  ssize_t count;
+  do {
+    count = send(wire->descriptor, bytes, (size_t)size, MSG_NOSIGNAL);
+  } while (count < 0 && errno == EINTR);
+  if (count >= 0) return (int)count;
+  if (errno == EAGAIN) {
+    BIO_set_retry_write(bio);
+  } else {
+    wire->error = errno;
+  }
+  return -1;
+}
+
+static long wire_control(BIO *bio, int command, long number, void *pointer) {
+  (void)number;
+  (void)pointer;
+  if (command == BIO_CTRL_FLUSH) return 1;
+  if (command == BIO_CTRL_EOF) return ((ctls_wire *)BIO_get_data(bio))->ended;
+  return 0;
+}
+
+static BIO_METHOD *method;
+
+static void make_method(void) {
+  method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
+  if (!method) return;
+  BIO_meth_set_read(method, wire_read);
+  BIO_meth_set_write(method, wire_write);
+  BIO_meth_set_ctrl(method, wire_control);
+}
+
+int ctls_attach(SSL *ssl, ctls_wire *wire) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, make_method);
+  BIO *bio = method ? BIO_new(method) : NULL;
+  if (!bio) return 0;
+  BIO_set_data(bio, wire);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl, bio, bio);
+  return 1;
+}
