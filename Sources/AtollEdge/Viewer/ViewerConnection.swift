@@ -126,6 +126,10 @@ final class ViewerConnection: Viewer {
 
   override var scheme: Scheme { tls == nil ? .http : .https }
 
+  override var security: ViewerSecurity? {
+    tls?.security(isReused: requestCount > 1)
+  }
+
   // MARK: The wire
 
   @inline(__always)
