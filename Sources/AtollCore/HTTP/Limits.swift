@@ -77,4 +77,6 @@ package enum Limits {
   package static let challengeToken = 128
   /// URLs remembered per edge whose origin answers ranges in its own way.
   package static let rangeHabits = 4_096
+  /// Aliases (CNAME) from a name to what it stands for in DNS.
+  package static let aliases = 16
 }

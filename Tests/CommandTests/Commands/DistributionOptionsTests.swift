@@ -215,7 +215,6 @@ import Testing
       security.strictTransportSecurity = "max-age=1209600; includeSubDomains; preload"
       $0.settings.responseHeaders.security = security
     },
-    Case("--hsts", "1h", "--hsts", "none") { _ in },
     Case(
       "--cors", "https://*.a.example,https://b.example", "--cors-credentials", "on",
       "--cors-methods", "GET,PUT", "--cors-headers", "X-Token", "--cors-expose", "ETag",
