@@ -70,6 +70,7 @@ package enum StoreError: Error, Equatable, Sendable {
     case "purges": return "the purge record \(quoted(parts[1]))"
     case "secrets": return "the secret \(quoted(parts[1]))"
     case "edges": return "the edge \(quoted(parts[1]))"
+    case "challenges": return "the challenge \(quoted(parts[1]))"
     case "transfer": return "the transfer of \(quoted(parts[1]))"
     default: return "the entry \(quoted(key))"
     }
