@@ -113,7 +113,6 @@ final class HTTP2Connection: Channel {
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, Int32(Limits.connectionWindow))
   }
 
-  var scheme: Scheme { tls == nil ? .http : .https }
   var isOpen: Bool { phase == .open }
 
   // MARK: Events

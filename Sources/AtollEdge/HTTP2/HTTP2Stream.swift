@@ -60,7 +60,7 @@ final class HTTP2Stream: Viewer {
 
   init(services: LoopServices, address: SocketAddress) {
     provider = .allocate(capacity: 1)
-    super.init(services: services, descriptor: -1, address: address)
+    super.init(services: services, descriptor: -1, address: address, isSecure: false)
     provider.initialize(
       to: nghttp2_data_provider(
         source: nghttp2_data_source(ptr: Unmanaged.passUnretained(self).toOpaque()),
@@ -77,13 +77,13 @@ final class HTTP2Stream: Viewer {
   func open(on connection: HTTP2Connection, id: Int32) {
     if self.connection !== connection {
       self.connection = connection
-      move(to: connection.address)
+      move(to: connection.address, isSecure: connection.tls != nil)
     }
     self.id = id
   }
 
-  override var scheme: Scheme { connection.scheme }
   override var isHTTP2: Bool { true }
+  override var security: ViewerSecurity? { connection.tls?.security(isReused: id > 1) }
 
   // MARK: The request
 

@@ -11,6 +11,8 @@ class Viewer: Channel {
   final let services: LoopServices
   final private(set) var address: SocketAddress
   final let exchange: Exchange
+  /// Over TLS.
+  final private(set) var isSecure: Bool
   /// A request's head is being gone through where it came to lie; it is kept only if its answer
   /// takes longer.
   final var isBeginning = false
@@ -21,21 +23,26 @@ class Viewer: Channel {
   final var presentHeadBase: UnsafePointer<UInt8>?
   private final var writtenAddress: ByteBuffer?
 
-  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress, isSecure: Bool) {
     self.services = services
     self.address = address
+    self.isSecure = isSecure
     exchange = Exchange(services: services)
     super.init(loop: services.loop, descriptor: descriptor)
-    exchange.viewer = self
+    exchange.viewerReference = .passUnretained(self)
   }
 
   /// How the peer itself reached the edge.
-  var scheme: Scheme { .http }
+  final var scheme: Scheme { isSecure ? .https : .http }
   var isHTTP2: Bool { false }
 
+  /// Of the peer's TLS, as of the present request; nil in the clear.
+  var security: ViewerSecurity? { nil }
+
   /// Serves another peer's requests from now on.
-  final func move(to address: SocketAddress) {
+  final func move(to address: SocketAddress, isSecure: Bool) {
     self.address = address
+    self.isSecure = isSecure
     writtenAddress = nil
   }
 
