@@ -134,6 +134,28 @@ private func problems(_ files: [CertificateFile], passphrase: String? = nil) -> 
     #expect(refusal?.problems.first?.hint.contains("http://ca.example/lower.crt") == true)
   }
 
+  @Test func `an expired link to an older root is left out`() throws {
+    // The lower intermediate is trusted here, and was signed by the upper one until yesterday.
+    let late = issuers.upper.notAfter + Issuers.day
+    let key = try PrivateKey.generate(.p256)
+    let own = try PrivateKey.generate(.p256)
+    let old = try CertificateTemplate(
+      commonName: "Cross", notBefore: 0, notAfter: late - 1, isAuthority: true
+    ).signed(for: key, by: (issuers.lower, issuers.lowerKey))
+    let leaf = try CertificateTemplate(
+      names: ["shop.example"], commonName: "shop.example", notBefore: late - 1,
+      notAfter: late + 60 * Issuers.day
+    ).signed(for: own, by: (old, key))
+    let files = [try file("all.pem", leaf.pem, old.pem, own.pem)]
+    let result = try CertificateImport(files, now: late) { $0.issuer == old.subject }
+    #expect(result.chain == [leaf])
+    #expect(result.notes == ["left out, since no part of the chain: \"Cross\""])
+    let refusal = #expect(throws: CertificateImport.Refusal.self) {
+      try CertificateImport(files, now: late) { _ in false }
+    }
+    #expect(refusal?.problems.contains { $0.message.hasPrefix("\"Cross\" expired on") } == true)
+  }
+
   @Test func `a certificate signed by itself is taken with a warning`() throws {
     let own = try CertificateTemplate(
       names: ["a.example"], commonName: "a.example", notBefore: Issuers.now - 10,

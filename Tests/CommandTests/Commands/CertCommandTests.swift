@@ -392,6 +392,20 @@ extension Home {
         "the certificate \"shop\" is made by the store's own authority and renews itself"))
   }
 
+  @Test func `a root of the system's need not be given`() {
+    guard let files = Files() else { return }
+    let home = Home()
+    let arguments = [
+      "cert", "import", "shop", files.leaf, files.directory.file("inter.pem"), files.key,
+    ]
+    let missing = home.run(arguments)
+    #expect(missing.exitCode == 2)
+    #expect(missing.stderr.contains("the certificate of \"Test Root\", which issued"))
+    let known = home.run(arguments, env: ["SSL_CERT_FILE": files.root])
+    #expect(known.exitCode == 0, "\(known.stderr)")
+    #expect(known.stderr.isEmpty)
+  }
+
   @Test func `an incomplete chain can be insisted on`() {
     guard let files = Files() else { return }
     let home = Home()
