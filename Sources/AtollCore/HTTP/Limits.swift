@@ -61,20 +61,6 @@ package enum Limits {
   /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a
   /// divisor.
   package static let compressionShare = 8
-  /// Interim (1xx) responses before a final one.
-  package static let interimResponses = 16
-  /// Seconds that upgraded connections have left when the edge drains.
-  package static let upgradeGrace = 3
-  /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).
-  package static let ranges = 16
-  /// Bytes that a range may lie ahead of a fill and still wait for it rather than be asked for on
-  /// its own.
-  package static let fillReach = 4 << 20
-  /// Slices looked up before a response that is put together of slices begins: of a larger one it
-  /// is not known whether all is stored.
-  package static let slicesCounted = 1_024
-  /// URLs remembered per edge whose origin answers ranges in its own way.
-  package static let rangeHabits = 4_096
   /// Names on one certificate, as CAs allow.
   package static let certificateNames = 100
   /// Bytes of one answer of a CA.
@@ -89,4 +75,20 @@ package enum Limits {
   package static let acmePatience = 30 * 86_400
   /// Seconds that one call of a DNS hook may take.
   package static let dnsHookTime = 120
+  /// Interim (1xx) responses before a final one.
+  package static let interimResponses = 16
+  /// Seconds that upgraded connections have left when the edge drains.
+  package static let upgradeGrace = 3
+  /// Ranges of one request; with more the request gets the whole (RFC 9110 §14.2).
+  package static let ranges = 16
+  /// Bytes that a range may lie ahead of a fill and still wait for it rather than be asked for on
+  /// its own.
+  package static let fillReach = 4 << 20
+  /// Slices looked up before a response that is put together of slices begins: of a larger one it
+  /// is not known whether all is stored.
+  package static let slicesCounted = 1_024
+  /// URLs remembered per edge whose origin answers ranges in its own way.
+  package static let rangeHabits = 4_096
+  /// Aliases (CNAME) from a name to what it stands for in DNS.
+  package static let aliases = 16
 }

@@ -11,8 +11,9 @@ import AtollCore
 final class Exchange {
   enum Step { case idle, waiting, responding }
 
-  /// The connection that owns this exchange; set once, by it.
-  unowned(unsafe) var viewer: Viewer!
+  /// Who owns this exchange; set once, by it.
+  var viewerReference: Unmanaged<Viewer>!
+  var viewer: Viewer { viewerReference._withUnsafeGuaranteedRef { $0 } }
   let services: LoopServices
   var step = Step.idle
 
@@ -337,8 +338,10 @@ final class Exchange {
     step = .responding
     headBytes = head.count &+ tail.count &- bodyInTail
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
-    viewer.respond(
-      head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
+    viewerReference._withUnsafeGuaranteedRef {
+      $0.respond(
+        head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
+    }
   }
 
   /// Verdict, age and request id of a response from a stored entry.
