@@ -126,16 +126,19 @@ struct IssueDesk {
   private func watch(_ settings: ACMESettings) throws(ACMEError) -> RecordWatch {
     let standard =
       settings.dnsHook == nil ? Self.personalDNSTimeout : ACMEIssuer.standardDNSTimeout
-    let server = parsed[IssueOptions.dnsServer] ?? settings.dnsServer
     return RecordWatch(
-      dns: try dns(settings), asksZones: server == nil,
+      dns: try dns(settings), asksZones: server(settings) == nil,
       limit: parsed[IssueOptions.dnsTimeout] ?? settings.dnsTimeout ?? standard
     ) { [console] in console.note($0) }
   }
 
+  private func server(_ settings: ACMESettings) -> String? {
+    parsed[IssueOptions.dnsServer] ?? settings.dnsServer
+  }
+
   private func dns(_ settings: ACMESettings) throws(ACMEError) -> DNSClient {
     var settings = settings
-    settings.dnsServer = parsed[IssueOptions.dnsServer] ?? settings.dnsServer
+    settings.dnsServer = server(settings)
     return try ACMEIssuer.dns(settings)
   }
 
@@ -152,8 +155,8 @@ struct IssueDesk {
     if parsed[IssueOptions.skipPreflight] { return }
     console.note("looks at DNS, and at what the CA will look at")
     try Preflight(
-      dns: try dns(preparation.settings), userAgent: Self.userAgent,
-      port: parsed[IssueOptions.validationPort].map { UInt16($0) }
+      dns: try dns(preparation.settings), asksZones: server(preparation.settings) == nil,
+      userAgent: Self.userAgent, port: parsed[IssueOptions.validationPort].map { UInt16($0) }
     ).check(
       preparation.order.names, by: preparation.prover,
       caaIdentities: preparation.directory.caaIdentities, ca: preparation.ca)

@@ -129,9 +129,14 @@ package final class ACMEOrdering {
       case .finalize:
         // The proofs have served.
         prover.withdraw()
-        let made = try key ?? ACMEKeys.makeRequest(wanted.names, wanted.keyType)
         let isFirst = key == nil
-        key = made
+        let made: (pem: String, csr: [UInt8])
+        if let key {
+          made = key
+        } else {
+          made = try ACMEKeys.makeRequest(wanted.names, wanted.keyType)
+          key = made
+        }
         if !isFirst {
           // Told, but not yet taken up.
           if client.time.now() >= limit { throw tooLate() }

@@ -5,6 +5,8 @@ import Glibc
 /// be named better than a CA can.
 package struct Preflight: Sendable {
   package var dns: DNSClient
+  /// False: these name servers are all that is asked, and may know nothing of zones.
+  package var asksZones: Bool
   package var userAgent: String
   /// The port of a domain that the CA connects to; nil: 80 for http-01, 443 for tls-alpn-01.
   package var port: UInt16?
@@ -12,9 +14,11 @@ package struct Preflight: Sendable {
   package var patience: Double
 
   package init(
-    dns: DNSClient, userAgent: String, port: UInt16? = nil, patience: Double = 5
+    dns: DNSClient, asksZones: Bool, userAgent: String, port: UInt16? = nil,
+    patience: Double = 5
   ) {
     self.dns = dns
+    self.asksZones = asksZones
     self.userAgent = userAgent
     self.port = port
     self.patience = patience
@@ -77,6 +81,7 @@ package struct Preflight: Sendable {
   }
 
   private func checkZone(_ domain: DNSName) throws(ACMEError) {
+    if !asksZones { return }
     do throws(DNSError) {
       _ = try dns.zone(of: domain)
     } catch {
