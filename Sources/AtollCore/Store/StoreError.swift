@@ -72,6 +72,7 @@ package enum StoreError: Error, Equatable, Sendable {
     case "certificates": return "the certificate \(quoted(parts[1]))"
     case "authority": return "the local authority"
     case "edges": return "the edge \(quoted(parts[1]))"
+    case "challenges": return "the challenge \(quoted(parts[1]))"
     case "transfer": return "the transfer of \(quoted(parts[1]))"
     default: return "the entry \(quoted(key))"
     }
