@@ -131,10 +131,6 @@ package struct ACMEChallenge: Equatable, Sendable {
     error = ACMEProblem(node["error"])
   }
 
-  /// A token becomes part of a path, of a key of the store and of a command's environment: no other
-  /// characters than these (RFC 8555 §8.1), and no more than a name may have.
-  package var hasUsableToken: Bool {
-    !token.isEmpty && token.utf8.count <= 200
-      && token.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
-  }
+  /// A token becomes part of a path, of a key of the store and of a command's environment.
+  package var hasUsableToken: Bool { PendingChallenge.isValid(token: token) }
 }
