@@ -239,9 +239,9 @@ enum CertEnsureCommand: Command {
     }
     let text: String
     if let file {
-      do {
+      do throws(SecretFile.Failure) {
         text = String(decoding: try SecretFile.read(file), as: UTF8.self)
-      } catch let error as SecretFile.Failure {
+      } catch {
         throw CommandError.usage(
           "--eab-hmac-file: \"\(file)\" can't be read: \(errorText(error.code))",
           hint: "name a file that holds the secret alone")
