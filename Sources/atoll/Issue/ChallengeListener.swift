@@ -191,7 +191,8 @@ final class ChallengeListener: ChallengeProver {
       status = "200 OK"
       body = found
     }
-    return "HTTP/1.1 \(status)\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n"
+    return
+      "HTTP/1.1 \(status)\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n"
       + "Cache-Control: no-store\r\nConnection: close\r\n\r\n" + body
   }
 }
