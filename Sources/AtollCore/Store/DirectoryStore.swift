@@ -140,6 +140,33 @@ package final class DirectoryStore: Store {
     }!
   }
 
+  package func write(
+    _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
+    since revision: UInt64
+  ) throws(StoreError) -> UInt64? {
+    precondition(value.starts(with: Self.objectStart), "a value is an object, one member a line")
+    try StoreKey.checkPrefix(prefix)
+    let place = try StoreKey(key)
+    return try change(key, place, ifRevision: ifRevision) {
+      (old, next) throws(StoreError) -> Replacement? in
+      // Under the lock. Mostly nobody has written anything, so nothing has to be read.
+      if next > revision + 1, try self.isNewer(prefix, than: revision) { return nil }
+      return .value(Self.numbered(value, next))
+    }
+  }
+
+  private func isNewer(_ prefix: String, than revision: UInt64) throws(StoreError) -> Bool {
+    let directory = "\(home)/\(prefix)"
+    for entry in try entries(prefix) {
+      if let value = try? read(entry.key, directory + entry.file, in: AT_FDCWD),
+        value.revision > revision
+      {
+        return true
+      }
+    }
+    return false
+  }
+
   @discardableResult
   package func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64? {
     let place = try StoreKey(key)

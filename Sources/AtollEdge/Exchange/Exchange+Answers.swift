@@ -23,6 +23,18 @@ extension Exchange {
     sendPage(page, format: .text, allow: nil)
   }
 
+  /// No distribution answers for the host.
+  @inline(never)
+  func refuseHost(
+    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ authority: UnsafeBufferPointer<UInt8>
+  ) {
+    if services.currentConfiguration._withUnsafeGuaranteedRef({ $0.isDetached(authority) }) {
+      answer(head, base, status: 403, reason: .domainDetached)
+    } else {
+      answer(head, base, status: 421, reason: .unknownHost)
+    }
+  }
+
   /// - Parameter detail: more than the reason says.
   func answer(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16, reason: Reason,

@@ -106,7 +106,7 @@ final class Exchange {
     }
     guard let policyReference else {
       behaviorReference = nil
-      return answer(head, base, status: 421, reason: .unknownHost)
+      return refuseHost(head, base, authority)
     }
     policyReference._withUnsafeGuaranteedRef { policy in
       let path = UnsafeBufferPointer(

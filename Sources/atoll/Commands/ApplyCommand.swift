@@ -107,7 +107,8 @@ enum ApplyCommand: Command {
     for draft: DistributionDraft, in workspace: Workspace
   ) throws -> ApplyResult {
     let (current, revision) = try draft.name.map { try stored($0, in: workspace) } ?? (nil, 0)
-    let wanted = try draft.make(existing: current, now: Clock.now())
+    let wanted = try draft.make(
+      existing: current, baseDomain: workspace.baseDomain(), now: Clock.now())
     let changes = differences(from: current, to: wanted)
     try Workspace.check(wanted, source: draft.source)
     if revision == 0 { try workspace.checkNew(wanted.name) }
