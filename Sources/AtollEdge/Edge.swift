@@ -21,6 +21,8 @@ package final class Edge: @unchecked Sendable {
   package let accessLog: AccessLog?
   /// Bound addresses, ports resolved: "127.0.0.1:8080", "[::]:8080", "unix:/path".
   package private(set) var addresses: [String] = []
+  /// Where viewers who came in the clear are sent; as it was bound.
+  private(set) var securePorts = SecurePorts()
 
   private var loops: [EventLoop] = []
   private var listeners: [(descriptor: Int32, isUnix: Bool, loop: Int)] = []

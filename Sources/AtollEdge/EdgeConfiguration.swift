@@ -13,6 +13,8 @@ package final class EdgeConfiguration: @unchecked Sendable {
   private let hosts: HostTable
   /// In the order of `distributions`, which keeps them: an array's element would be counted.
   private let policies: UnsafeMutablePointer<Unmanaged<DistributionPolicy>>
+  /// Of certificate authorities: they come before every distribution's own rules.
+  let challenges: ChallengeAnswers
   /// Of all origins.
   let targets: Set<OriginTarget>
 
@@ -22,8 +24,9 @@ package final class EdgeConfiguration: @unchecked Sendable {
   ///   get what the only other one serves.
   package init(
     distributions: [DistributionPolicy], defaultName: String? = nil, isComplete: Bool = true,
-    geoDatabase: GeoDatabase? = nil
+    geoDatabase: GeoDatabase? = nil, challenges: ChallengeAnswers = ChallengeAnswers()
   ) {
+    self.challenges = challenges
     self.distributions = distributions
     self.geoDatabase = geoDatabase
     let hosts = HostTable(distributions.map(\.distribution))
@@ -40,7 +43,9 @@ package final class EdgeConfiguration: @unchecked Sendable {
         distributions.count == 1 && isComplete ? distributions[0] : nil
       }
     fallback = chosen.map { .passUnretained($0) }
-    only = distributions.count == 1 && !hosts.hasDetached ? fallback : nil
+    // A challenge makes a difference to every request, as long as it is pending.
+    only =
+      distributions.count == 1 && !hosts.hasDetached && challenges.isEmpty ? fallback : nil
   }
 
   deinit { policies.deallocate() }
@@ -54,14 +59,14 @@ package final class EdgeConfiguration: @unchecked Sendable {
     }
   }
 
-  /// Valid as long as the configuration.
-  /// - Parameter authority: as received, with or without a port.
+  /// Valid as long as the configuration. Nil when no distribution answers, as for the challenges of
+  /// certificate authorities.
   @inline(__always)
-  package func distribution(forHost authority: UnsafeBufferPointer<UInt8>)
+  func distribution(for head: RequestHead, _ base: UnsafePointer<UInt8>)
     -> Unmanaged<DistributionPolicy>?
   {
     if let only { return only }
-    return search(authority)
+    return search(head, base)
   }
 
   /// Whether a distribution has answered for the host once and is to answer no more.
@@ -70,9 +75,18 @@ package final class EdgeConfiguration: @unchecked Sendable {
   }
 
   @inline(never)
-  private func search(_ authority: UnsafeBufferPointer<UInt8>) -> Unmanaged<DistributionPolicy>? {
-    let owner = hosts.owner(of: authority)
+  private func search(_ head: RequestHead, _ base: UnsafePointer<UInt8>)
+    -> Unmanaged<DistributionPolicy>?
+  {
+    if !challenges.isEmpty, challengeAnswer(to: head, base) != nil { return nil }
+    let owner = hosts.owner(of: head.authority(in: base))
     if owner >= 0 { return policies[Int(owner)] }
     return owner == HostTable.unknown ? fallback : nil
+  }
+
+  /// Nil for every other request.
+  func challengeAnswer(to head: RequestHead, _ base: UnsafePointer<UInt8>) -> String? {
+    guard head.method == .get || head.method == .head else { return nil }
+    return challenges.answer(toPath: head.path(in: base))
   }
 }

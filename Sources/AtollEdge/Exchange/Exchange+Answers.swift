@@ -24,11 +24,8 @@ extension Exchange {
   }
 
   /// No distribution answers for the host.
-  @inline(never)
-  func refuseHost(
-    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ authority: UnsafeBufferPointer<UInt8>
-  ) {
-    if services.currentConfiguration._withUnsafeGuaranteedRef({ $0.isDetached(authority) }) {
+  func refuseHost(_ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    if services.configuration.isDetached(head.authority(in: base)) {
       answer(head, base, status: 403, reason: .domainDetached)
     } else {
       answer(head, base, status: 421, reason: .unknownHost)

@@ -65,8 +65,8 @@ final class Exchange {
   /// The error whose page this exchange is after; `configuration` is kept meanwhile.
   var errorPage: ErrorPageRequest?
   // Of behaviors that are not plain.
-  /// The origin's own CORS fields stand.
-  var originAllows = false
+  /// What of the policy's the origin has said itself.
+  var originStatements: OriginStatements = []
   /// What this exchange's own fetch took.
   var upstream: UpstreamTiming?
 
@@ -99,14 +99,12 @@ final class Exchange {
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
 
-    let authority = UnsafeBufferPointer(
-      start: base + Int(head.authorityStart), count: Int(head.authorityLength))
     policyReference = services.currentConfiguration._withUnsafeGuaranteedRef {
-      $0.distribution(forHost: authority)
+      $0.distribution(for: head, base)
     }
     guard let policyReference else {
       behaviorReference = nil
-      return refuseHost(head, base, authority)
+      return answerUnclaimed(head, base)
     }
     policyReference._withUnsafeGuaranteedRef { policy in
       let path = UnsafeBufferPointer(

@@ -35,6 +35,9 @@ class Viewer: Channel {
   /// How the peer itself reached the edge.
   final var scheme: Scheme { isSecure ? .https : .http }
 
+  /// Of the peer's TLS, as of the present request; nil in the clear.
+  var security: ViewerSecurity? { nil }
+
   // MARK: The request
 
   /// The present request's head, when it lies in memory of the viewer's own.

@@ -126,6 +126,8 @@ final class ViewerConnection: Viewer {
     }
   }
 
+  override var security: ViewerSecurity? { tls?.security(isReused: requestCount > 1) }
+
   // MARK: The wire
 
   @inline(__always)
