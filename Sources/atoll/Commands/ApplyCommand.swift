@@ -37,8 +37,9 @@ enum ApplyCommand: Command {
     seeAlso: ["show", "create", "update"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
-    let drafts = try read(parsed.arguments)
+    var drafts = try read(parsed.arguments)
     let workspace = try Workspace.open(parsed)
+    for index in drafts.indices { try workspace.resolveDomains(of: &drafts[index]) }
     // All are checked before the first is written.
     let steps = try plan(drafts, in: workspace)
     var results: [ApplyResult] = []
