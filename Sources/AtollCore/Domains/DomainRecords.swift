@@ -72,7 +72,8 @@ package struct DomainRecords: Equatable, Sendable {
     }
     for challenge in challenges {
       // RFC 8555 §8.4: a wildcard is validated at the name below which it stands.
-      let plain = challenge.domain.hasPrefix("*.") ? challenge.domain.dropFirst(2) : challenge.domain[...]
+      let plain =
+        challenge.domain.hasPrefix("*.") ? challenge.domain.dropFirst(2) : challenge.domain[...]
       guard let name = DNSName(plain)?.prefixed(by: "_acme-challenge") else { continue }
       records.append(
         PlannedRecord(name: name, kind: .txt, value: challenge.text, zone: try zone(name)))

@@ -49,7 +49,8 @@ enum DomainBaseCommand: Command {
       console.print(base)
     } else {
       console.confirm(
-        hasChanged ? "new distributions answer below \(base)" : "the base domain is \(base) already")
+        hasChanged ? "new distributions answer below \(base)" : "the base domain is \(base) already"
+      )
     }
   }
 }

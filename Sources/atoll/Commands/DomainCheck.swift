@@ -252,7 +252,8 @@ struct DomainCheck {
       return "attach the domain with a certificate that covers it: atoll domain attach "
         + "\(distribution.name) \(domain)"
     case .tls:
-      return "does the edge speak TLS there, and has it a certificate for \(host)? See atoll cert list"
+      return
+        "does the edge speak TLS there, and has it a certificate for \(host)? See atoll cert list"
     default: return error.hint ?? "look at the edge's log"
     }
   }

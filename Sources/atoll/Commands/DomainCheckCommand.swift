@@ -3,9 +3,11 @@ import AtollCore
 
 enum DomainCheckCommand: Command {
   private static let httpPort = Option.integer(
-    "http-port", value: "port", default: "80", in: 1...65_535, "the port that viewers use in the clear")
+    "http-port", value: "port", default: "80", in: 1...65_535,
+    "the port that viewers use in the clear")
   private static let httpsPort = Option.integer(
-    "https-port", value: "port", default: "443", in: 1...65_535, "the port that viewers use with TLS")
+    "https-port", value: "port", default: "443", in: 1...65_535,
+    "the port that viewers use with TLS")
   private static let ca = Option.text(
     "ca", value: "file", completes: .file,
     "believe these authorities (PEM) instead of the system's and the store's own")
@@ -82,7 +84,9 @@ enum DomainCheckCommand: Command {
         ? normalizedDomain(text) : try DomainCommand.domains([text])[0]
     }
     for domain in domains where !own.contains(domain) {
-      if distribution.domains.contains(where: { $0.name == domain || $0.matches(domain) }) { continue }
+      if distribution.domains.contains(where: { $0.name == domain || $0.matches(domain) }) {
+        continue
+      }
       throw CommandError.failed(
         "\"\(domain)\" is not attached to \"\(distribution.name)\"",
         hint: "attach it with atoll domain attach \(distribution.name) \(domain)")

@@ -60,7 +60,8 @@ enum DomainListCommand: Command {
       return
     }
     var table = Table([
-      .left("DOMAIN"), .left("DISTRIBUTION"), .left("STATE"), .left("CERTIFICATE"), .left("EXPIRES"),
+      .left("DOMAIN"), .left("DISTRIBUTION"), .left("STATE"), .left("CERTIFICATE"),
+      .left("EXPIRES"),
     ])
     for row in rows {
       table.add([

@@ -90,7 +90,8 @@ enum DomainRecordsCommand: Command {
     if !isLocal, named.isEmpty, !addresses.isEmpty { domains.insert("*.\(base)", at: 0) }
     let zones = try parsed.values(zone).map { text in
       guard let zone = DNSName(normalizedDomain(text)) else {
-        throw CommandError.usage("--zone: \"\(text)\" is no domain", hint: "write it like shop.example")
+        throw CommandError.usage(
+          "--zone: \"\(text)\" is no domain", hint: "write it like shop.example")
       }
       return zone
     }
@@ -113,7 +114,9 @@ enum DomainRecordsCommand: Command {
       } catch {
         throw .failed(
           "where the zone of \"\(name)\" begins is not known: \(error)",
-          hint: "say it with --zone, such as --zone \(name.labels.count > 2 ? "\(name.parent!)" : "\(name)")")
+          hint:
+            "say it with --zone, such as --zone \(name.labels.count > 2 ? "\(name.parent!)" : "\(name)")"
+        )
       }
     }
     try report(plan, distribution, parsed, console)
