@@ -21,7 +21,8 @@ struct DomainRecordsTests {
   @Test func `a zone file: aliases below the apex, addresses on it, the base domain, challenges`() {
     let plan = Self.plan(
       ["*.cdn.test", "shop.example", "www.shop.example", "*.shop.example"],
-      ["203.0.113.5", "2001:db8::5"], challenges: [("shop.example", "aBc"), ("*.shop.example", "dEf")])
+      ["203.0.113.5", "2001:db8::5"],
+      challenges: [("shop.example", "aBc"), ("*.shop.example", "dEf")])
     #expect(plan.unplaced.isEmpty)
     #expect(
       plan.zoneFile(lifetime: 300) == [
@@ -86,7 +87,8 @@ struct DomainRecordsTests {
         try Self.candidate("www", ["www.shop.example"], days: 90),
         try Self.candidate("both", ["shop.example", "www.shop.example"]),
         try Self.candidate("local", ["shop.example", "x.example"], days: 90, source: .local),
-        try Self.candidate("wild", ["*.eu.example"]), try Self.candidate("old", ["a.example"], days: 1),
+        try Self.candidate("wild", ["*.eu.example"]),
+        try Self.candidate("old", ["a.example"], days: 1),
         .init(name: "pending", source: .acme, leaf: nil),
       ], now: 2 * 86_400)
     // One for all first, then a public one, then the one that lasts longest.

@@ -44,9 +44,10 @@ extension Home {
 
         """)
     #expect(
-      try home.domains("shop") == ["shop.example", "www.shop.example"].map {
-        AttachedDomain(name: $0, certificates: ["mine"])
-      })
+      try home.domains("shop")
+        == ["shop.example", "www.shop.example"].map {
+          AttachedDomain(name: $0, certificates: ["mine"])
+        })
     let again = home.atoll("domain", "attach", "shop", "www.shop.example")
     #expect(again.stdout == "\"shop\" is unchanged\n" && again.exitCode == 0)
     #expect(
@@ -141,7 +142,8 @@ extension Home {
     let detached = home.atoll("domain", "detach", "shop", "old.shop.example")
     #expect(detached.stdout == "updated \"shop\"\n  detach the domain \"old.shop.example\"\n")
     #expect(
-      home.atoll("domain", "detach", "shop", "old.shop.example").stdout == "\"shop\" is unchanged\n")
+      home.atoll("domain", "detach", "shop", "old.shop.example").stdout == "\"shop\" is unchanged\n"
+    )
     let never = home.atoll("domain", "detach", "shop", "wwww.shop.example")
     #expect(never.exitCode == 1)
     #expect(never.stderr.contains("did you mean \"www.shop.example\"?"))
@@ -183,9 +185,10 @@ extension Home {
     let result = home.atoll("apply", "-", stdin: template)
     #expect(result.exitCode == 0, "\(result.stderr)")
     #expect(
-      try home.domains("shop") == ["shop.example", "*.shop.example"].map {
-        AttachedDomain(name: $0, certificates: ["mine"])
-      })
+      try home.domains("shop")
+        == ["shop.example", "*.shop.example"].map {
+          AttachedDomain(name: $0, certificates: ["mine"])
+        })
     #expect(home.atoll("apply", "-", stdin: template).stdout == "shop: unchanged\n")
     let missing = home.atoll(
       "apply", "-", stdin: template.replacing("\"mine\"", with: "\"yours\""))
