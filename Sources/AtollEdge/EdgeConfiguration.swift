@@ -79,7 +79,10 @@ package final class EdgeConfiguration: @unchecked Sendable {
     -> Unmanaged<DistributionPolicy>?
   {
     if !challenges.isEmpty, challengeAnswer(to: head, base) != nil { return nil }
-    let owner = hosts.owner(of: head.authority(in: base))
+    // No reference is counted for the table, which lives as long as this.
+    let owner = Unmanaged.passUnretained(hosts)._withUnsafeGuaranteedRef {
+      $0.owner(of: head.authority(in: base))
+    }
     if owner >= 0 { return policies[Int(owner)] }
     return owner == HostTable.unknown ? fallback : nil
   }

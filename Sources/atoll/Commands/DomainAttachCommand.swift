@@ -3,7 +3,7 @@ import AtollCore
 
 enum DomainAttachCommand: Command {
   private static let cert = Option.text(
-    "cert", value: "name", repeatable: true, completes: .certificate,
+    "cert", value: "name", completes: .certificate, repeatable: true,
     "the certificate to serve them with; again for one with another kind of key")
   private static let noCert = Option.flag(
     "no-cert", excludes: ["cert"],

@@ -80,8 +80,8 @@ enum DomainCheckCommand: Command {
     }
     let own = distribution.ownDomains.map { $0.lowercased() }
     let domains = try named.map { text in
-      own.contains(normalizedDomain(text))
-        ? normalizedDomain(text) : try DomainCommand.domains([text])[0]
+      try own.contains(normalizedDomain(text))
+        ? normalizedDomain(text) : DomainCommand.domains([text])[0]
     }
     for domain in domains where !own.contains(domain) {
       if distribution.domains.contains(where: { $0.name == domain || $0.matches(domain) }) {

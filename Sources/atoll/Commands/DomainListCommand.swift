@@ -50,7 +50,7 @@ enum DomainListCommand: Command {
     for certificate in certificates {
       expiry[certificate.name] = (try? certificate.certificates())?.first?.notAfter
     }
-    let rows = distributions.flatMap { rows(of: $0, expiry) }
+    let rows = distributions.flatMap { Self.rows(of: $0, expiry) }
     if parsed[CommonOptions.json] {
       console.print(.result(["domains": .array(rows.map(json))]))
       return

@@ -108,11 +108,11 @@ enum DomainRecordsCommand: Command {
         let asked = name.labels.first == [UInt8(ascii: "*")] ? name.parent ?? name : name
         let apex = try client.zone(of: asked).apex
         // The zone of a name that nobody has registered is the registry's.
-        if apex.labels.count < 2 { throw .noZone(name) }
+        if apex.labels.count < 2 { throw DNSError.noZone(name) }
         known.append(apex)
         return apex
       } catch {
-        throw .failed(
+        throw CommandError.failed(
           "where the zone of \"\(name)\" begins is not known: \(error)",
           hint:
             "say it with --zone, such as --zone \(name.labels.count > 2 ? "\(name.parent!)" : "\(name)")"
