@@ -22,8 +22,7 @@ function __atoll_words
   for word in $words[2..-1]
     if test $isValue -eq 1
       set isValue 0
-    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --domain --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --passphrase-file --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X -d
-    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X
+    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --cert --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dns-server --domain --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --format --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --http-port --https-port --index-document --ip --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --passphrase-file --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --ttl --upgrade-timeout --use-origin --viewer-protocol --zone -H -X -d
       set isValue 1
     else if not string match -q -- '-*' $word
       printf '%s\n' $word
@@ -55,6 +54,7 @@ complete -c atoll -n '__atoll_position 0' -a serve -d 'run an edge'
 complete -c atoll -n '__atoll_position 0' -a purge -d 'take responses out of the cache before their time'
 complete -c atoll -n '__atoll_position 0' -a test -d 'check whether and for how long URLs are cached'
 complete -c atoll -n '__atoll_position 0' -a cert -d 'keep certificates for the distributions\' domains'
+complete -c atoll -n '__atoll_position 0' -a domain -d 'keep the domains that distributions answer for'
 complete -c atoll -n '__atoll_position 0' -a metrics -d 'show requests, bytes, error rates and hit ratios'
 complete -c atoll -n '__atoll_position 0' -a help -d 'explain a command, or list them'
 complete -c atoll -n '__atoll_position 0' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
@@ -73,6 +73,17 @@ complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l home -r -
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l help -s h -d 'print help; -h is the short form'
+
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a attach -d 'have a distribution answer for domains'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a detach -d 'have a distribution answer for domains no longer'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a list -d 'list the domains and who answers for them'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a records -d 'print the DNS records that a distribution\'s domains need'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a check -d 'see whether a distribution\'s domains work'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -a base -d 'show or set the base domain of new distributions'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain; and __atoll_position 1' -l help -s h -d 'print help; -h is the short form'
 
 complete -c atoll -n '__atoll_command create' -l origin -r -f -d 'where responses come from: http://host[:port][/path]; further ones share its load'
 complete -c atoll -n '__atoll_command create' -l origin-protocol -r -f -a 'http-only https-only' -d 'how the origin is spoken to; needed only for an origin written without scheme'
@@ -462,6 +473,66 @@ complete -c atoll -n '__atoll_command cert authority' -l color -r -f -a 'auto al
 complete -c atoll -n '__atoll_command cert authority' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command cert authority' -l help -s h -d 'print help; -h is the short form'
 
+complete -c atoll -n '__atoll_command domain attach' -l cert -r -f -a '(__atoll_names certificates)' -d 'the certificate to serve them with; again for one with another kind of key'
+complete -c atoll -n '__atoll_command domain attach' -l no-cert -d 'attach without one: for TLS that ends before the edge, or for none'
+complete -c atoll -n '__atoll_command domain attach' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain attach' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command domain attach' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command domain attach' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain attach' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain attach' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain attach' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command domain attach; and __atoll_position 2' -f -a '(__atoll_names distributions)'
+
+complete -c atoll -n '__atoll_command domain detach' -l forget -d 'answer as for any unknown host instead, which may be another distribution\'s part'
+complete -c atoll -n '__atoll_command domain detach' -l if-attached -d 'succeed where a domain was never attached'
+complete -c atoll -n '__atoll_command domain detach' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain detach' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command domain detach' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command domain detach' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain detach' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain detach' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain detach' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command domain detach; and __atoll_position 2' -f -a '(__atoll_names distributions)'
+
+complete -c atoll -n '__atoll_command domain list' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain list' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain list' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain list' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain list' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command domain list; and __atoll_position 2' -f -a '(__atoll_names distributions)'
+
+complete -c atoll -n '__atoll_command domain records' -l ip -r -f -d 'where viewers reach the edges'
+complete -c atoll -n '__atoll_command domain records' -l format -r -f -a 'zone nsupdate' -d 'how to print them'
+complete -c atoll -n '__atoll_command domain records' -l zone -r -f -d 'a zone that holds some of them, instead of asking DNS where each zone begins'
+complete -c atoll -n '__atoll_command domain records' -l ttl -r -f -d 'how long resolvers may keep them'
+complete -c atoll -n '__atoll_command domain records' -l dns-server -r -f -d 'ask this name server instead of the system\'s'
+complete -c atoll -n '__atoll_command domain records' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain records' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain records' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain records' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain records' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command domain records; and __atoll_position 2' -f -a '(__atoll_names distributions)'
+
+complete -c atoll -n '__atoll_command domain check' -l ip -r -f -d 'where viewers reach the edges'
+complete -c atoll -n '__atoll_command domain check' -l http-port -r -f -d 'the port that viewers use in the clear'
+complete -c atoll -n '__atoll_command domain check' -l https-port -r -f -d 'the port that viewers use with TLS'
+complete -c atoll -n '__atoll_command domain check' -l ca -r -F -d 'believe these authorities (PEM) instead of the system\'s and the store\'s own'
+complete -c atoll -n '__atoll_command domain check' -l dns-server -r -f -d 'ask this name server instead of the system\'s'
+complete -c atoll -n '__atoll_command domain check' -l max-time -r -f -d 'for each request'
+complete -c atoll -n '__atoll_command domain check' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain check' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain check' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain check' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain check' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command domain check; and __atoll_position 2' -f -a '(__atoll_names distributions)'
+
+complete -c atoll -n '__atoll_command domain base' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command domain base' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command domain base' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command domain base' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command domain base' -l help -s h -d 'print help; -h is the short form'
+
 complete -c atoll -n '__atoll_command metrics' -l json -d 'print the result as one JSON document'
 complete -c atoll -n '__atoll_command metrics' -l prometheus -d 'print Prometheus\' text format'
 complete -c atoll -n '__atoll_command metrics' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
@@ -474,5 +545,5 @@ complete -c atoll -n '__atoll_command help' -l home -r -f -a '(__fish_complete_d
 complete -c atoll -n '__atoll_command help' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
 complete -c atoll -n '__atoll_command help' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command help' -l help -s h -d 'print help; -h is the short form'
-complete -c atoll -n '__atoll_command help; and __atoll_position 1' -f -a 'create update apply list show delete serve purge test cert metrics help'
-complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a 'create import list show delete authority'
+complete -c atoll -n '__atoll_command help; and __atoll_position 1' -f -a 'create update apply list show delete serve purge test cert domain metrics help'
+complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a 'create import list show delete authority attach detach records check base'
