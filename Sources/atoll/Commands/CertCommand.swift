@@ -50,7 +50,7 @@ enum CertCommand: CommandGroup {
         ]),
     ],
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
-    seeAlso: ["serve", "show"], verbs: verbs.map { $0.definition })
+    seeAlso: ["domain", "serve", "show"], verbs: verbs.map { $0.definition })
 
   private static func meaning(of status: CertificateStatus) -> String {
     switch status {

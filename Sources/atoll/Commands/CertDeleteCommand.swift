@@ -37,7 +37,7 @@ enum CertDeleteCommand: Command {
       try report.finish(.unchanged, named: name, revision: nil, in: workspace)
       return
     }
-    let uses = try workspace.certificateUses().filter { $0.certificate == name }
+    let uses = try workspace.certificateUses().filter { $0.certificate == name && $0.isNamed }
     if !uses.isEmpty {
       throw CommandError(
         uses.map { use in

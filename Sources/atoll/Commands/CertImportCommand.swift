@@ -135,7 +135,7 @@ enum CertImportCommand: Command {
   ) throws {
     let names = CertificateView.names(imported.leaf)
     let lost = try workspace.certificateUses().filter {
-      $0.certificate == name && !CertificateNames.covers(names, $0.domain)
+      $0.certificate == name && $0.isNamed && !CertificateNames.covers(names, $0.domain)
     }
     if lost.isEmpty { return }
     throw CommandError(

@@ -438,7 +438,10 @@ enum ReferenceManual {
         Term("countries", "allow or block, ISO 3166-1; unknown ones are served; 403"),
         Term("trusted proxies", "ours: who is believed about the viewer (trustedProxies)"),
         Term(
-          "TLS, certificates, HTTP/2, HTTP/3", "absent in this version: end them before the edge"),
+          "certificates",
+          "Lightsail's statuses, and not yet valid; any number of names, where Lightsail has 10; RSA from 2048 bits and ECDSA on P-256, P-384 and P-521; one in use is kept (atoll cert)"
+        ),
+        Term("HTTP/3", "absent in this version"),
         Term(
           "signed URLs and cookies, field-level encryption, functions",
           "absent: they need keys and code at the edge, which this version does not hold"),

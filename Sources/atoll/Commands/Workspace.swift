@@ -58,13 +58,7 @@ struct Workspace {
 
   /// What the distributions use certificates for.
   func certificateUses() throws(StoreError) -> [CertificateUse] {
-    try catalog.all().distributions.flatMap { distribution in
-      distribution.domains.flatMap { domain in
-        domain.certificates.map {
-          CertificateUse(certificate: $0, distribution: distribution.name, domain: domain.name)
-        }
-      }
-    }
+    CertificateUse.all(in: try catalog.all().distributions, try certificates.all().certificates)
   }
 
   /// A new name that another differs from only in case would share that one's host names.

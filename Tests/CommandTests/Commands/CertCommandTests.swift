@@ -223,6 +223,24 @@ extension Home {
     #expect(TemporaryDirectory.names(in: home.directory.file("store/certificates")) == [])
   }
 
+  @Test func `a certificate in use is kept, and said where it is used`() {
+    let home = Home()
+    home.atoll("create", "site", "--origin", "http://localhost:3000")
+    home.atoll("cert", "create", "shop", "--local", "-d", "shop.test")
+    #expect(home.atoll("domain", "attach", "site", "shop.test", "--cert", "shop").exitCode == 0)
+    let refused = home.atoll("cert", "delete", "shop", "--yes")
+    #expect(refused.exitCode == 1)
+    #expect(
+      refused.stderr.hasPrefix(
+        "atoll: error: the distribution \"site\" uses the certificate \"shop\" for shop.test\n"))
+    #expect(home.atoll("cert", "show", "shop").stdout.contains("Used by    site: shop.test\n"))
+    #expect(home.atoll("cert", "list").stdout.contains("  site     shop.test\n"))
+    let json = home.atoll("cert", "list", "--json").stdout
+    #expect(json.contains("\"distribution\": \"site\""))
+    #expect(home.atoll("domain", "detach", "site", "shop.test").exitCode == 0)
+    #expect(home.atoll("cert", "delete", "shop", "--yes").exitCode == 0)
+  }
+
   @Test func `the root is printed with how to trust it`() throws {
     let home = Home()
     let result = home.atoll("cert", "authority")
@@ -404,6 +422,26 @@ extension Home {
     let known = home.run(arguments, env: ["SSL_CERT_FILE": files.root])
     #expect(known.exitCode == 0, "\(known.stderr)")
     #expect(known.stderr.isEmpty)
+  }
+
+  @Test func `a successor has to cover what is in use`() {
+    guard let files = Files() else { return }
+    let home = Home()
+    let own = [home.directory.file("own.pem"), home.directory.file("own.key")]
+    _ = openssl(
+      "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+      "/CN=blog.test", "-addext", "subjectAltName=DNS:blog.test", "-days", "60", "-out", own[0],
+      "-keyout", own[1])
+    home.atoll("create", "site", "--origin", "http://localhost:3000")
+    #expect(home.run(["cert", "import", "shop"] + own).exitCode == 0)
+    #expect(home.atoll("domain", "attach", "site", "blog.test", "--cert", "shop").exitCode == 0)
+    let result = home.atoll(
+      "cert", "import", "shop", files.leaf, files.directory.file("inter.pem"), files.root, files.key
+    )
+    #expect(result.exitCode == 2)
+    #expect(
+      result.stderr.contains(
+        "the certificate is not for blog.test, for which the distribution \"site\" uses \"shop\""))
   }
 
   @Test func `an incomplete chain can be insisted on`() {
