@@ -352,6 +352,21 @@ struct CertEnsureTests {
     #expect(again.exitCode == 0, "\(again.stderr)")
   }
 
+  @Test func `lost connections and lost answers change nothing`() throws {
+    let pebble = try Pebble()
+    let proxy = FlakyProxy(to: pebble.ports.directory)
+    let home = Home()
+    // The CA names its resources by the host it was asked for.
+    let options = pebble.options.map {
+      $0 == pebble.url ? "https://127.0.0.1:\(proxy.port)/dir" : $0
+    }
+    let result = home.atoll(
+      ["cert", "ensure", "shop", "--domain", "shop.example,www.shop.example"] + options)
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    #expect(proxy.broken >= 4)
+    #expect(try home.leaf("shop").domains.sorted() == ["shop.example", "www.shop.example"])
+  }
+
   @Test func `a CA that takes its time is waited for`() throws {
     var setup = Pebble.Setup()
     setup.environment = ["PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "2"]

@@ -41,10 +41,14 @@ package struct HTTPTransport: ACMETransport {
         .transport, "\(place): \(error.message)",
         hint: "give the roots that it is to be verified with by --acme-ca, if it is a CA of yours",
         type: ACMEClient.certain)
-    case .tls, .tooLarge:
+    case .tooLarge:
       return ACMEError(
         .transport, "\(place): \(error.message)", hint: error.hint ?? "check the URL of --acme",
         type: ACMEClient.certain)
+    // A connection that is lost while it is secured is one of these.
+    case .tls:
+      return ACMEError(
+        .transport, "\(place): \(error.message)", hint: error.hint ?? "check the URL of --acme")
     case .lookup, .connect, .timeout, .response:
       return ACMEError(
         .transport, "\(place) could not be reached: \(error.message)",
