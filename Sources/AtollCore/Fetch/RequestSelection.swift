@@ -20,7 +20,7 @@ extension RequestHead {
   }
 
   @inline(__always)
-  func authority(in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+  package func authority(in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: base + Int(authorityStart), count: Int(authorityLength))
   }
 

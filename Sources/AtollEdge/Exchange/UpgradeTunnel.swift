@@ -30,12 +30,17 @@ final class UpgradeTunnel {
     var pending: ByteBuffer?
     var pendingStart = 0
 
-    func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-      tls?.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+    mutating func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+      guard let tls else { return SystemCall.receive(descriptor, memory, count) }
+      let transfer = tls.receive(memory, count)
+      if tls.peerHasClosed { peerEnded = true }
+      return transfer
     }
 
-    func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
-      tls?.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+    func send(
+      _ bytes: UnsafePointer<UInt8>, _ count: Int, scratch: UnsafeMutableRawPointer
+    ) -> Transfer {
+      tls?.send(bytes, count, scratch: scratch) ?? SystemCall.send(descriptor, bytes, count)
     }
 
     func endOutput() {
@@ -144,7 +149,9 @@ final class UpgradeTunnel {
       if let pending = sink.pending {
         guard sink.isWritable else { return (count, .waiting) }
         let left = pending.count - sink.pendingStart
-        switch sink.send(pending.base + sink.pendingStart, left) {
+        switch sink.send(
+          pending.base + sink.pendingStart, left, scratch: services.recordBuffer)
+        {
         case .moved(let sent):
           count += sent
           sink.pendingStart += sent
@@ -173,7 +180,7 @@ final class UpgradeTunnel {
       case .moved(0): source.inputEnded = true
       case .moved(let received):
         if received < services.scratchSize { source.isReadable = source.peerEnded }
-        switch sink.send(scratch, received) {
+        switch sink.send(scratch, received, scratch: services.recordBuffer) {
         case .moved(let sent):
           count += sent
           if sent < received { keep(scratch + sent, received - sent, for: &sink) }

@@ -130,8 +130,17 @@ final class ViewerConnection: Viewer {
 
   @inline(__always)
   func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    if let tls { return tls.receive(memory, count) }
+    if let tls { return receive(memory, count, from: tls) }
     return SystemCall.receive(descriptor, memory, count)
+  }
+
+  private func receive(
+    _ memory: UnsafeMutablePointer<UInt8>, _ count: Int, from tls: TLSSession
+  ) -> Transfer {
+    let transfer = tls.receive(memory, count)
+    // No event will tell of it.
+    if tls.peerHasClosed { peerEnded = true }
+    return transfer
   }
 
   @inline(__always)
@@ -244,7 +253,12 @@ final class ViewerConnection: Viewer {
         isBeginning = true
         didFinishAtOnce = false
         presentHeadBase = UnsafePointer(base + at)
-        exchange.begin(head, base + at, canPersist: requestCount < Limits.requestsPerConnection)
+        let canPersist = requestCount < Limits.requestsPerConnection
+        if let tls, !tls.covers(head.authority(in: base + at)) {
+          exchange.beginMisdirected(head, base + at, canPersist: canPersist)
+        } else {
+          exchange.begin(head, base + at, canPersist: canPersist)
+        }
         isBeginning = false
         presentHeadBase = nil
         if phase == .closed { return }
@@ -518,6 +532,8 @@ final class ViewerConnection: Viewer {
   override func close() {
     guard phase != .closed else { return }
     let wasExchanging = phase == .exchanging || phase == .upgraded
+    // What is broken off must not look finished.
+    if phase == .reading { tls?.endOutput() }
     phase = .closed
     bodyEntry?.release()
     bodyEntry = nil
