@@ -5,14 +5,15 @@ _atoll_values() {
   case $1 in
     file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-    distribution)
-      mapfile -t COMPREPLY < <(compgen -W "$(atoll "${home[@]}" __complete distributions 2>/dev/null)" -- "$2") ;;
+    distribution | certificate)
+      mapfile -t COMPREPLY < <(compgen -W "$(atoll "${home[@]}" __complete $1s 2>/dev/null)" -- "$2") ;;
     words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
   esac
 }
 
 _atoll() {
   local commands='create update apply list show delete serve purge test metrics help'
+  local groups=''
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=() home=()
@@ -39,16 +40,17 @@ _atoll() {
       --home | --color) ((index++)) ;;
       -*) ;;
       *)
-        command=$word
-        break
+        command+=${command:+ }$word
+        # A verb follows.
+        [[ " $groups " == *" $command "* ]] || break
         ;;
     esac
   done
 
   case $command in
     create)
-      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
-      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --timeout --home --color'
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --timeout --home --color'
       case $previous in
         --origin) values='none' ;;
         --origin-protocol) values='words:http-only https-only' ;;
@@ -100,6 +102,7 @@ _atoll() {
         --response-header) values='none' ;;
         --remove-response-header) values='none' ;;
         --security-headers) values='words:standard none' ;;
+        --hsts) values='none' ;;
         --cors) values='none' ;;
         --cors-credentials) values='words:on off' ;;
         --cors-methods) values='none' ;;
@@ -124,8 +127,8 @@ _atoll() {
       esac
       ;;
     update)
-      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --clear-paths --clear-response-headers --remove-error-page --remove-trusted-proxy --remove-tag --json --no-wait --timeout --home --color --quiet --help'
-      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --remove-error-page --remove-trusted-proxy --remove-tag --timeout --home --color'
+      options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --clear-paths --clear-response-headers --remove-error-page --remove-trusted-proxy --remove-tag --json --no-wait --timeout --home --color --quiet --help'
+      valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --remove-origin-header --remove-origin --remove-origin-group --remove-path --remove-error-page --remove-trusted-proxy --remove-tag --timeout --home --color'
       case $previous in
         --origin) values='none' ;;
         --origin-protocol) values='words:http-only https-only' ;;
@@ -177,6 +180,7 @@ _atoll() {
         --response-header) values='none' ;;
         --remove-response-header) values='none' ;;
         --security-headers) values='words:standard none' ;;
+        --hsts) values='none' ;;
         --cors) values='none' ;;
         --cors-credentials) values='words:on off' ;;
         --cors-methods) values='none' ;;
@@ -249,8 +253,8 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     serve)
-      options='--http --https --tls-policy --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color --quiet --help'
-      valued='--http --https --tls-policy --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color'
+      options='--http --https --tls-policy --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color --quiet --help'
+      valued='--http --https --tls-policy --threads --memory --access-log --log-format --max-connections --default-distribution --geo-database --drain-timeout --name --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --home --color'
       case $previous in
         --http) values='none' ;;
         --https) values='none' ;;
@@ -312,6 +316,7 @@ _atoll() {
         --response-header) values='none' ;;
         --remove-response-header) values='none' ;;
         --security-headers) values='words:standard none' ;;
+        --hsts) values='none' ;;
         --cors) values='none' ;;
         --cors-credentials) values='words:on off' ;;
         --cors-methods) values='none' ;;
@@ -379,6 +384,7 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       arguments+='1=words:create update apply list show delete serve purge test metrics help;'
+      arguments+='2=words:;'
       ;;
     *)
       options='--home --color --quiet --help --version'

@@ -25,6 +25,8 @@ package final class Edge: @unchecked Sendable {
   package private(set) var secureAddresses: [String] = []
   /// Sealed tickets stay good whatever certificates come and go.
   let ticketKeys = TicketKeys()
+  /// Where viewers who came in the clear are sent; as it was bound.
+  private(set) var securePorts = SecurePorts()
 
   private var loops: [EventLoop] = []
   private var listeners: [(descriptor: Int32, isUnix: Bool, isSecure: Bool, loop: Int)] = []
@@ -92,6 +94,8 @@ package final class Edge: @unchecked Sendable {
         options.report("\(error.message): no https; choose another address with --https")
       }
     }
+    securePorts = SecurePorts(
+      clear: addresses.compactMap(Self.port), secure: secureAddresses.compactMap(Self.port))
   }
 
   private func bind(_ listener: ListenAddress, isSecure: Bool) throws(EdgeError) {
@@ -125,6 +129,11 @@ package final class Edge: @unchecked Sendable {
     defer { close(probe) }
     let any = SocketAddress(host: "::", port: 0)!
     return any.withUnsafeAddress { pointer, length in Glibc.bind(probe, pointer, length) } == 0
+  }
+
+  /// Of an address as it is printed; nil of a Unix socket's.
+  private static func port(of address: String) -> UInt16? {
+    address.hasPrefix("unix:") ? nil : address.split(separator: ":").last.flatMap { UInt16($0) }
   }
 
   private func note(_ address: String, isSecure: Bool) {

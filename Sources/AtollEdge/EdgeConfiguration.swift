@@ -11,6 +11,8 @@ package final class EdgeConfiguration: Sendable {
   /// The fallback when there is no other: no host needs to be looked at.
   private let only: Unmanaged<DistributionPolicy>?
   private let byHost: [String: DistributionPolicy]
+  /// Of certificate authorities: they come before every distribution's own rules.
+  let challenges: ChallengeAnswers
   /// Of all origins.
   let targets: Set<OriginTarget>
 
@@ -20,8 +22,9 @@ package final class EdgeConfiguration: Sendable {
   ///   get what the only other one serves.
   package init(
     distributions: [DistributionPolicy], defaultName: String? = nil, isComplete: Bool = true,
-    geoDatabase: GeoDatabase? = nil
+    geoDatabase: GeoDatabase? = nil, challenges: ChallengeAnswers = ChallengeAnswers()
   ) {
+    self.challenges = challenges
     self.distributions = distributions
     self.geoDatabase = geoDatabase
     var byHost: [String: DistributionPolicy] = [:]
@@ -35,7 +38,10 @@ package final class EdgeConfiguration: Sendable {
     } else {
       fallback = distributions.count == 1 && isComplete ? distributions[0] : nil
     }
-    only = distributions.count == 1 ? fallback.map { .passUnretained($0) } : nil
+    // A challenge makes a difference to every request, as long as it is pending.
+    only =
+      distributions.count == 1 && challenges.isEmpty
+      ? fallback.map { .passUnretained($0) } : nil
   }
 
   /// Goes on from what is known about the targets of the former configuration, before any loop uses
@@ -47,15 +53,31 @@ package final class EdgeConfiguration: Sendable {
     }
   }
 
-  /// Valid as long as the configuration.
-  /// - Parameter authority: as received, with or without a port.
+  /// Valid as long as the configuration. Nil when no distribution answers, as for the challenges of
+  /// certificate authorities.
   @inline(__always)
-  package func distribution(forHost authority: UnsafeBufferPointer<UInt8>)
+  func distribution(for head: RequestHead, _ base: UnsafePointer<UInt8>)
     -> Unmanaged<DistributionPolicy>?
   {
     if let only { return only }
-    return search(authority).map { .passUnretained($0) }
+    return search(head, base)
   }
+
+  @inline(never)
+  private func search(_ head: RequestHead, _ base: UnsafePointer<UInt8>)
+    -> Unmanaged<DistributionPolicy>?
+  {
+    if !challenges.isEmpty, challengeAnswer(to: head, base) != nil { return nil }
+    return search(head.authority(in: base)).map { .passUnretained($0) }
+  }
+
+  /// Nil for every other request.
+  func challengeAnswer(to head: RequestHead, _ base: UnsafePointer<UInt8>) -> String? {
+    guard head.method == .get || head.method == .head else { return nil }
+    return challenges.answer(toPath: head.path(in: base))
+  }
+
+  /// - Parameter authority: as received, with or without a port.
 
   private func search(_ authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {
     var end = authority.count

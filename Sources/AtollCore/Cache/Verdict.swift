@@ -62,7 +62,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   // Why a part was fetched: others of the same response are stored.
   case partial
   // What the edge answered by itself.
-  case redirect, corsPreflight, maxForwards
+  case redirect, corsPreflight, maxForwards, acmeChallenge
   // What the configuration refuses.
   case httpsRequired, countryBlocked
   // Why a request with conditions for the origin was passed on.
@@ -129,6 +129,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .redirect: "redirect"
     case .corsPreflight: "cors-preflight"
     case .maxForwards: "max-forwards"
+    case .acmeChallenge: "acme-challenge"
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
     case .requestCondition: "request-condition"

@@ -15,4 +15,10 @@ package struct PendingChallenge: Equatable, Sendable {
     self.token = token
     self.keyAuthorization = keyAuthorization
   }
+
+  /// RFC 8555 §8.1: base64url without padding, and no longer than a store's key may be.
+  package static func isValid(token: String) -> Bool {
+    (1...Limits.challengeToken).contains(token.utf8.count)
+      && token.utf8.allSatisfy { isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
+  }
 }

@@ -206,7 +206,8 @@ extension SecurityHeaders {
   private static let object = ValueForm<SecurityHeaders>.object([
     field(
       "strictTransportSecurity", \.strictTransportSecurity, "Strict-Transport-Security",
-      "max-age=31536000", strictTransportSecurityFlaw),
+      "max-age=31536000", strictTransportSecurityFlaw,
+      note: "only over TLS; "),
     field(
       "contentTypeOptions", \.contentTypeOptions, "X-Content-Type-Options", "nosniff",
       oneOf(["nosniff"])),
@@ -232,11 +233,11 @@ extension SecurityHeaders {
 
   private static func field(
     _ key: String, _ path: WritableKeyPath<SecurityHeaders, String?> & Sendable, _ name: String,
-    _ example: String, _ flaw: @escaping @Sendable (String) -> Flaw?
+    _ example: String, _ flaw: @escaping @Sendable (String) -> Flaw?, note: String = ""
   ) -> Member<SecurityHeaders> {
     Member(
       key, path, .optional(.text("text", example: example, flaw: flaw), from: ""), noun: name,
-      default: "null", example: quoted(example), "\(name); null: not sent.")
+      default: "null", example: quoted(example), "\(name); \(note)null: not sent.")
   }
 
   private static func oneOf(_ values: [String]) -> @Sendable (String) -> Flaw? {

@@ -5,7 +5,7 @@
 extension RequestHead {
   /// The path as received; "/" when the target has none (RFC 9112 §3.2.2).
   @inline(__always)
-  func path(in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
+  package func path(in base: UnsafePointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
     if pathLength == 0 {
       let slash: StaticString = "/"
       return UnsafeBufferPointer(start: slash.utf8Start, count: 1)

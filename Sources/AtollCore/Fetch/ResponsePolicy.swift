@@ -5,7 +5,7 @@
 ///
 /// The head that the origin gave stays what the edge decides by and revalidates. What viewers get is
 /// made of it once, when it is stored or relayed, and kept beside it as `SentHead`; whatever depends
-/// on the request (CORS, Server-Timing) goes behind it with each response.
+/// on the request (CORS, Strict-Transport-Security, Server-Timing) goes behind it with each response.
 package final class ResponsePolicy: Sendable {
   /// Nothing is changed and nothing added.
   package let isEmpty: Bool
@@ -13,6 +13,8 @@ package final class ResponsePolicy: Sendable {
   package let fingerprint: UInt64
   package let cors: CORSPolicy?
   package let timing: ServerTimingPolicy?
+  /// Strict-Transport-Security: whole lines with CRLF, for responses over TLS alone (RFC 6797 §7.2).
+  private let transportSecurity: (lines: [UInt8], ifAbsent: [UInt8])?
   /// Some head may leave with other fields than it came with.
   private let rewrites: Bool
   private let rules: [Rule]
@@ -70,6 +72,18 @@ package final class ResponsePolicy: Sendable {
       rules[index].lines.isEmpty
     {
       rules[index].lines = [Array("Server: atoll\r\n".utf8)]
+    }
+    if let index = rules.firstIndex(where: { $0.name == Self.transportSecurityName }),
+      !rules[index].lines.isEmpty || rules[index].lineIfAbsent != nil
+    {
+      transportSecurity = (
+        rules[index].lines.flatMap { $0 }, rules[index].lineIfAbsent ?? []
+      )
+      rules[index].lines = []
+      rules[index].lineIfAbsent = nil
+      // What is left of the rule notes whether the origin has sent the field itself.
+    } else {
+      transportSecurity = nil
     }
     self.rules = rules
     ruledFields = rules.reduce(0) { $0 | $1.known.bit } & ~KnownField.other.bit
@@ -137,17 +151,18 @@ package final class ResponsePolicy: Sendable {
   /// - Parameters:
   ///   - keepsCacheControl: for errors of the edge itself, which no policy makes lasting.
   ///   - now: for the Date that replaces a removed one.
-  /// - Returns: whether the origin speaks for itself on CORS, so that the policy keeps silent.
+  /// - Returns: on what the origin speaks for itself, so that the policy keeps silent.
   @discardableResult
   package func appendHead(
     of head: UnsafeBufferPointer<UInt8>, keepsCacheControl: Bool = false, now: Int64,
     to buffer: ByteBuffer
-  ) -> Bool {
+  ) -> OriginStatements {
     if !rewrites {
       buffer.append(head)
-      return false
+      return []
     }
-    let originAllows = cors.map { !$0.overridesOrigin && Self.hasCORS(head) } ?? false
+    var statements: OriginStatements = []
+    if let cors, !cors.overridesOrigin, Self.hasCORS(head) { statements.insert(.cors) }
     var present: Set<Int> = []
     var variesByOrigin = false
     var lines = StoredLines(head)
@@ -158,6 +173,7 @@ package final class ResponsePolicy: Sendable {
       {
         if rules[index].dropsOrigins { continue }
         present.insert(index)
+        if rules[index].name == Self.transportSecurityName { statements.insert(.transportSecurity) }
       }
       if cors?.overridesOrigin == true, beginsIgnoringCase(line.name, "access-control-") {
         continue
@@ -183,8 +199,26 @@ package final class ResponsePolicy: Sendable {
       if let line = rule.lineIfAbsent, !present.contains(index) { buffer.append(line) }
       for line in rule.lines { buffer.append(line) }
     }
-    if let cors, !originAllows { cors.appendCommon(variesAlready: variesByOrigin, to: buffer) }
-    return originAllows
+    if let cors, !statements.contains(.cors) {
+      cors.appendCommon(variesAlready: variesByOrigin, to: buffer)
+    }
+    return statements
+  }
+
+  private static let transportSecurityName = Array("strict-transport-security".utf8)
+
+  /// Something goes behind the head that depends on the request.
+  package var followsRequest: Bool {
+    cors != nil || timing != nil || transportSecurity != nil
+  }
+
+  package var securesTransport: Bool { transportSecurity != nil }
+
+  /// Appends what a response over TLS has besides its head.
+  package func appendTransportSecurity(_ statements: OriginStatements, to buffer: ByteBuffer) {
+    guard let transportSecurity else { return }
+    if !statements.contains(.transportSecurity) { buffer.append(transportSecurity.ifAbsent) }
+    buffer.append(transportSecurity.lines)
   }
 
   private static func hasCORS(_ head: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -196,12 +230,22 @@ package final class ResponsePolicy: Sendable {
   }
 }
 
+/// What an origin's head says itself of what a policy would add.
+package struct OriginStatements: OptionSet, Equatable, Sendable {
+  package let rawValue: UInt8
+
+  package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// It allows or denies other sites the response.
+  package static let cors = OriginStatements(rawValue: 1)
+  package static let transportSecurity = OriginStatements(rawValue: 2)
+}
+
 /// The head that a policy made of a stored or relayed one, with the number of that policy before it:
 /// after a change of settings it is known to be another's, and is made anew.
 package struct SentHead {
   package let bytes: UnsafeBufferPointer<UInt8>
-  /// The origin itself allows or denies other sites the response.
-  package let originAllows: Bool
+  package let statements: OriginStatements
 
   private static let prefixLength = 9
 
@@ -211,7 +255,7 @@ package struct SentHead {
       UInt64(
         littleEndian: UnsafeRawPointer(base).loadUnaligned(as: UInt64.self)) == policy.fingerprint
     else { return nil }
-    originAllows = base[8] != 0
+    statements = OriginStatements(rawValue: base[8])
     bytes = UnsafeBufferPointer(rebasing: stored[Self.prefixLength...])
   }
 
@@ -225,7 +269,9 @@ package struct SentHead {
       buffer.append(UInt8(truncatingIfNeeded: policy.fingerprint &>> UInt64(shift)))
     }
     buffer.append(0)
-    if policy.appendHead(of: head, now: now, to: buffer) { buffer.base[start + 8] = 1 }
+    let statements = policy.appendHead(of: head, now: now, to: buffer)
+    // The buffer may have moved meanwhile.
+    buffer.base[start + 8] = statements.rawValue
   }
 
   /// Appends what `append` wrote for one form of a response, turned into that of another; nothing of

@@ -26,17 +26,46 @@ extension ViewerProtocol {
   }
 }
 
-/// Appends the URL of a request on https: the host that the viewer named, without the port that
-/// http was reached on, and path and query as received.
+/// On which port an edge is reached over TLS by who knows a port where it is reached in the clear.
+///
+/// Who came to one of the edge's own ports is sent to the edge's own port for TLS. Whoever named
+/// another came through something that maps ports, or ends TLS itself: there https is most likely on
+/// its usual port.
+package struct SecurePorts: Equatable, Sendable {
+  package static let usual: UInt16 = 443
+
+  private let clear: [UInt16]
+  private let secure: UInt16
+
+  /// - Parameters:
+  ///   - clear: ports that the edge listens on in the clear.
+  ///   - secure: those for TLS; of several the usual one, else the first.
+  package init(clear: [UInt16] = [], secure: [UInt16] = []) {
+    self.clear = secure.isEmpty ? [] : clear
+    self.secure = secure.contains(Self.usual) ? Self.usual : secure.first ?? Self.usual
+  }
+
+  /// - Parameter port: that of the request's authority; nil when it names none.
+  package func port(forClear port: UInt16?) -> UInt16 {
+    clear.contains(port ?? 80) ? secure : Self.usual
+  }
+}
+
+/// Appends the URL of a request on https: the host that the viewer named, https's port instead of
+/// http's, and path and query as received.
+/// - Parameter ports: of the edge; for whoever came through a proxy, none.
 /// - Returns: false, with nothing appended, when the host could not stand in a URL: what a viewer
 ///   sends as Host must not become part of a header field unseen.
 package func appendSecureURL(
-  _ head: RequestHead, _ base: UnsafePointer<UInt8>, to buffer: ByteBuffer
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, ports: SecurePorts = SecurePorts(),
+  to buffer: ByteBuffer
 ) -> Bool {
   var host = head.authority(in: base)
+  var clearPort: UInt16?
   if let colon = host.lastIndex(of: UInt8(ascii: ":")),
     !host[colon...].contains(UInt8(ascii: "]"))
   {
+    clearPort = UInt16(String(decoding: host[(colon + 1)...], as: UTF8.self))
     host = UnsafeBufferPointer(rebasing: host[..<colon])
   }
   guard let first = host.first else { return false }
@@ -50,6 +79,11 @@ package func appendSecureURL(
   if !isValid { return false }
   buffer.append("https://")
   buffer.append(host)
+  let port = ports.port(forClear: clearPort)
+  if port != SecurePorts.usual {
+    buffer.append(0x3a)
+    buffer.appendDecimal(UInt64(port))
+  }
   buffer.append(head.path(in: base))
   if head.hasQuery {
     buffer.append("?")

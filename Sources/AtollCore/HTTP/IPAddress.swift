@@ -50,6 +50,21 @@ package struct IPAddress: Equatable, Hashable, Sendable {
   }
 }
 
+extension IPAddress: CustomStringConvertible {
+  /// As RFC 5952 has it, IPv4 with dots.
+  package var description: String {
+    var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+    if isIPv4 {
+      var address = in_addr(s_addr: UInt32(truncatingIfNeeded: low).bigEndian)
+      inet_ntop(AF_INET, &address, &text, socklen_t(text.count))
+    } else {
+      var address = (high.bigEndian, low.bigEndian)
+      inet_ntop(AF_INET6, &address, &text, socklen_t(text.count))
+    }
+    return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+}
+
 /// Addresses with the same first bits (RFC 4632, RFC 4291 §2.3).
 package struct IPNetwork: Equatable, Sendable {
   package let address: IPAddress

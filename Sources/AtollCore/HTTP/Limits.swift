@@ -77,6 +77,10 @@ package enum Limits {
   /// Slices looked up before a response that is put together of slices begins: of a larger one it
   /// is not known whether all is stored.
   package static let slicesCounted = 1_024
+  /// Bytes of the token of a CA's challenge; RFC 8555 §8.1 asks for 22 at least.
+  package static let challengeToken = 128
   /// URLs remembered per edge whose origin answers ranges in its own way.
   package static let rangeHabits = 4_096
+  /// Aliases (CNAME) from a name to what it stands for in DNS.
+  package static let aliases = 16
 }

@@ -48,6 +48,7 @@ extension EdgeFacts {
       writer.member("compressions", gauges.compressions)
       writer.member("compressionsSkipped", gauges.compressionsSkipped)
       writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
+      writer.member("certificates") { CertificateExpiry.write(certificates, to: &$0) }
     }
   }
 }
@@ -190,7 +191,8 @@ extension EdgeFacts {
     guard let id = node["id"]?.text, let started = node["started"]?.time else { return nil }
     self.init(
       id: id, started: started, gauges: EdgeGauges(),
-      health: node["distributions"].flatMap(DistributionHealth.read) ?? [])
+      health: node["distributions"].flatMap(DistributionHealth.read) ?? [],
+      certificates: node["certificates"].map(CertificateExpiry.read) ?? [])
     func gauge(_ key: String) -> Int { Int(clamping: node[key]?.unsigned ?? 0) }
     gauges.connections = gauge("connections")
     gauges.cacheEntries = gauge("cacheEntries")

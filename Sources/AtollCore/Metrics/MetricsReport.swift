@@ -88,6 +88,16 @@ package struct MetricsReport: Equatable, Sendable {
     sum.distributions.sort { $0.name < $1.name }
     return sum
   }
+
+  /// By name; where edges show different ones, the one that ends first.
+  package var certificates: [CertificateExpiry] {
+    var first: [String: CertificateExpiry] = [:]
+    for certificate in edges.flatMap(\.certificates) {
+      if let other = first[certificate.name], other.notAfter <= certificate.notAfter { continue }
+      first[certificate.name] = certificate
+    }
+    return first.values.sorted { $0.name < $1.name }
+  }
 }
 
 /// One edge and what it holds at the moment.
@@ -98,14 +108,18 @@ package struct EdgeFacts: Equatable, Sendable {
   package var gauges: EdgeGauges
   /// The targets of the origins as this edge sees them.
   package var health: [DistributionHealth]
+  /// Those that it shows to viewers.
+  package var certificates: [CertificateExpiry]
 
   package init(
-    id: String, started: Int64, gauges: EdgeGauges, health: [DistributionHealth] = []
+    id: String, started: Int64, gauges: EdgeGauges, health: [DistributionHealth] = [],
+    certificates: [CertificateExpiry] = []
   ) {
     self.id = id
     self.started = started
     self.gauges = gauges
     self.health = health
+    self.certificates = certificates
   }
 }
 

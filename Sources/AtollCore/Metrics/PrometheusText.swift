@@ -17,6 +17,7 @@ package struct PrometheusText {
     text.writeTransfer()
     text.writeGauges()
     text.writeTargets()
+    text.writeCertificates()
     return Array(text.buffer.bytes)
   }
 
@@ -148,6 +149,20 @@ package struct PrometheusText {
       "atoll_target_failures_total", "counter",
       "Requests that a target refused, left without a whole answer, or answered with 502 to 504.")
     forEachTarget { series("atoll_target_failures_total", $0, $1.failures) }
+  }
+
+  private func writeCertificates() {
+    family(
+      "atoll_certificate_expiry_seconds", "gauge",
+      "When a certificate that the edge shows expires, since 1970.")
+    for edge in reports.flatMap(\.edges) {
+      for certificate in edge.certificates {
+        series(
+          "atoll_certificate_expiry_seconds",
+          [("edge", edge.id), ("certificate", certificate.name)],
+          UInt64(clamping: certificate.notAfter))
+      }
+    }
   }
 
   private func forEachTarget(_ body: (Labels, TargetReport) -> Void) {

@@ -24,6 +24,8 @@ package struct EdgeRecord: Equatable, Sendable {
   package var refused: [RefusedDistribution]
   /// The distribution of an edge that was started with an origin's URL and serves no other.
   package var unsaved: String?
+  /// Tokens of the challenges that it answers now.
+  package var challenges: [String]
 
   /// Kept of `purges`: what one command may purge and still be told the count of.
   package static let purgesKept = 4_096
@@ -32,7 +34,7 @@ package struct EdgeRecord: Equatable, Sendable {
     id: String, pid: Int32, started: Int64, addresses: [String] = [],
     secureAddresses: [String] = [], adminSocket: String = "",
     revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
-    refused: [RefusedDistribution] = [], unsaved: String? = nil
+    refused: [RefusedDistribution] = [], unsaved: String? = nil, challenges: [String] = []
   ) {
     self.id = id
     self.pid = pid
@@ -46,6 +48,7 @@ package struct EdgeRecord: Equatable, Sendable {
     self.problems = problems
     self.refused = refused
     self.unsaved = unsaved
+    self.challenges = challenges
   }
 
   /// Notes a purge as in force.
@@ -138,6 +141,13 @@ package struct EdgeRegistry: Sendable {
     try wait(timeout) { $0.purge >= number }
   }
 
+  /// Waits until every live edge answers these challenges.
+  package func waitUntilAnswered(tokens: [String], timeout: Duration) throws(StoreError)
+    -> [EdgeConfirmation]
+  {
+    try wait(timeout) { edge in tokens.allSatisfy(edge.challenges.contains) }
+  }
+
   private func wait(_ timeout: Duration, _ isDone: (EdgeRecord) -> Bool) throws(StoreError)
     -> [EdgeConfirmation]
   {
@@ -200,6 +210,7 @@ package struct EdgeRegistry: Sendable {
         }
       }
       if let unsaved = record.unsaved { writer.member("unsaved", unsaved) }
+      if !record.challenges.isEmpty { writer.member("challenges", record.challenges) }
     }
   }
 
@@ -219,6 +230,7 @@ package struct EdgeRegistry: Sendable {
         RefusedDistribution(name: name, kept: kept.map { UInt64(max(0, $0)) }))
     }
     record.unsaved = node["unsaved"]?.text
+    record.challenges = (node["challenges"]?.elements ?? []).compactMap(\.text)
     record.purges = (node["purges"]?.elements ?? []).compactMap { purge in
       guard let number = purge["number"]?.integer, let count = purge["count"]?.integer,
         let at = purge["at"]?.time

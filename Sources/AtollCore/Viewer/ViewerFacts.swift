@@ -63,11 +63,49 @@ package struct ViewerSource {
   /// 0 when it is not known.
   package var port: UInt16
   package var scheme: Scheme
+  /// Nil for who came in the clear, or to a proxy before the edge.
+  package var security: ViewerSecurity?
 
-  package init(text: UnsafeBufferPointer<UInt8>, port: UInt16, scheme: Scheme) {
+  package init(
+    text: UnsafeBufferPointer<UInt8>, port: UInt16, scheme: Scheme,
+    security: ViewerSecurity? = nil
+  ) {
     self.text = text
     self.port = port
     self.scheme = scheme
+    self.security = security
+  }
+}
+
+/// A viewer's TLS, for CloudFront-Viewer-TLS (CloudFront §14).
+package struct ViewerSecurity {
+  /// How the connection came to the request.
+  package enum Handshake: Sendable {
+    case full, resumed
+    /// It has answered a request before.
+    case reused
+
+    package var text: StaticString {
+      switch self {
+      case .full: "fullHandshake"
+      case .resumed: "sessionResumed"
+      case .reused: "connectionReused"
+      }
+    }
+  }
+
+  /// `TLSv1.3`.
+  package var version: UnsafeBufferPointer<UInt8>
+  /// As OpenSSL names it: `TLS_AES_128_GCM_SHA256`, `ECDHE-RSA-AES128-GCM-SHA256`.
+  package var cipher: UnsafeBufferPointer<UInt8>
+  package var handshake: Handshake
+
+  package init(
+    version: UnsafeBufferPointer<UInt8>, cipher: UnsafeBufferPointer<UInt8>, handshake: Handshake
+  ) {
+    self.version = version
+    self.cipher = cipher
+    self.handshake = handshake
   }
 }
 
@@ -115,6 +153,16 @@ package func appendViewerHeaders<Record: GeoRecord>(
       buffer.appendDecimal(UInt64(source.port))
     case .headerOrder: appendHeaderOrder(head, base, to: buffer)
     case .headerCount: buffer.appendDecimal(UInt64(head.fields.count))
+    case .tls:
+      if let security = source.security {
+        buffer.append(security.version)
+        buffer.append(0x3a)
+        buffer.append(security.cipher)
+        buffer.append(0x3a)
+        buffer.append(security.handshake.text)
+      } else {
+        isKnown = false
+      }
     }
     if !isKnown {
       buffer.truncate(to: start &+ 2)

@@ -10,6 +10,7 @@ package enum ViewerHeader: UInt8, Sendable, CaseIterable {
   case countryName, region, regionName, city, postalCode, metroCode, latitude, longitude, timeZone
   case asn
   case httpVersion, address, headerOrder, headerCount
+  case tls
 
   package var name: StaticString {
     switch self {
@@ -35,6 +36,7 @@ package enum ViewerHeader: UInt8, Sendable, CaseIterable {
     case .address: "CloudFront-Viewer-Address"
     case .headerOrder: "CloudFront-Viewer-Header-Order"
     case .headerCount: "CloudFront-Viewer-Header-Count"
+    case .tls: "CloudFront-Viewer-TLS"
     }
   }
 
@@ -90,6 +92,6 @@ package struct ViewerHeaders: OptionSet, Equatable, Sendable {
   /// that varies on it fits no other request.
   package static let unique: ViewerHeaders = [
     ViewerHeader.address.set, ViewerHeader.asn.set, ViewerHeader.headerOrder.set,
-    ViewerHeader.headerCount.set,
+    ViewerHeader.headerCount.set, ViewerHeader.tls.set,
   ]
 }

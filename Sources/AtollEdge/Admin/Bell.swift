@@ -8,8 +8,11 @@ final class Bell: Sendable {
   struct Rung {
     var configuration = false
     var purges = false
+    var challenges = false
     var isDrained = false
     var signals: [Int32] = []
+
+    static let everything = Rung(configuration: true, purges: true, challenges: true)
   }
 
   let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
@@ -20,6 +23,8 @@ final class Bell: Sendable {
   func ringConfiguration() { ring { $0.configuration = true } }
 
   func ringPurges() { ring { $0.purges = true } }
+
+  func ringChallenges() { ring { $0.challenges = true } }
 
   func ringDrained() { ring { $0.isDrained = true } }
 

@@ -51,6 +51,7 @@ package final class Supervisor: @unchecked Sendable {
   private var readTrouble: String?
   private var publishTrouble: String?
   private var retryAt: Int64?
+  private var challenges: [PendingChallenge] = []
   private var isDraining = false
   private var hasStickySecret = false
 
@@ -106,7 +107,7 @@ package final class Supervisor: @unchecked Sendable {
     publish()
     // A command that found no edge has changed the store before this edge was known: look again
     // before the first request.
-    follow(Bell.Rung(configuration: true, purges: true))
+    follow(Bell.Rung.everything)
     keepTransfer(at: SystemCall.wallSeconds())
     edge.start()
     for address in edge.addresses { options.report("listening on \(address)") }
@@ -144,7 +145,7 @@ package final class Supervisor: @unchecked Sendable {
       options.report("hangup: reading the store again and reopening logs")
       edge.reopenLogs()
       reopenGeoDatabase()
-      if !isDraining { follow(Bell.Rung(configuration: true, purges: true)) }
+      if !isDraining { follow(Bell.Rung.everything) }
       return nil
     default:
       if isDraining {
@@ -205,7 +206,7 @@ package final class Supervisor: @unchecked Sendable {
     }
     if let retryAt, now >= retryAt, !isDraining {
       self.retryAt = nil
-      follow(Bell.Rung(configuration: true, purges: true))
+      follow(Bell.Rung.everything)
     }
   }
 
@@ -279,16 +280,18 @@ package final class Supervisor: @unchecked Sendable {
     watches = [
       try store.watch(Catalog.prefix) { [bell] _ in bell.ringConfiguration() },
       try store.watch(PurgeJournal.prefix) { [bell] _ in bell.ringPurges() },
+      try store.watch(PendingChallenges.prefix) { [bell] _ in bell.ringChallenges() },
     ]
   }
 
   /// Takes over what changed in the store, and then says so there.
   private func follow(_ rung: Bell.Rung) {
-    guard rung.configuration || rung.purges, let store else { return }
+    guard rung.configuration || rung.purges || rung.challenges, let store else { return }
     do throws(StoreError) {
       if watches.isEmpty { try watch(store) }
       if rung.configuration { try readConfiguration() }
       if rung.purges { try applyPurges(store) }
+      if rung.challenges { try readChallenges(store) }
       if readTrouble != nil { options.report("the store is readable again") }
       readTrouble = nil
     } catch {
@@ -389,7 +392,17 @@ package final class Supervisor: @unchecked Sendable {
     edge.apply(
       EdgeConfiguration(
         distributions: deployment.policies, defaultName: options.defaultDistribution,
-        isComplete: isComplete, geoDatabase: geoDatabase))
+        isComplete: isComplete, geoDatabase: geoDatabase,
+        challenges: ChallengeAnswers(challenges)))
+  }
+
+  /// Returns when they are answered.
+  private func readChallenges(_ store: any Store) throws(StoreError) {
+    let challenges = try PendingChallenges(store).all()
+    guard challenges != self.challenges else { return }
+    self.challenges = challenges
+    install()
+    record.challenges = challenges.map(\.token)
   }
 
   private func applyPurges(_ store: any Store) throws(StoreError) {

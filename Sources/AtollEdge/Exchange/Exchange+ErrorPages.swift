@@ -82,7 +82,7 @@ extension Exchange {
     if configuration == nil { configuration = services.configuration }
     // A plain behavior keeps neither, and the page's may ask for both.
     if behavior?.isPlain != false {
-      originAllows = false
+      originStatements = []
       upstream = nil
     }
     if page.rule.page == nil {

@@ -10,7 +10,7 @@ extension Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy
   ) {
-    originAllows = false
+    originStatements = []
     upstream = nil
     if beganAt == 0 && behavior.responses.timing != nil {
       beganAt = SystemCall.monotonicMicroseconds()
@@ -36,10 +36,24 @@ extension Exchange {
     goOn(head, base, policy, behavior, facts, plain: false)
   }
 
+  /// A request that is no distribution's: a certificate authority that looks whether its challenge
+  /// is answered, or a host that is not known.
+  @inline(never)
+  func answerUnclaimed(_ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    guard let answer = services.configuration.challengeAnswer(to: head, base) else {
+      return self.answer(head, base, status: 421, reason: .unknownHost)
+    }
+    answerLocally(status: 200, reason: .acmeChallenge, body: answer) { out in
+      out.append("Cache-Control: no-store\r\n")
+    }
+  }
+
   /// To the same URL on https.
   private func redirect(_ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16) {
     let location = ByteBuffer(capacity: Int(head.targetLength) + 256)
-    guard appendSecureURL(head, base, to: location) else {
+    // A proxy that ends TLS is on a port of its own.
+    let ports = isForwarded(head, base) ? SecurePorts() : services.edge.securePorts
+    guard appendSecureURL(head, base, ports: ports, to: location) else {
       // HTTP/1.0 may name no host; what stands there otherwise is none.
       return head.authorityLength == 0
         ? answer(head, base, status: 403, reason: .httpsRequired)

@@ -18,7 +18,7 @@ extension Exchange {
   ) -> UnsafeBufferPointer<UInt8> {
     guard let policy = behavior?.responses, !policy.isEmpty else { return head }
     if let sent = SentHead(stored: prepared, policy: policy) {
-      originAllows = sent.originAllows
+      originStatements = sent.statements
       return sent.bytes
     }
     return sentHead(making: head)
@@ -31,7 +31,7 @@ extension Exchange {
     guard let policy = behavior?.responses, !policy.isEmpty else { return head }
     let out = services.sentBuffer
     out.removeAll()
-    originAllows = policy.appendHead(
+    originStatements = policy.appendHead(
       of: head, keepsCacheControl: keepsCacheControl, now: services.loop.wallTime, to: out)
     return out.bytes
   }
@@ -41,13 +41,18 @@ extension Exchange {
     if verdict.outcome != .coalesced { upstream = fetch.timing }
   }
 
-  /// What depends on the request: CORS for its origin, Server-Timing.
+  /// What depends on the request: CORS for its origin, Strict-Transport-Security, Server-Timing.
   @inline(never)
   func appendPolicyFields(_ tail: ByteBuffer) {
-    guard let policy = behavior?.responses, policy.cors != nil || policy.timing != nil,
+    guard let policy = behavior?.responses, policy.followsRequest,
       let head = viewer.presentHead, let base = viewer.presentHeadBase
     else { return }
-    if let cors = policy.cors, !originAllows { cors.appendAnswer(to: head, base, to: tail) }
+    if let cors = policy.cors, !originStatements.contains(.cors) {
+      cors.appendAnswer(to: head, base, to: tail)
+    }
+    if policy.securesTransport, viewerScheme(head, base) == .https {
+      policy.appendTransportSecurity(originStatements, to: tail)
+    }
     guard let timing = policy.timing else { return }
     // What the origin measured is about this exchange alone: it is not told again with a hit.
     var origins: [UnsafeBufferPointer<UInt8>] = []

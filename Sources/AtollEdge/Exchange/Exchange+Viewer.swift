@@ -8,6 +8,11 @@ extension Exchange {
     forwarded(head, base).scheme ?? peerScheme
   }
 
+  /// A proxy that is believed has said how the viewer reached it.
+  func isForwarded(_ head: RequestHead, _ base: UnsafePointer<UInt8>) -> Bool {
+    forwarded(head, base).scheme != nil
+  }
+
   /// The viewer's address as text, without port.
   func viewerAddress(_ head: RequestHead, _ base: UnsafePointer<UInt8>)
     -> UnsafeBufferPointer<UInt8>
@@ -84,6 +89,10 @@ extension Exchange {
     if !headers.isDisjoint(with: ViewerHeader.address.set) {
       source.text = told.viewer?.text ?? viewer.addressText
       source.port = told.viewer?.port ?? viewer.address.port
+    }
+    // What a proxy before the edge agreed on with the viewer is not known.
+    if !headers.isDisjoint(with: ViewerHeader.tls.set), told.scheme == nil {
+      source.security = viewer.security
     }
     if !headers.isDisjoint(with: .geographic),
       let address = told.viewer?.address ?? viewer.address.ipAddress,

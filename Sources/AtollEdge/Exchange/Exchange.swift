@@ -11,8 +11,9 @@ import AtollCore
 final class Exchange {
   enum Step { case idle, waiting, responding }
 
-  /// The connection that owns this exchange; set once, by it.
-  unowned(unsafe) var viewer: Viewer!
+  /// Who owns this exchange; set once, by it.
+  var viewerReference: Unmanaged<Viewer>!
+  var viewer: Viewer { viewerReference._withUnsafeGuaranteedRef { $0 } }
   let services: LoopServices
   var step = Step.idle
 
@@ -64,8 +65,8 @@ final class Exchange {
   /// The error whose page this exchange is after; `configuration` is kept meanwhile.
   var errorPage: ErrorPageRequest?
   // Of behaviors that are not plain.
-  /// The origin's own CORS fields stand.
-  var originAllows = false
+  /// What of the policy's the origin has said itself.
+  var originStatements: OriginStatements = []
   /// What this exchange's own fetch took.
   var upstream: UpstreamTiming?
 
@@ -80,14 +81,12 @@ final class Exchange {
   /// - Parameter base: valid during this call; afterwards the connection keeps the head.
   func begin(_ head: RequestHead, _ base: UnsafePointer<UInt8>, canPersist: Bool) {
     prepare(head, canPersist: canPersist)
-    let authority = UnsafeBufferPointer(
-      start: base + Int(head.authorityStart), count: Int(head.authorityLength))
     policyReference = services.currentConfiguration._withUnsafeGuaranteedRef {
-      $0.distribution(forHost: authority)
+      $0.distribution(for: head, base)
     }
     guard let policyReference else {
       behaviorReference = nil
-      return answer(head, base, status: 421, reason: .unknownHost)
+      return answerUnclaimed(head, base)
     }
     policyReference._withUnsafeGuaranteedRef { policy in
       let path = UnsafeBufferPointer(
@@ -350,8 +349,10 @@ final class Exchange {
     step = .responding
     headBytes = head.count &+ tail.count &- bodyInTail
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
-    viewer.respond(
-      head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
+    viewerReference._withUnsafeGuaranteedRef {
+      $0.respond(
+        head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
+    }
   }
 
   /// Verdict, age and request id of a response from a stored entry.

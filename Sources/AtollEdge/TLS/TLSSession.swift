@@ -133,6 +133,20 @@ final class TLSSession {
     return true
   }
 
+  /// What was agreed on; the texts are OpenSSL's own and stay.
+  /// - Parameter isReused: a request has been answered on this connection.
+  func security(isReused: Bool) -> ViewerSecurity {
+    func bytes(_ text: UnsafePointer<CChar>?) -> UnsafeBufferPointer<UInt8> {
+      guard let text else { return UnsafeBufferPointer(start: nil, count: 0) }
+      return UnsafeBufferPointer(
+        start: UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self), count: strlen(text))
+    }
+    return ViewerSecurity(
+      version: bytes(SSL_get_version(ssl)),
+      cipher: bytes(SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))),
+      handshake: isReused ? .reused : SSL_session_reused(ssl) == 1 ? .resumed : .full)
+  }
+
   // MARK: Bytes
 
   /// Fills the memory as far as what has come goes. 0 bytes: the peer has ended its side, by a

@@ -11,6 +11,8 @@ class Viewer: Channel {
   final let services: LoopServices
   final let address: SocketAddress
   final let exchange: Exchange
+  /// Over TLS.
+  final let isSecure: Bool
   /// A request's head is being gone through where it came to lie; it is kept only if its answer
   /// takes longer.
   final var isBeginning = false
@@ -21,16 +23,20 @@ class Viewer: Channel {
   final var presentHeadBase: UnsafePointer<UInt8>?
   private final var writtenAddress: ByteBuffer?
 
-  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress, isSecure: Bool) {
     self.services = services
     self.address = address
+    self.isSecure = isSecure
     exchange = Exchange(services: services)
     super.init(loop: services.loop, descriptor: descriptor)
-    exchange.viewer = self
+    exchange.viewerReference = .passUnretained(self)
   }
 
   /// How the peer itself reached the edge.
-  var scheme: Scheme { .http }
+  final var scheme: Scheme { isSecure ? .https : .http }
+
+  /// Of the peer's TLS, as of the present request; nil in the clear.
+  var security: ViewerSecurity? { nil }
 
   // MARK: The request
 

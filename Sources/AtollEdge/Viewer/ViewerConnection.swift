@@ -61,9 +61,9 @@ final class ViewerConnection: Viewer {
   var tunnel: UpgradeTunnel?
   var lingered = 0
 
-  override init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     tls = nil
-    super.init(services: services, descriptor: descriptor, address: address)
+    super.init(services: services, descriptor: descriptor, address: address, isSecure: false)
     register()
     setDeadline(after: services.idleTimeout)
   }
@@ -71,7 +71,9 @@ final class ViewerConnection: Viewer {
   /// Goes on with what `former` has opened: it is that channel's place on the loop from now on.
   init(taking former: Channel, services: LoopServices, address: SocketAddress, tls: TLSSession?) {
     self.tls = tls
-    super.init(services: services, descriptor: former.descriptor, address: address)
+    super.init(
+      services: services, descriptor: former.descriptor, address: address,
+      isSecure: tls != nil)
     takePlace(of: former)
     setDeadline(after: services.idleTimeout)
   }
@@ -124,29 +126,34 @@ final class ViewerConnection: Viewer {
     }
   }
 
-  override var scheme: Scheme { tls == nil ? .http : .https }
+  override var security: ViewerSecurity? { tls?.security(isReused: requestCount > 1) }
 
   // MARK: The wire
 
   @inline(__always)
   func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    if let tls { return receive(memory, count, from: tls) }
+    if isSecure { return receiveSecurely(memory, count) }
     return SystemCall.receive(descriptor, memory, count)
-  }
-
-  private func receive(
-    _ memory: UnsafeMutablePointer<UInt8>, _ count: Int, from tls: TLSSession
-  ) -> Transfer {
-    let transfer = tls.receive(memory, count)
-    // No event will tell of it.
-    if tls.peerHasClosed { peerEnded = true }
-    return transfer
   }
 
   @inline(__always)
   func send(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) -> Transfer {
-    if let tls { return tls.send(vectors, count, scratch: services.recordBuffer) }
+    if isSecure { return sendSecurely(vectors, count) }
     return SystemCall.send(descriptor, vectors, count)
+  }
+
+  // Calls of their own: a reference to the session would be counted before it is known to be nil.
+  @inline(never)
+  private func receiveSecurely(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+    let transfer = tls!.receive(memory, count)
+    // No event will tell of it.
+    if tls!.peerHasClosed { peerEnded = true }
+    return transfer
+  }
+
+  @inline(never)
+  private func sendSecurely(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) -> Transfer {
+    tls!.send(vectors, count, scratch: services.recordBuffer)
   }
 
   var hasOutput: Bool {
@@ -254,7 +261,7 @@ final class ViewerConnection: Viewer {
         didFinishAtOnce = false
         presentHeadBase = UnsafePointer(base + at)
         let canPersist = requestCount < Limits.requestsPerConnection
-        if let tls, !tls.covers(head.authority(in: base + at)) {
+        if isSecure, !tls!.covers(head.authority(in: base + at)) {
           exchange.beginMisdirected(head, base + at, canPersist: canPersist)
         } else {
           exchange.begin(head, base + at, canPersist: canPersist)

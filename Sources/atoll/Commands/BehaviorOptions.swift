@@ -288,6 +288,11 @@ enum BehaviorOptions {
         }
       }, setting: "responseHeaders"
     ) { $1.responseHeaders.security = $0 ? .standard : nil },
+    BehaviorOption(hsts, setting: "responseHeaders") { field, settings in
+      var security = settings.responseHeaders.security ?? SecurityHeaders()
+      security.strictTransportSecurity = field.value
+      settings.responseHeaders.security = security == SecurityHeaders() ? nil : security
+    },
     BehaviorOption(
       Option<OptionalList>(
         "cors", value: "none|origins", group: responseGroup,
@@ -354,6 +359,27 @@ enum BehaviorOptions {
     return ResponseHeader(name: field.name, value: field.value, mode: mode)
   }
 
+  private static let hsts = Option<OptionalField>(
+    "hsts", value: "none|duration[,subdomains][,preload]", group: responseGroup,
+    "have browsers come over HTTPS only for so long (Strict-Transport-Security, over TLS alone)"
+  ) { (text) throws(ValueError) in
+    if text == "none" { return OptionalField(value: nil) }
+    let words = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard let seconds = words.first.flatMap(Quantity.seconds) else {
+      throw ValueError("has no duration", hint: "write it like 365d,subdomains, or none")
+    }
+    var value = "max-age=\(seconds)"
+    let names = ["subdomains": "includeSubDomains", "preload": "preload"]
+    for word in words.dropFirst() {
+      guard let name = names[word.lowercased()] else {
+        throw ValueError(
+          "has the word \"\(word)\"", hint: "write it like 365d,subdomains,preload")
+      }
+      value += "; \(name)"
+    }
+    return OptionalField(value: value)
+  }
+
   private static func corsList(_ name: String, _ summary: String) -> Option<[String]> {
     Option(name, value: "none|*|names", group: responseGroup, summary) {
       (text) throws(ValueError) in
@@ -371,6 +397,7 @@ enum BehaviorOptions {
     }
   }
 
+  struct OptionalField: Sendable { let value: String? }
   struct OptionalList: Sendable { let values: [String]? }
   struct OptionalPercent: Sendable { let value: Double? }
 

@@ -26,6 +26,7 @@ struct MetricsView {
       console.write(table.text(console))
     }
     printTransfer(report.distributions)
+    printCertificates()
     console.print()
     printEdges()
   }
@@ -78,6 +79,24 @@ struct MetricsView {
       table.add([
         name, gigabytes(use.bytes), use.quota.map { gigabytes($0) } ?? "-",
         Self.percent(use.percent),
+      ])
+    }
+    console.print()
+    console.write(table.text(console))
+  }
+
+  private func printCertificates() {
+    let certificates = report.certificates
+    guard !certificates.isEmpty else { return }
+    var table = Table([.left("certificate"), .left("expires"), .left("domains")])
+    for certificate in certificates {
+      let distance = certificate.distance(at: report.time)
+      let end = RFC3339.format(seconds: certificate.notAfter)
+      table.add([
+        certificate.name,
+        certificate.isOver(at: report.time) ? "\(end), \(distance)!" : "\(end), \(distance)",
+        certificate.domains.prefix(3).joined(separator: " ")
+          + (certificate.domains.count > 3 ? " …" : ""),
       ])
     }
     console.print()

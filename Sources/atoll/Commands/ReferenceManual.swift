@@ -117,7 +117,7 @@ enum ReferenceManual {
         Term("request id", "X-Request-Id instead of X-Amz-Cf-Id"),
         Term(
           "CloudFront-* headers",
-          "made by the edge where a behavior asks for them; a viewer's own never arrive. Viewer-TLS and JA3-Fingerprint are absent: this version ends no TLS"
+          "made by the edge where a behavior asks for them; a viewer's own never arrive. Viewer-JA3-Fingerprint is absent: as TLS clients shuffle their extensions it tells little"
         ),
       ])
     ])

@@ -79,7 +79,7 @@ struct CacheReading: Equatable {
       // Neither hit nor forwarded: the cache made the response itself.
       if response.status >= 400 { return .error }
       switch member.detail.flatMap(Reason.init(text:)) {
-      case .redirect, .corsPreflight, .maxForwards: return .pass
+      case .redirect, .corsPreflight, .maxForwards, .acmeChallenge: return .pass
       default: return .unknown
       }
     }

@@ -241,6 +241,8 @@ struct Cause: Equatable {
     case .corsPreflight: self.init("the edge answers preflights itself")
     case .maxForwards:
       self.init("Max-Forwards ends the request at the edge", "leave Max-Forwards out")
+    case .acmeChallenge:
+      self.init("the edge answers the challenge of a certificate authority itself")
     case .httpsRequired:
       self.init("the distribution answers over HTTPS only", "test the https URL")
     case .countryBlocked:

@@ -116,7 +116,9 @@ struct CORSPolicyTests {
     #expect(common(yielding, origins) == origins)
     #expect(common(yielding, ["A: 1"]) == ["A: 1", "Access-Control-Allow-Origin: *"])
     let head = Array("HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\n".utf8)
-    for (settings, says) in [(yielding, true), (CORSSettings(), false)] {
+    for (settings, says) in [
+      (yielding, OriginStatements.cors), (CORSSettings(), OriginStatements()),
+    ] {
       let policy = ResponsePolicy(ResponseHeaderSettings(cors: settings))
       #expect(
         withBytes(head) { policy.appendHead(of: $0, now: testTime, to: ByteBuffer()) } == says)

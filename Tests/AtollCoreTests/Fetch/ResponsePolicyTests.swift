@@ -27,6 +27,41 @@ struct ResponsePolicyTests {
     ResponseHeader(name: name, value: value, mode: mode)
   }
 
+  @Test func `Strict-Transport-Security stands behind the head, over TLS alone`() {
+    let name = "Strict-Transport-Security"
+    let security = SecurityHeaders(strictTransportSecurity: "max-age=60")
+    let overriding = SecurityHeaders(
+      strictTransportSecurity: "max-age=60", overridesOrigin: true)
+    let own = ["\(name): max-age=60"]
+    let origins = "\(name): max-age=1"
+    for (settings, head, kept, behind) in [
+      (ResponseHeaderSettings(security: security), ["A: 1"], ["A: 1"], own),
+      (ResponseHeaderSettings(security: security), ["A: 1", origins], ["A: 1", origins], []),
+      (ResponseHeaderSettings(security: overriding), ["A: 1", origins], ["A: 1"], own),
+      (ResponseHeaderSettings(set: [set(name, "max-age=60", .override)]), [origins], [], own),
+      (ResponseHeaderSettings(set: [set(name, "max-age=60", .ifAbsent)]), [origins], [origins], []),
+      (
+        ResponseHeaderSettings(set: [set(name.lowercased(), "max-age=60", .append)]), [origins],
+        [origins], ["\(name.lowercased()): max-age=60"]
+      ),
+      (ResponseHeaderSettings(removed: [name]), ["A: 1", origins], ["A: 1"], []),
+      (ResponseHeaderSettings(removed: [name], security: security), [origins], [], own),
+    ] {
+      #expect(sent(head, settings) == kept)
+      let policy = ResponsePolicy(settings)
+      let text = ([Self.status] + head).map { $0 + "\r\n" }.joined()
+      // As it is made for this response, and as it was kept beside the stored head.
+      let made = withBytes(Array(text.utf8)) { policy.appendHead(of: $0, now: 0, to: ByteBuffer()) }
+      let stored = withBytes(Array(text.utf8)) { bytes in
+        writtenBytes { SentHead.append(of: bytes, policy: policy, now: 0, to: $0) }
+      }
+      let kept = withBytes(stored) { SentHead(stored: $0, policy: policy)?.statements }
+      #expect(kept == made)
+      #expect(writtenLines { policy.appendTransportSecurity(made, to: $0) } == behind)
+      #expect(policy.securesTransport == (settings.security != nil || !settings.set.isEmpty))
+    }
+  }
+
   @Test func `no settings change nothing`() {
     #expect(sent(["A: 1", "Server: x"], ResponseHeaderSettings()) == ["A: 1", "Server: x"])
     #expect(ResponsePolicy().isEmpty)
@@ -119,10 +154,12 @@ struct ResponsePolicyTests {
     let settings = ResponseHeaderSettings(security: .standard)
     #expect(
       sent([], settings) == [
-        "Strict-Transport-Security: max-age=31536000", "X-Content-Type-Options: nosniff",
-        "X-Frame-Options: SAMEORIGIN", "Referrer-Policy: strict-origin-when-cross-origin",
-        "X-XSS-Protection: 1; mode=block",
+        "X-Content-Type-Options: nosniff", "X-Frame-Options: SAMEORIGIN",
+        "Referrer-Policy: strict-origin-when-cross-origin", "X-XSS-Protection: 1; mode=block",
       ])
+    #expect(
+      writtenLines { ResponsePolicy(settings).appendTransportSecurity([], to: $0) }
+        == ["Strict-Transport-Security: max-age=31536000"])
     // nosniff is the policy's one field that overrides.
     #expect(
       sent(["X-Content-Type-Options: x"], settings).contains("X-Content-Type-Options: nosniff"))
@@ -140,7 +177,7 @@ struct ResponsePolicyTests {
       ResponseHeaderSettings(security: strict))
     #expect(result.contains("X-Frame-Options: SAMEORIGIN"))
     #expect(result.last == "Content-Security-Policy: default-src 'self'")
-    #expect(result.count == 6)
+    #expect(result.count == 5)
   }
 
   @Test func `a setting of one's own beats the security header of that name`() {

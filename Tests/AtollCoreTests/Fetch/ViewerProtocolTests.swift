@@ -28,11 +28,13 @@ struct ViewerProtocolTests {
     #expect(policy.decision(for: method, minorVersion: minorVersion, scheme: .https) == .serve)
   }
 
-  private func location(_ line: String, host: String?) -> String? {
+  private func location(
+    _ line: String, host: String?, ports: SecurePorts = SecurePorts()
+  ) -> String? {
     let request = GivenRequest(line, [], host: host)
     var isWritten = false
     let text = writtenText {
-      isWritten = appendSecureURL(request.head, request.base, to: $0)
+      isWritten = appendSecureURL(request.head, request.base, ports: ports, to: $0)
     }
     if !isWritten { #expect(text.isEmpty) }
     return isWritten ? text : nil
@@ -59,6 +61,32 @@ struct ViewerProtocolTests {
   ])
   func `the same URL on https`(line: String, host: String, url: String) {
     #expect(location(line, host: host) == url)
+  }
+
+  @Test(
+    arguments: [
+      // On its own port, whoever came to one of its own.
+      ([8080], [8443], "shop.example:8080", "https://shop.example:8443/a"),
+      ([8080], [8443], "[2001:db8::1]:8080", "https://[2001:db8::1]:8443/a"),
+      ([80], [8443], "shop.example", "https://shop.example:8443/a"),
+      ([80], [8443], "shop.example:80", "https://shop.example:8443/a"),
+      ([8080, 8081], [8443, 9443], "shop.example:8081", "https://shop.example:8443/a"),
+      ([80, 8080], [8443, 443], "shop.example:8080", "https://shop.example/a"),
+      ([80], [443], "shop.example", "https://shop.example/a"),
+      // Something maps the ports.
+      ([8080], [8443], "shop.example", "https://shop.example/a"),
+      ([8080], [8443], "shop.example:80", "https://shop.example/a"),
+      ([8080], [8443], "shop.example:18080", "https://shop.example/a"),
+      ([8080], [8443], "shop.example:", "https://shop.example/a"),
+      // TLS ends before the edge.
+      ([8080], [], "shop.example:8080", "https://shop.example/a"),
+      ([80], [], "shop.example", "https://shop.example/a"),
+    ] as [([UInt16], [UInt16], String, String)])
+  func `the edge's own port for TLS`(
+    clear: [UInt16], secure: [UInt16], host: String, url: String
+  ) {
+    #expect(
+      location("GET /a", host: host, ports: SecurePorts(clear: clear, secure: secure)) == url)
   }
 
   @Test(arguments: ["a'b.example", "a%41.example", "a;b", "a,b", "a(b)", "a!b", "a=b", "a$b", "*"])

@@ -21,6 +21,9 @@ struct IPAddressTests {
   ])
   func `no address`(text: String) { #expect(IPAddress(text) == nil) }
 
+  @Test(arguments: ["192.0.2.1", "0.0.0.0", "::1", "::", "2001:db8::1", "fe80::1:0:0:1"])
+  func `as it is written`(text: String) { #expect(IPAddress(text)?.description == text) }
+
   @Test(arguments: [
     ("192.0.2.0/24", "192.0.2.255", true), ("192.0.2.0/24", "192.0.3.0", false),
     ("192.0.2.7/24", "192.0.2.1", true), ("192.0.2.1", "192.0.2.1", true),

@@ -49,6 +49,11 @@ struct MetricsReportTests {
                     address: "b:80", state: .unhealthy, isChecked: true, downSince: Self.start),
                 ])
             ])
+        ],
+        certificates: [
+          CertificateExpiry(
+            name: name, domains: ["*.\(name).example", "\(name).example"],
+            notBefore: Self.start - 3_600, notAfter: Self.start + Int64(scale) * 3_600)
         ]),
       distributions: [(name, "d\(name)", 3), ("idle", "didle", 4)],
       snapshot: CounterSnapshot([loop]), minutes: ring)
@@ -103,6 +108,8 @@ struct MetricsReportTests {
     #expect(sum.edges.map(\.id) == ["e1", "e2"])
     #expect(sum.distributions.map(\.name) == ["idle", "shop"])
     let shop = sum.distributions[1].history
+    // The same certificate on both: the end that comes first.
+    #expect(sum.certificates.map(\.notAfter) == [Self.start + 3_600])
     #expect(shop.sinceStart.counts.requests == 24)
     #expect(shop.sinceStart.seconds == 630)
     #expect(shop.minutes.map { $0.counts.requests } == [15, 9])
@@ -141,6 +148,7 @@ struct MetricsReportTests {
       target("connections", "e1", "a:80") + "3",
       target("requests_total", "e1", "a:80") + "50",
       target("failures_total", "e1", "a:80") + "4",
+      "atoll_certificate_expiry_seconds{edge=\"e2\",certificate=\"shop\"} 1772373600",
     ] {
       #expect(lines.contains(Substring(line)), "\(line)")
     }

@@ -25,6 +25,7 @@ struct ViewerFactsTests {
     var scheme = Scheme.http
     var place: [ViewerHeader: String] = [:]
     var address = "192.0.2.1"
+    var security: ViewerSecurity?
 
     init(
       _ fields: [String] = [], scheme: Scheme = .http, place: [ViewerHeader: String] = [:],
@@ -45,7 +46,8 @@ struct ViewerFactsTests {
     return address.withUTF8 { text in
       appendViewerHeaders(
         headers, given.request.head, given.request.base,
-        source: ViewerSource(text: text, port: 4711, scheme: given.scheme),
+        source: ViewerSource(
+          text: text, port: 4711, scheme: given.scheme, security: given.security),
         geo: Place(values: given.place), to: buffer)
       return body(ViewerFacts(scheme: given.scheme, headers: buffer.bytes))
     }
@@ -115,6 +117,28 @@ struct ViewerFactsTests {
         "CloudFront-Is-Tablet-Viewer: false", "CloudFront-Is-SmartTV-Viewer: false",
       ])
     #expect(key(Given([Self.phone]), makePolicy(.static)) == key(Given(), makePolicy(.static)))
+  }
+
+  @Test(arguments: [
+    (ViewerSecurity.Handshake.full, "fullHandshake"), (.resumed, "sessionResumed"),
+    (.reused, "connectionReused"),
+  ])
+  func `the origin is told of the viewer's TLS`(handshake: ViewerSecurity.Handshake, word: String) {
+    let policy = makePolicy {
+      $0.settings.originRequest.headers = .listed(["CloudFront-Viewer-TLS"])
+    }
+    let version: StaticString = "TLSv1.3"
+    let cipher: StaticString = "TLS_AES_128_GCM_SHA256"
+    var given = Given(scheme: .https)
+    given.security = ViewerSecurity(
+      version: UnsafeBufferPointer(start: version.utf8Start, count: version.utf8CodeUnitCount),
+      cipher: UnsafeBufferPointer(start: cipher.utf8Start, count: cipher.utf8CodeUnitCount),
+      handshake: handshake)
+    #expect(
+      sent(given, policy) == ["CloudFront-Viewer-TLS: TLSv1.3:TLS_AES_128_GCM_SHA256:\(word)"])
+    #expect(sent(Given(["CloudFront-Viewer-TLS: forged"]), policy).isEmpty)
+    // Never in a key (CloudFront §6).
+    #expect(key(given, policy) == key(Given(scheme: .https), policy))
   }
 
   @Test func `a key with the country`() {

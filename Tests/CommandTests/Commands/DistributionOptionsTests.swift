@@ -206,6 +206,15 @@ import Testing
       $0.settings.responseHeaders.removed = ["Server"]
     },
     Case("--security-headers", "standard") { $0.settings.responseHeaders.security = .standard },
+    Case("--hsts", "365d") {
+      $0.settings.responseHeaders.security = SecurityHeaders(
+        strictTransportSecurity: "max-age=31536000")
+    },
+    Case("--security-headers", "standard", "--hsts", "2w,subdomains,Preload") {
+      var security = SecurityHeaders.standard
+      security.strictTransportSecurity = "max-age=1209600; includeSubDomains; preload"
+      $0.settings.responseHeaders.security = security
+    },
     Case(
       "--cors", "https://*.a.example,https://b.example", "--cors-credentials", "on",
       "--cors-methods", "GET,PUT", "--cors-headers", "X-Token", "--cors-expose", "ETag",
@@ -398,6 +407,8 @@ import Testing
     (["--viewer-protocol", "https"], "not one of its values", "https-only"),
     (["--response-header", "Via: x"], "--response-header: \"Via\" can't be", "take it off"),
     (["--security-headers", "strict"], "not one of its values", "standard"),
+    (["--hsts", "subdomains"], "has no duration", "365d"),
+    (["--hsts", "1d,all"], "has the word \"all\"", "preload"),
     (["--cors", "shop.example"], "--cors: \"shop.example\" has no scheme", "https://"),
     (["--cors", "*", "--cors-credentials", "on"], "--cors-credentials: credentials", "origins"),
     (["--server-timing", "101"], "no percentage", "0 to 100"),
