@@ -275,7 +275,9 @@ package final class Edge: @unchecked Sendable {
   // MARK: Services
 
   package func counters() -> CounterSnapshot {
-    CounterSnapshot(loops.map { $0.services.counters })
+    var snapshot = CounterSnapshot(loops.map { $0.services.counters })
+    snapshot.handshakes = handshakes()
+    return snapshot
   }
 
   /// Of the targets of the distributions served now.

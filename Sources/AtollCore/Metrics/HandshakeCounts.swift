@@ -80,4 +80,29 @@ package struct HandshakeCounts: Equatable, Sendable {
 
   package var failed: UInt64 { HandshakeEnd.failures.reduce(0) { $0 &+ self[$1] } }
   package var isZero: Bool { counts.allSatisfy { $0 == 0 } }
+
+  package static func += (sum: inout HandshakeCounts, other: HandshakeCounts) {
+    for end in HandshakeEnd.allCases { sum[end] &+= other[end] }
+  }
+
+  static func - (now: HandshakeCounts, earlier: HandshakeCounts) -> HandshakeCounts {
+    var difference = now
+    for end in HandshakeEnd.allCases { difference[end] &-= earlier[end] }
+    return difference
+  }
+}
+
+/// The handshakes of one edge.
+package struct HandshakeTraffic: Equatable, Sendable {
+  package var sinceStart = HandshakeCounts()
+  package var last5Minutes = HandshakeCounts()
+  /// Seconds that `last5Minutes` covers.
+  package var seconds: Int64 = 0
+
+  package init() {}
+
+  /// Handshakes with a certificate or a ticket each second of the last 5 minutes.
+  package var rate: Double? {
+    seconds > 0 ? Double(last5Minutes[.full] &+ last5Minutes[.resumed]) / Double(seconds) : nil
+  }
 }
