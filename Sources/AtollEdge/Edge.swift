@@ -280,6 +280,10 @@ package final class Edge: @unchecked Sendable {
     return snapshot
   }
 
+  package func http2Counts() -> HTTP2Counts {
+    loops.reduce(into: HTTP2Counts()) { $1.services.http2Counters.add(to: &$0) }
+  }
+
   /// Of the targets of the distributions served now.
   package func health() -> [DistributionHealth] {
     let now = SystemCall.monotonicMilliseconds()
@@ -336,6 +340,7 @@ package final class Edge: @unchecked Sendable {
       loop.forEachChannel { channel in
         switch channel {
         case let viewer as ViewerConnection: viewer.close()
+        case let viewer as HTTP2Connection: viewer.close()
         case let origin as OriginConnection: origin.cancel()
         case let handshake as TLSHandshake: handshake.close()
         default: channel.closeChannel()

@@ -5,7 +5,7 @@
 
 #include "CTLS.h"
 
-int ctls_use_certificate(
+int ctls_use_identity(
     SSL_CTX *context, X509 *leaf, EVP_PKEY *key, X509 *const *issuers, int count) {
   STACK_OF(X509) *chain = sk_X509_new_null();
   if (!chain) return 0;

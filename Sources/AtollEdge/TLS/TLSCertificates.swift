@@ -135,7 +135,7 @@ final class CertificateContext: @unchecked Sendable {
       var issuers = material.issuers.map { Optional($0) }
       let count = Int32(issuers.count)
       guard
-        ctls_use_certificate(context.context, material.leaf, material.key, &issuers, count) == 1
+        ctls_use_identity(context.context, material.leaf, material.key, &issuers, count) == 1
       else { throw .last() }
       for name in material.names { names[name] = true }
       if let response = material.ocsp { staples.append((material.leaf, response)) }

@@ -88,8 +88,10 @@ final class TLSHandshake: Channel {
     }
     services.handshakeCounters.count(isResumed ? .resumed : .full)
     phase = .closed
-    let connection = ViewerConnection(
-      taking: self, services: services, address: address, tls: tls)
+    let connection: Channel =
+      applicationProtocol == .http2
+      ? HTTP2Connection(taking: self, services: services, address: address, tls: tls)
+      : ViewerConnection(taking: self, services: services, address: address, tls: tls)
     // Most viewers have sent their request with the end of the handshake.
     connection.ready(Events.input | (peerEnded ? Events.peerEnded : 0))
     // The ticket leaves with the response, or by itself.
@@ -244,7 +246,7 @@ final class TLSHandshake: Channel {
     if applicationProtocol == .challenge {
       known = [("acme-tls/1", .challenge)]
     } else {
-      known = [("http/1.1", .http1), ("http/1.0", .http1)]
+      known = [("h2", .http2), ("http/1.1", .http1), ("http/1.0", .http1)]
     }
     for (id, meaning) in known {
       guard let place = find(id, inProtocolList: offered) else { continue }

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "peer.h"
+
 /// What an SSL reads from and writes to: a non-blocking socket.
 ///
 /// A receive that brought less than it had room for has drained the socket, and the next one would
@@ -92,7 +94,7 @@ static inline void *ctls_malloc(size_t count) { return OPENSSL_malloc(count); }
 static inline int ctls_error_reason(unsigned long error) { return ERR_GET_REASON(error); }
 
 /// Leaf, key and issuers for one type of key.
-int ctls_use_certificate(
+int ctls_use_identity(
     SSL_CTX *context, X509 *leaf, EVP_PKEY *key, X509 *const *issuers, int count);
 
 /// Calls `found` with each subjectAltName (RFC 5280 §4.2.1.6) that is a DNS name (`isAddress` false)

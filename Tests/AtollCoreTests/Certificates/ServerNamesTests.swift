@@ -44,12 +44,18 @@ struct ServerNamesTests {
 /// Parts of a client's first message, as they come off the wire.
 struct ClientHelloTests {
   private static func serverNameList(_ entries: (type: UInt8, name: String)...) -> [UInt8] {
-    let list = entries.flatMap { [$0.type, 0, UInt8($0.name.utf8.count)] + Array($0.name.utf8) }
+    var list: [UInt8] = []
+    for entry in entries {
+      list += [entry.type, 0, UInt8(entry.name.utf8.count)]
+      list += Array(entry.name.utf8)
+    }
     return [0, UInt8(list.count)] + list
   }
 
   private static func protocolList(_ names: String...) -> [UInt8] {
-    names.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
+    var list: [UInt8] = []
+    for name in names { list += [UInt8(name.utf8.count)] + Array(name.utf8) }
+    return list
   }
 
   @Test func `the host is found`() {
@@ -73,7 +79,7 @@ struct ClientHelloTests {
       #expect(part.withUnsafeBufferPointer(serverName(inExtension:)) == nil)
       // The list's own length mended, the name's is not.
       if count > 2 {
-        let mended = [0, UInt8(count - 2)] + part[2...]
+        let mended: [UInt8] = [0, UInt8(count - 2)] + Array(part[2...])
         #expect(mended.withUnsafeBufferPointer(serverName(inExtension:)) == nil)
       }
     }
@@ -94,7 +100,8 @@ struct ClientHelloTests {
 
   @Test func `a challenge is asked for alone`() {
     func asks(_ names: [UInt8]) -> Bool {
-      ([0, UInt8(names.count)] + names).withUnsafeBufferPointer(isChallenge(protocolList:))
+      let bytes: [UInt8] = [0, UInt8(names.count)] + names
+      return bytes.withUnsafeBufferPointer(isChallenge(protocolList:))
     }
     #expect(asks(Self.protocolList("acme-tls/1")))
     #expect(!asks(Self.protocolList("acme-tls/1", "h2")))
