@@ -17,6 +17,7 @@ package struct PrometheusText {
     text.writeTransfer()
     text.writeGauges()
     text.writeHTTP2()
+    text.writeHandshakes()
     text.writeTargets()
     text.writeCertificates()
     return Array(text.buffer.bytes)
@@ -156,6 +157,26 @@ package struct PrometheusText {
         series(
           "atoll_http2_ended_total", [("edge", edge.id), ("reason", offence.text.description)],
           edge.http2[offence])
+      }
+    }
+  }
+
+  private func writeHandshakes() {
+    family("atoll_tls_handshakes_total", "counter", "TLS handshakes of viewers that succeeded.")
+    for edge in reports.flatMap(\.edges) {
+      for end in [HandshakeEnd.full, .resumed, .challenge] {
+        series(
+          "atoll_tls_handshakes_total", [("edge", edge.id), ("kind", end.text.description)],
+          edge.handshakes.sinceStart[end])
+      }
+    }
+    family(
+      "atoll_tls_handshake_failures_total", "counter", "TLS handshakes of viewers that failed.")
+    for edge in reports.flatMap(\.edges) {
+      for end in HandshakeEnd.failures {
+        series(
+          "atoll_tls_handshake_failures_total",
+          [("edge", edge.id), ("reason", end.text.description)], edge.handshakes.sinceStart[end])
       }
     }
   }
