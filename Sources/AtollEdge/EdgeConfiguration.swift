@@ -14,7 +14,7 @@ package final class EdgeConfiguration: Sendable {
   /// Of certificate authorities: they come before every distribution's own rules.
   let challenges: ChallengeAnswers
   /// Of all origins.
-  let targets: Set<OriginTarget>
+  let endpoints: Set<OriginEndpoint>
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
   ///   distribution, when there is just one.
@@ -32,7 +32,7 @@ package final class EdgeConfiguration: Sendable {
       for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }
     }
     self.byHost = byHost
-    targets = Set(distributions.flatMap { $0.origins.flatMap { $0.origin.allTargets } })
+    endpoints = Set(distributions.flatMap { $0.origins.flatMap(\.endpoints) })
     if let defaultName {
       fallback = distributions.first { $0.distribution.name == defaultName }
     } else {

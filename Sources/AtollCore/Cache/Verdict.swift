@@ -67,6 +67,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case httpsRequired, countryBlocked
   // Why a request with conditions for the origin was passed on.
   case requestCondition
+  // What is wrong with the certificate of an origin.
+  case originCertificateExpired, originCertificateName, originCertificateUntrusted
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -131,6 +133,9 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
     case .requestCondition: "request-condition"
+    case .originCertificateExpired: "origin-certificate-expired"
+    case .originCertificateName: "origin-certificate-name"
+    case .originCertificateUntrusted: "origin-certificate-untrusted"
     }
   }
 }

@@ -21,6 +21,8 @@ final class TLSSession {
 
   let ssl: OpaquePointer
   private let wire: UnsafeMutablePointer<ctls_wire>
+  /// OpenSSL's, of what failed for good; 0 when nothing did.
+  private(set) var error: UInt = 0
 
   /// - Parameter context: an SSL_CTX; the session keeps it. Nil without memory.
   init?(context: OpaquePointer, descriptor: Int32) {
@@ -171,6 +173,7 @@ final class TLSSession {
     case SSL_ERROR_ZERO_RETURN:
       return .moved(0)
     default:
+      error = ERR_peek_error()
       ERR_clear_error()
       if wire.pointee.ended { return .moved(0) }
       return .failed(wire.pointee.error != 0 ? wire.pointee.error : EPROTO)
