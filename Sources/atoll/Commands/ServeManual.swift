@@ -131,6 +131,20 @@ enum ServeManual {
             "\(Limits.rangeHabits)", "URLs of which is remembered how their origin takes ranges"),
           Term(
             "\(Limits.challengeToken)", "characters of the token of a CA's challenge (ACME)"),
+          Term("\(Limits.certificateNames)", "names on one certificate"),
+          Term(Quantity.size(Limits.acmeResponse), "one answer of a CA"),
+          Term(
+            "\(Limits.acmeBadNonces)",
+            "nonces of its own that a CA may refuse before a request to it is given up"),
+          Term(
+            "\(Limits.acmeRetries)",
+            "times that a request to a CA is repeated after a lost connection or a status of 5xx"),
+          Term(
+            Quantity.duration(Limits.acmeValidation),
+            "for a CA to check the proofs, and again to issue"),
+          Term(
+            Quantity.duration(Limits.acmePatience), "that a CA may ask to be left alone for"),
+          Term(Quantity.duration(Limits.dnsHookTime), "for one call of a DNS hook"),
           Term(
             Quantity.duration(Limits.upgradeGrace), "left to upgraded connections by a drain"),
         ]),
