@@ -16,7 +16,7 @@ package final class EdgeConfiguration: @unchecked Sendable {
   /// Of certificate authorities: they come before every distribution's own rules.
   let challenges: ChallengeAnswers
   /// Of all origins.
-  let targets: Set<OriginTarget>
+  let endpoints: Set<OriginEndpoint>
 
   /// - Parameter defaultName: of the distribution for unclaimed hosts; without one it is the only
   ///   distribution, when there is just one.
@@ -35,7 +35,7 @@ package final class EdgeConfiguration: @unchecked Sendable {
     for (index, policy) in distributions.enumerated() {
       (policies + index).initialize(to: .passUnretained(policy))
     }
-    targets = Set(distributions.flatMap { $0.origins.flatMap { $0.origin.allTargets } })
+    endpoints = Set(distributions.flatMap { $0.origins.flatMap(\.endpoints) })
     let chosen =
       if let defaultName {
         distributions.first { $0.distribution.name == defaultName }

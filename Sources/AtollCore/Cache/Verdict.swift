@@ -71,6 +71,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case domainDetached
   // A request on the wrong connection: its host is not on the certificate.
   case misdirected
+  // What is wrong with the certificate of an origin.
+  case originCertificateExpired, originCertificateName, originCertificateUntrusted
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -137,6 +139,9 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .requestCondition: "request-condition"
     case .domainDetached: "domain-detached"
     case .misdirected: "misdirected"
+    case .originCertificateExpired: "origin-certificate-expired"
+    case .originCertificateName: "origin-certificate-name"
+    case .originCertificateUntrusted: "origin-certificate-untrusted"
     }
   }
 }

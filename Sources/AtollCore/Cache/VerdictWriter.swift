@@ -194,7 +194,8 @@ private func forwardReason(_ verdict: Verdict, _ lookup: Reason) -> StaticString
   case .error:
     switch verdict.reason {
     case .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed,
-      .originTls, .originError, .originUnreachable, .originRange:
+      .originTls, .originCertificateExpired, .originCertificateName, .originCertificateUntrusted,
+      .originError, .originUnreachable, .originRange:
       return "miss"
     default: return nil
     }

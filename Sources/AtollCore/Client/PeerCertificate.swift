@@ -112,6 +112,15 @@ package enum CertificateFault: Error, Equatable, Sendable {
     }
   }
 
+  /// What requests to such an origin fail for.
+  package var reason: Reason {
+    switch self {
+    case .expired, .notYetValid: .originCertificateExpired
+    case .wrongName: .originCertificateName
+    default: .originCertificateUntrusted
+    }
+  }
+
   /// What whoever runs the server can do about it.
   package var remedy: String {
     switch self {

@@ -63,7 +63,10 @@ package final class TLSClientContext: @unchecked Sendable {
 
   /// Has a connection ask for `host` (SNI, RFC 6066 §3) and accept no certificate for another; an
   /// address is checked, but not asked for.
-  package static func expect(_ host: String, on ssl: OpaquePointer) {
+  /// - Parameter other: a name whose certificate will do as well.
+  package static func expect(
+    _ host: String, orElse other: String? = nil, on ssl: OpaquePointer
+  ) {
     // A final dot means the root of the DNS; certificates have none.
     let name = host.last == "." ? String(host.dropLast()) : host
     let parameters = SSL_get0_param(ssl)
@@ -71,6 +74,9 @@ package final class TLSClientContext: @unchecked Sendable {
       X509_VERIFY_PARAM_set1_ip_asc(parameters, name)
     } else {
       X509_VERIFY_PARAM_set1_host(parameters, name, 0)
+      if let other, !isIPv4(other), !isIPv6(other) {
+        X509_VERIFY_PARAM_add1_host(parameters, other, 0)
+      }
       ctls_set_server_name(ssl, name)
     }
   }
@@ -80,6 +86,11 @@ package final class TLSClientContext: @unchecked Sendable {
   package static func takeError() -> String {
     let code = ERR_get_error()
     ERR_clear_error()
+    return text(ofError: code)
+  }
+
+  /// The same of an error that was taken from the queue before.
+  package static func text(ofError code: UInt) -> String {
     if code == 0 { return "closed the connection during the TLS handshake" }
     // ERR_GET_REASON: a reason's number lies in the lower 23 bits.
     switch Int32(truncatingIfNeeded: code & 0x7f_ffff) {
@@ -101,6 +112,6 @@ package final class TLSClientContext: @unchecked Sendable {
 }
 
 /// Why a client certificate cannot be used.
-package enum ClientCertificateError: Error {
+package enum ClientCertificateError: Error, Equatable {
   case noCertificate, noKey, encryptedKey, mismatch
 }

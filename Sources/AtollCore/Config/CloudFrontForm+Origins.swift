@@ -87,26 +87,36 @@ extension CloudFrontForm {
     let place = "\(place).CustomOriginConfig"
     let keys = [
       "HTTPPort", "HTTPSPort", "OriginProtocolPolicy", "OriginReadTimeout",
-      "OriginKeepaliveTimeout", "OriginSSLProtocols",
+      "OriginKeepaliveTimeout", "OriginSSLProtocols", "OriginSslProtocols",
     ]
     guard let members = reader.object(node, place, keys: keys) else {
       return (.http, nil, { _ in })
     }
     var scheme = Scheme.http
+    var matchesViewer = false
     switch reader.string(
       members["OriginProtocolPolicy"], "\(place).OriginProtocolPolicy", example: "http-only")
     {
     case nil, "http-only": break
     case "https-only": scheme = .https
-    case "match-viewer":
-      reader.add(
-        "\(place).OriginProtocolPolicy", "\"match-viewer\": an origin has one scheme",
-        hint: "write \"http-only\" or \"https-only\"")
+    case "match-viewer": matchesViewer = true
     case let other?:
       reader.add(
         "\(place).OriginProtocolPolicy", "unknown value \(quoted(other))",
-        hint: "write \"http-only\" or \"https-only\"")
+        hint: "write \"http-only\", \"https-only\" or \"match-viewer\"")
     }
+    // CloudFormation's spelling, and the API's.
+    for key in ["OriginSSLProtocols", "OriginSslProtocols"] {
+      readProtocols(members[key], "\(place).\(key)")
+    }
+    var otherPort: Int?
+    if matchesViewer {
+      otherPort =
+        reader.integer(
+          members["HTTPSPort"], "\(place).HTTPSPort", what: "a port", hint: "write 1 to 65535")
+        ?? 443
+    }
+    let httpsPort = otherPort
     let key = scheme == .http ? "HTTPPort" : "HTTPSPort"
     let port = reader.integer(
       members[key], "\(place).\(key)", what: "a port", hint: "write 1 to 65535")
@@ -118,8 +128,31 @@ extension CloudFrontForm {
       { origin in
         origin.responseTimeout = silence ?? origin.responseTimeout
         origin.keepAliveTimeout = idle ?? origin.keepAliveTimeout
+        origin.httpsPort = httpsPort
       }
     )
+  }
+
+  /// CloudFront's list of versions: the newest of them is what counts, since older ones than 1.2 are
+  /// spoken by nobody here.
+  private mutating func readProtocols(_ node: JSONNode?, _ place: String) {
+    guard node != nil else { return }
+    var versions: [String] = []
+    for (index, node) in items(node, place).enumerated() {
+      guard let version = reader.string(node, "\(place)[\(index)]", example: "TLSv1.2") else {
+        continue
+      }
+      if !["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2"].contains(version) {
+        reader.add(
+          "\(place)[\(index)]", "unknown value \(quoted(version))", hint: "write \"TLSv1.2\"")
+      }
+      versions.append(version)
+    }
+    if !versions.isEmpty && !versions.contains("TLSv1.2") {
+      reader.add(
+        place, "only versions of TLS before 1.2, which atoll does not speak",
+        hint: "add \"TLSv1.2\", and let the origin speak it")
+    }
   }
 
   mutating func readGroups(_ node: JSONNode?) {

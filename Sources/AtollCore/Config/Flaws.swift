@@ -195,6 +195,12 @@ extension StringProtocol {
   }
 }
 
+/// Of a file that edges read: they run anywhere.
+@Sendable func namedFileFlaw(_ path: String) -> Flaw? {
+  if path.hasPrefix("/") { return nil }
+  return ("is no absolute path", "write the path from the root on")
+}
+
 /// Of a path of this distribution: `/404.html`, with a query if it has one.
 @Sendable func pagePathFlaw(_ path: String) -> Flaw? {
   if !path.hasPrefix("/") { return ("has no leading /", "write /\(path)") }

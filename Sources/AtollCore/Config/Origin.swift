@@ -5,6 +5,11 @@ package struct Origin: Equatable, Sendable {
   /// Name or address, without brackets, lower case.
   package var host: String
   package var port: UInt16
+  /// Set: the origin is asked by the scheme that the viewer came with (CloudFront's match-viewer),
+  /// over http at `port`, over https at this one; `scheme` is http then. 1 to 65535.
+  package var httpsPort: Int?
+  /// Of connections over https.
+  package var tls: OriginTLS
   /// Put before the viewer's path: empty, or with a leading and no trailing slash.
   package var path: String
   /// Seconds, 1 to 10.
@@ -33,7 +38,8 @@ package struct Origin: Equatable, Sendable {
   package var region: String?
 
   package init(
-    scheme: Scheme, host: String, port: UInt16, path: String = "", connectTimeout: Int = 10,
+    scheme: Scheme, host: String, port: UInt16, httpsPort: Int? = nil,
+    tls: OriginTLS = OriginTLS(), path: String = "", connectTimeout: Int = 10,
     connectAttempts: Int = 3, responseTimeout: Int = 30, keepAliveTimeout: Int = 5,
     targets: [OriginTarget] = [], balance: Balance = .roundRobin, sticky: StickySession? = nil,
     ejection: Ejection = Ejection(), healthCheck: HealthCheck? = nil,
@@ -43,6 +49,8 @@ package struct Origin: Equatable, Sendable {
     self.scheme = scheme
     self.host = host
     self.port = port
+    self.httpsPort = httpsPort
+    self.tls = tls
     self.path = path
     self.connectTimeout = connectTimeout
     self.connectAttempts = connectAttempts
@@ -64,6 +72,33 @@ package enum Scheme: String, Sendable {
   case http, https
 }
 
+/// How an origin is reached over https, and what its certificate has to be.
+package struct OriginTLS: Hashable, Sendable {
+  /// False: whatever certificate it shows is taken.
+  package var verify: Bool
+  /// A PEM file of the authorities to trust in place of the system's.
+  package var ca: String?
+  package var minimumVersion: TLSVersion
+  /// Asked for (SNI) and expected in the certificate; nil: the name that Host is set to, else the
+  /// target's own.
+  package var serverName: String?
+  /// PEM files of what proves to the origin who asks; both or none.
+  package var certificate: String?
+  package var key: String?
+
+  package init(
+    verify: Bool = true, ca: String? = nil, minimumVersion: TLSVersion = .tls12,
+    serverName: String? = nil, certificate: String? = nil, key: String? = nil
+  ) {
+    self.verify = verify
+    self.ca = ca
+    self.minimumVersion = minimumVersion
+    self.serverName = serverName
+    self.certificate = certificate
+    self.key = key
+  }
+}
+
 /// One of several hosts that serve the same site.
 package struct OriginTarget: Hashable, Sendable {
   /// Name or address, without brackets, lower case.
@@ -79,6 +114,21 @@ package struct OriginTarget: Hashable, Sendable {
 extension Origin {
   /// `host` and `port`, and whoever shares the load with them.
   package var allTargets: [OriginTarget] { [OriginTarget(host: host, port: port)] + targets }
+
+  /// Whether any request is made over https.
+  package var usesTLS: Bool { scheme == .https || httpsPort != nil }
+
+  /// How it is asked for a viewer that came by `viewer`.
+  package func scheme(for viewer: Scheme) -> Scheme { httpsPort == nil ? scheme : viewer }
+
+  /// The URL that is asked for a viewer that came by `viewer`.
+  package func url(for viewer: Scheme) -> String {
+    guard let httpsPort, viewer == .https else { return url }
+    var secure = self
+    secure.scheme = .https
+    secure.port = UInt16(clamping: httpsPort)
+    return secure.url
+  }
 }
 
 /// Which target gets the next request.

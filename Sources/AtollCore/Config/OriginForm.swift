@@ -13,6 +13,16 @@ extension Origin {
         "Further hosts that share the load with the URL's, as URLs of the same scheme without a path."
       ),
       Member(
+        "httpsPort", \.httpsPort, .optional(.integer(1...65_535, "port"), from: 443, none: "none"),
+        noun: "HTTPS port", default: "null", example: "443",
+        "With it an http:// origin is asked the way its viewer came (match-viewer): over HTTP at the "
+          + "URL's port, over HTTPS at this one; null asks it as the URL says."),
+      Member(
+        "tls", \.tls, OriginTLS.form, noun: "TLS", default: "as below",
+        example: #"{"ca": "/etc/atoll/origin-ca.pem"}"#,
+        "How the origin is reached over HTTPS; its certificate has to be valid, from an authority "
+          + "that this system trusts, and for the host that is asked."),
+      Member(
         "balance", \.balance, .choice(Balance.self), noun: "balance", default: "round-robin",
         example: #""least-connections""#,
         "Which target gets the next request: each in turn, the one with the fewest requests under "
@@ -64,6 +74,11 @@ extension Origin {
     _ origin: Origin, _ place: String, _ problems: inout ProblemList
   ) {
     let all = origin.allTargets
+    if origin.httpsPort != nil && origin.scheme == .https {
+      problems.add(
+        "\(place).httpsPort", "the origin's URL is https already",
+        hint: "write an http:// URL with the port for HTTP, or remove \"httpsPort\"")
+    }
     for (index, target) in all.enumerated() where all[..<index].contains(target) {
       problems.add(
         "\(place).targets", "\(quoted(origin.url(of: target))) occurs twice",
@@ -131,6 +146,57 @@ extension OriginTarget {
   package var text: String {
     host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
+}
+
+extension OriginTLS {
+  static let form = ValueForm<OriginTLS>.object(
+    usual: OriginTLS(),
+    [
+      Member(
+        "verify", \.verify, .bool, noun: "verification of the certificate", default: "true",
+        example: "false",
+        "Whether the origin's certificate is verified; false takes any, and anyone on the way can "
+          + "read and change what passes: the edge warns at every start."),
+      Member(
+        "ca", \.ca,
+        .optional(
+          .text("path", example: "/etc/atoll/origin-ca.pem", flaw: namedFileFlaw), from: "",
+          none: "the system's"),
+        noun: "trusted authorities", default: "null", example: #""/etc/atoll/origin-ca.pem""#,
+        "A PEM file of the authorities to trust, or of the origin's own certificate, on each edge; "
+          + "null trusts those of the system."),
+      Member(
+        "minimumVersion", \.minimumVersion, .choice(TLSVersion.self), noun: "oldest TLS version",
+        default: #""TLSv1.2""#, example: #""TLSv1.3""#, "The oldest version of TLS that will do."),
+      Member(
+        "serverName", \.serverName,
+        .optional(
+          .text("name", example: "www.shop.example") { name in
+            hostFlaw(name).map { ($0, "write a name such as www.shop.example") }
+          }, from: "", none: "the origin's own"),
+        noun: "server name", default: "null", example: #""www.shop.example""#,
+        "The name that is asked for (SNI) and that the certificate has to be for; null is what "
+          + "\"hostHeader\" names, else the host of the URL or target."),
+      Member(
+        "certificate", \.certificate,
+        .optional(.text("path", example: "/etc/atoll/client.pem", flaw: namedFileFlaw), from: ""),
+        noun: "client certificate", default: "null", example: #""/etc/atoll/client.pem""#,
+        "A PEM file, the leaf first, that proves to the origin who asks; with \"key\"."),
+      Member(
+        "key", \.key,
+        .optional(.text("path", example: "/etc/atoll/client.key", flaw: namedFileFlaw), from: ""),
+        noun: "key of the client certificate", default: "null",
+        example: #""/etc/atoll/client.key""#,
+        "The PEM file of its key, not encrypted and readable by the edge alone."),
+    ],
+    check: { tls, place, problems in
+      if (tls.certificate == nil) != (tls.key == nil) {
+        let missing = tls.key == nil ? "key" : "certificate"
+        problems.add(
+          place, "\"\(missing)\" is missing beside \"\(tls.key == nil ? "certificate" : "key")\"",
+          hint: "name the files of both, or of none")
+      }
+    })
 }
 
 extension StickySession {

@@ -287,7 +287,8 @@ struct Explainer {
         key: "name", label: "name", value: .text(first.name),
         reason: behavior.settings.origin == nil
           ? "the distribution's own" : "the behavior names \(quoted(behavior.settings.origin!))"),
-      .init(key: "url", label: "URL", value: .text(first.origin.url), reason: nil),
+      .init(
+        key: "url", label: "URL", value: .text(first.origin.url(for: request.scheme)), reason: nil),
     ]
     if members.count > 1 {
       let statuses = behavior.route.statuses.map { String($0) }

@@ -12,6 +12,8 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let errors: ErrorPolicy
   /// What its error pages were read from, by path.
   package let errorFiles: [String: ErrorPageFile]
+  /// What the TLS settings of its origins were read from.
+  package let tlsFiles: OriginTLSFiles?
   /// The proxies that are believed about their viewers.
   package let trustedProxies: TrustedProxies
   package let countries: CountryRestriction
@@ -19,17 +21,21 @@ package final class DistributionPolicy: @unchecked Sendable {
   private let patterns: UnsafeMutablePointer<CompiledPattern>
   private let table: UnsafeMutablePointer<Unmanaged<BehaviorPolicy>>
 
-  /// - Parameter errorFiles: the files that its error pages name, by path.
+  /// - Parameters:
+  ///   - errorFiles: the files that its error pages name, by path.
+  ///   - tlsFiles: what the TLS settings of its origins name; without, none is reached over https.
   package init(
-    _ distribution: Distribution, slot: Int, errorFiles: [String: ErrorPageFile] = [:]
+    _ distribution: Distribution, slot: Int, errorFiles: [String: ErrorPageFile] = [:],
+    tlsFiles: OriginTLSFiles? = nil
   ) {
     precondition(slot >= 0 && slot <= Int(UInt16.max))
     self.distribution = distribution
     self.slot = slot
     let origins =
-      [OriginPolicy(name: "default", index: 0, origin: distribution.origin)]
+      [OriginPolicy(name: "default", index: 0, origin: distribution.origin, files: tlsFiles)]
       + distribution.origins.enumerated().map { index, named in
-        OriginPolicy(name: named.name, index: index + 1, origin: named.origin)
+        OriginPolicy(
+          name: named.name, index: index + 1, origin: named.origin, files: tlsFiles)
       }
     self.origins = origins
     trustedProxies = TrustedProxies(distribution.trustedProxies)
@@ -38,6 +44,7 @@ package final class DistributionPolicy: @unchecked Sendable {
     let errors = ErrorPolicy(distribution.errors, files: errorFiles)
     self.errors = errors
     self.errorFiles = errorFiles
+    self.tlsFiles = tlsFiles
     var behaviors = distribution.behaviors.enumerated().map { index, override in
       let settings = override.overrides.applied(to: settings)
       return BehaviorPolicy(

@@ -81,6 +81,7 @@ private func mayHavePage(_ reason: Reason) -> Bool {
 package func isFailureOfOrigin(_ reason: Reason) -> Bool {
   switch reason {
   case .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed, .originTls,
+    .originCertificateExpired, .originCertificateName, .originCertificateUntrusted,
     .originUnhealthy:
     true
   default: false

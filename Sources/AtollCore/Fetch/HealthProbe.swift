@@ -26,7 +26,7 @@ extension OriginPolicy {
     request.append("GET ")
     request.append(check.path)
     request.append(" HTTP/1.1\r\nHost: ")
-    request.append(headers.host.bytes)
+    request.append(host(for: .http))
     request.append("\r\n")
     if headers.replaced & KnownField.userAgent.bit == 0 {
       request.append("User-Agent: atoll-health-check\r\n")

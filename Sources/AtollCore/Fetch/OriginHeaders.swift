@@ -5,6 +5,8 @@
 struct OriginHeaders {
   /// What Host says unless the viewer's is sent (RFC 9110 §7.2).
   let host: FixedBytes
+  /// The same over https, where a port of its own belongs to it.
+  let secureHost: FixedBytes
   /// Whether Host is the viewer's.
   let sendsViewerHost: Bool
   /// Whole lines.
@@ -14,8 +16,15 @@ struct OriginHeaders {
   /// Names of the others, lower case.
   let names: NameList
 
-  /// - Parameter authority: the origin's own.
-  init(_ origin: Origin, authority: String) {
+  /// - Parameters:
+  ///   - authority: the origin's own.
+  ///   - secureAuthority: the same where viewers choose the scheme, and chose https.
+  init(_ origin: Origin, authority: String, secureAuthority: String) {
+    if case .name(let name) = origin.hostHeader {
+      secureHost = FixedBytes(name)
+    } else {
+      secureHost = FixedBytes(secureAuthority)
+    }
     switch origin.hostHeader {
     case .origin: (host, sendsViewerHost) = (FixedBytes(authority), false)
     case .viewer: (host, sendsViewerHost) = (FixedBytes(authority), true)
@@ -46,6 +55,7 @@ struct OriginHeaders {
 
   func deallocate() {
     host.deallocate()
+    secureHost.deallocate()
     lines.deallocate()
     names.deallocate()
   }

@@ -11,19 +11,58 @@ package final class OriginPolicy: @unchecked Sendable {
   let headers: OriginHeaders
   /// Who serves it, and how they are. Set for the last time before the loops see this policy.
   package private(set) var targets: OriginTargets
+  /// Of connections over https; nil where none are made, and in policies that only explain.
+  package let security: OriginSecurity?
 
-  init(name: String, index: Int, origin: Origin) {
+  /// - Parameter files: what its TLS settings name.
+  init(name: String, index: Int, origin: Origin, files: OriginTLSFiles? = nil) {
     self.name = name
     self.index = index
     self.origin = origin
     path = FixedBytes(origin.path)
     targets = OriginTargets(origin)
-    headers = OriginHeaders(origin, authority: Self.authority(of: origin))
+    var secure = origin
+    if let port = origin.httpsPort {
+      secure.scheme = .https
+      secure.port = UInt16(clamping: port)
+    }
+    headers = OriginHeaders(
+      origin, authority: Self.authority(of: origin), secureAuthority: Self.authority(of: secure))
+    security = files.flatMap { origin.usesTLS ? OriginSecurity(origin, files: $0) : nil }
   }
 
   deinit {
     path.deallocate()
     headers.deallocate()
+  }
+
+  /// What Host says unless the viewer's is sent.
+  func host(for viewer: Scheme) -> UnsafeBufferPointer<UInt8> {
+    origin.scheme(for: viewer) == .https ? headers.secureHost.bytes : headers.host.bytes
+  }
+
+  /// Where a request goes, and how, for a viewer that came by `viewer`; nil when it would have to
+  /// be secured and cannot be.
+  package func endpoint(of target: OriginTarget, for viewer: Scheme) -> OriginEndpoint? {
+    if origin.scheme(for: viewer) == .http {
+      return OriginEndpoint(host: target.host, port: target.port)
+    }
+    guard let security else { return nil }
+    return OriginEndpoint(
+      host: target.host, port: origin.httpsPort.map { UInt16(clamping: $0) } ?? target.port,
+      security: security)
+  }
+
+  /// All that requests may go to.
+  package var endpoints: [OriginEndpoint] {
+    let schemes: [Scheme] = origin.httpsPort == nil ? [origin.scheme] : [.http, .https]
+    var found: [OriginEndpoint] = []
+    for target in origin.allTargets {
+      for scheme in schemes {
+        if let endpoint = endpoint(of: target, for: scheme) { found.append(endpoint) }
+      }
+    }
+    return found
   }
 
   /// Goes on from what is known under the former configuration.

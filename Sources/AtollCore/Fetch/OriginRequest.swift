@@ -57,7 +57,7 @@ package func appendOriginRequest(
   let authority = head.authority(in: base)
   let sendsViewerHost = behavior.forwardsHost || origin.headers.sendsViewerHost
   request.append(
-    sendsViewerHost && !authority.isEmpty ? authority : origin.headers.host.bytes)
+    sendsViewerHost && !authority.isEmpty ? authority : origin.host(for: context.viewer.scheme))
   request.append("\r\n")
   appendViewerFields(head, base, behavior, origin.headers, context, to: request)
   appendNegotiatedFields(head, base, behavior, origin.headers, context, to: request)

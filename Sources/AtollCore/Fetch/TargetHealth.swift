@@ -209,6 +209,8 @@ package enum TargetFailure: Equatable, Sendable {
   /// Closed before the response was whole.
   case closed
   case malformed
+  /// No secure connection, and why.
+  case tls(String)
   case status(UInt16)
 
   package var text: String {
@@ -218,6 +220,7 @@ package enum TargetFailure: Equatable, Sendable {
     case .timeout: "no answer in time"
     case .closed: "closed the connection"
     case .malformed: "malformed response"
+    case .tls(let why): why
     case .status(let status): "status \(status)"
     }
   }

@@ -58,6 +58,11 @@ package enum Limits {
   package static let relayWindow = 65_536
   /// Largest share of the cache's memory that one object may take, as a divisor.
   package static let objectShare = 8
+  /// Bytes of a file of certificates or of a key that an origin's TLS settings name.
+  package static let originTLSFile = 1 << 20
+  /// Milliseconds for which sessions of an origin are resumed before its certificate is looked at
+  /// again.
+  package static let originSessionLife: Int64 = 3_600_000
   /// Bytes of an error page that is read from a file.
   package static let errorPageFile = 262_144
   /// Bodies that wait for their compression or are being compressed.

@@ -61,8 +61,10 @@ package struct Deployment {
       }
       let before = former.first { $0.distribution.id == distribution.id }
       let files: [String: ErrorPageFile]
+      let tlsFiles: OriginTLSFiles
       do throws(ConfigError) {
         files = try errorPageFiles(of: distribution)
+        tlsFiles = try originTLSFiles(of: distribution)
       } catch {
         // Only this edge can tell, so nobody else names the next step.
         problems += Self.lines(about: distribution.name, keeping: before, error, withHints: true)
@@ -71,25 +73,20 @@ package struct Deployment {
         if let before { next.append(before) }
         continue
       }
-      if let before, before.distribution == distribution, before.errorFiles == files {
+      if let before, before.distribution == distribution, before.errorFiles == files,
+        before.tlsFiles == tlsFiles
+      {
         next.append(before)
       } else {
-        next.append(DistributionPolicy(distribution, slot: slot, errorFiles: files))
+        next.append(
+          DistributionPolicy(
+            distribution, slot: slot, errorFiles: files, tlsFiles: tlsFiles))
         change.isNew = true
         if let line = Self.line(from: before?.distribution, to: distribution) {
           change.lines.append(line)
         }
       }
-      if distribution.origin.scheme == .https {
-        problems.append(
-          "distribution \"\(distribution.name)\" answers 502: its origin "
-            + "\(distribution.origin.url) is reached over TLS, which this version does not support")
-      }
-      for named in distribution.origins where named.origin.scheme == .https {
-        problems.append(
-          "distribution \"\(distribution.name)\" gets nothing from its origin \"\(named.name)\": "
-            + "\(named.origin.url) is reached over TLS, which this version does not support")
-      }
+      problems += distribution.warnings.map { "warning: \($0)" }
     }
     next.sort { $0.distribution.name < $1.distribution.name }
     // Commands let no two have the same; files that were edited by hand may.

@@ -70,7 +70,7 @@ final class LoopServices {
   /// For the head that a response header policy makes.
   let sentBuffer = ByteBuffer(capacity: 512)
 
-  private var pools: [OriginTarget: OriginPool] = [:]
+  private var pools: [OriginEndpoint: OriginPool] = [:]
   private var idState: UInt64
   private let idHigh: UInt64
   /// Milliseconds of the loop's clock until which a failing origin is not reported again.
@@ -116,17 +116,19 @@ final class LoopServices {
     return RequestID(high: idHigh, low: mixed ^ (mixed &>> 31))
   }
 
-  func pool(for target: OriginTarget) -> OriginPool {
-    if let pool = pools[target] { return pool }
+  func pool(for endpoint: OriginEndpoint) -> OriginPool {
+    if let pool = pools[endpoint] { return pool }
     // Asked for by a request of a configuration that has been replaced, it keeps nothing.
     let pool = OriginPool(
-      loop: loop, target: target, isRetired: !configuration.targets.contains(target))
-    pools[target] = pool
+      loop: loop, endpoint: endpoint, isRetired: !configuration.endpoints.contains(endpoint))
+    pools[endpoint] = pool
     return pool
   }
 
   private func retirePools() {
-    for (target, pool) in pools { pool.setRetired(!configuration.targets.contains(target)) }
+    for (endpoint, pool) in pools {
+      pool.setRetired(!configuration.endpoints.contains(endpoint))
+    }
     dropRetiredPools()
   }
 
@@ -140,12 +142,12 @@ final class LoopServices {
 
   /// Tells the edge's log, at most once in ten seconds per distribution.
   func reportOriginFailure(
-    _ policy: DistributionPolicy, _ origin: OriginPolicy, _ target: OriginTarget, _ reason: Reason,
-    detail: String?
+    _ policy: DistributionPolicy, _ endpoint: OriginEndpoint, _ reason: Reason, detail: String?
   ) {
     if let until = reportedUntil[policy.slot], loop.now < until { return }
     reportedUntil[policy.slot] = loop.now + 10_000
-    let address = "\(origin.origin.scheme.rawValue)://\(target.host):\(target.port)"
+    let scheme = endpoint.security == nil ? "http" : "https"
+    let address = "\(scheme)://\(endpoint.host):\(endpoint.port)"
     let why = detail.map { ": \($0)" } ?? ""
     edge.options.report(
       "distribution \"\(policy.distribution.name)\": origin \(address) failed"

@@ -55,7 +55,13 @@ struct ErrorPage {
     case .originTimeout: return "The origin\(site) did not answer in time."
     case .originBadResponse: return "The origin\(site) sent a malformed response."
     case .originClosed: return "The origin\(site) closed the connection without a response."
-    case .originTls: return "The origin\(site) is reached over TLS, which this version cannot do."
+    case .originTls: return "There is no secure connection to the origin\(site)."
+    case .originCertificateExpired:
+      return "The certificate of the origin\(site) is not valid at this time."
+    case .originCertificateName:
+      return "The certificate of the origin\(site) is for another name."
+    case .originCertificateUntrusted:
+      return "The certificate of the origin\(site) comes from nobody who is trusted."
     case .originRecentlyFailed: return "The origin\(site) failed a moment ago."
     case .originError: return "The origin\(site) answered with this error."
     case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."

@@ -118,7 +118,7 @@ final class UpgradeTunnel {
     services = viewer.services
     self.timeout = timeout * 1000
     self.viewerEnd = viewerEnd
-    originEnd = End(wire: .socket(origin.descriptor, nil), peerEnded: origin.peerEnded)
+    originEnd = End(wire: .socket(origin.descriptor, origin.tls), peerEnded: origin.peerEnded)
   }
 
   /// - Parameters:

@@ -22,7 +22,7 @@ final class HealthChecker: @unchecked Sendable {
   func use(_ configuration: EdgeConfiguration) {
     var next: [ObjectIdentifier: HealthRound] = [:]
     for policy in configuration.distributions where policy.distribution.isEnabled {
-      for origin in policy.origins where origin.origin.scheme == .http {
+      for origin in policy.origins {
         guard let check = origin.origin.healthCheck else { continue }
         for target in origin.targets.all {
           let id = ObjectIdentifier(target)
@@ -89,7 +89,10 @@ final class HealthRound: Channel {
     let loop = self.loop
     let me = Unmanaged.passRetained(self)
     let token = UInt(bitPattern: me.toOpaque())
-    resolver.resolve(host: target.target.host, port: target.target.port) { result in
+    guard let endpoint = origin.endpoint(of: target.target, for: .http) else {
+      return ended(.untold)
+    }
+    resolver.resolve(host: endpoint.host, port: endpoint.port) { result in
       loop.post {
         let round = Unmanaged<HealthRound>.fromOpaque(UnsafeRawPointer(bitPattern: token)!)
           .takeRetainedValue()
@@ -108,10 +111,14 @@ final class HealthRound: Channel {
   }
 
   private func probeNext() {
+    guard let endpoint = origin.endpoint(of: target.target, for: .http) else {
+      return ended(.untold)
+    }
     let request = ByteBuffer(capacity: 256)
     origin.appendHealthRequest(check, to: request)
     probe = HealthProbe(
-      loop: loop, address: addresses.removeFirst(), request: request, check: check
+      loop: loop, address: addresses.removeFirst(), endpoint: endpoint, request: request,
+      check: check
     ) { [weak self] in self?.ended($0) }
   }
 
@@ -151,14 +158,19 @@ final class HealthProbe: Channel {
   private let check: HealthCheck
   private let answer = ByteBuffer(capacity: 1024)
   private var sent = 0
+  private let endpoint: OriginEndpoint
   private var isConnected = false
+  /// Nil in the clear.
+  private var secured: OriginTLSSession?
+  private var isReady = false
   /// Told once.
   private var ended: ((Outcome) -> Void)?
 
   init(
-    loop: EventLoop, address: SocketAddress, request: ByteBuffer, check: HealthCheck,
-    ended: @escaping (Outcome) -> Void
+    loop: EventLoop, address: SocketAddress, endpoint: OriginEndpoint, request: ByteBuffer,
+    check: HealthCheck, ended: @escaping (Outcome) -> Void
   ) {
+    self.endpoint = endpoint
     self.request = request
     self.check = check
     self.ended = ended
@@ -185,16 +197,45 @@ final class HealthProbe: Channel {
       if error != 0 { return end(Outcome(connectError: error)) }
       if events & Events.output == 0 { return }
       isConnected = true
+      if let security = endpoint.security {
+        secured = OriginTLSSession(endpoint, security: security, descriptor: descriptor)
+        if secured == nil { return end(.untold) }
+      } else {
+        isReady = true
+      }
+    }
+    var mayHaveInput = events & ~Events.output != 0
+    if !isReady {
+      guard secure() else { return }
+      mayHaveInput = true
     }
     send()
-    if events & ~Events.output != 0 { receive() }
+    if mayHaveInput { receive() }
+  }
+
+  /// Whether the handshake is over; it is not when there is to be no connection, either.
+  private func secure() -> Bool {
+    guard let secured else { return false }
+    switch secured.tls.handshake() {
+    case .waiting: return false
+    case .failed:
+      end(.failed(.tls(secured.failure().detail)))
+      return false
+    case .done:
+      isReady = true
+      return true
+    }
   }
 
   override func deadlineReached() { end(.failed(.timeout)) }
 
   private func send() {
     while sent < request.count, !isClosed {
-      switch SystemCall.send(descriptor, request.base + sent, request.count - sent) {
+      let rest = request.count - sent
+      let outcome =
+        secured?.tls.send(request.base + sent, rest)
+        ?? SystemCall.send(descriptor, request.base + sent, rest)
+      switch outcome {
       case .moved(let count): sent += count
       case .wouldBlock: return
       case .failed: return end(.failed(.closed))
@@ -205,7 +246,9 @@ final class HealthProbe: Channel {
   private func receive() {
     while !isClosed {
       let room = answer.reserveTail(4096)
-      switch SystemCall.receive(descriptor, room, 4096) {
+      let outcome =
+        secured?.tls.receive(room, 4096) ?? SystemCall.receive(descriptor, room, 4096)
+      switch outcome {
       case .wouldBlock: return
       case .moved(0), .failed: return end(.failed(.closed))
       case .moved(let count):
@@ -241,6 +284,8 @@ final class HealthProbe: Channel {
 
   func close() {
     ended = nil
+    secured?.tls.endOutput()
+    secured = nil
     closeChannel()
   }
 }

@@ -6,7 +6,7 @@ import Glibc
 /// One kept-alive connection to an origin: writes a request, reads its response, waits in the pool.
 final class OriginConnection: Channel {
   private enum State {
-    case connecting, idle, sending, receivingHead, receivingBody, upgraded, closed
+    case connecting, securing, idle, sending, receivingHead, receivingBody, upgraded, closed
   }
 
   unowned(unsafe) let pool: OriginPool
@@ -25,6 +25,8 @@ final class OriginConnection: Channel {
   private(set) var peerEnded = false
   /// Whether any byte of a response to the present request has come.
   private(set) var hasResponse = false
+  /// Nil in the clear, and before the connection stands.
+  private var secured: OriginTLSSession?
   private let output = ByteBuffer(capacity: 1024)
   private var outputStart = 0
   /// The part of a response head that has come so far.
@@ -80,11 +82,24 @@ final class OriginConnection: Channel {
 
   /// Whether the peer has closed, or sent what nobody asked for: then it is not to be used again.
   var isStale: Bool {
+    if let tls = secured?.tls { return !isQuiet(tls) }
     var byte: UInt8 = 0
     let got = recv(
       descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
     return !(got < 0 && csystem_errno() == EAGAIN)
   }
+
+  /// Reads what may come between responses, such as a session (RFC 8446 §4.6.1). False when there
+  /// is more: the end, or what nobody asked for.
+  private func isQuiet(_ tls: TLSSession) -> Bool {
+    var byte: UInt8 = 0
+    guard case .wouldBlock = tls.receive(&byte, 1) else { return false }
+    isReadable = false
+    return true
+  }
+
+  /// For a tunnel, which speaks for itself.
+  var tls: TLSSession? { secured?.tls }
 
   // MARK: Events
 
@@ -97,8 +112,9 @@ final class OriginConnection: Channel {
     switch state {
     case .connecting:
       if events & (Events.output | Events.failed | Events.hungUp) != 0 { connectEnded() }
+    case .securing: secure()
     case .idle:
-      if isReadable { close() }
+      if isReadable { readIdle() }
     case .sending, .receivingHead, .receivingBody:
       if isWritable { flush() }
       if isReadable && !isPaused { receive() }
@@ -112,13 +128,52 @@ final class OriginConnection: Channel {
   private func connectEnded() {
     let error = SystemCall.pendingError(descriptor)
     guard error == 0 else { return failConnect(error) }
+    guard let security = pool.endpoint.security else { return connected() }
+    secured = OriginTLSSession(
+      pool.endpoint, security: security, descriptor: descriptor,
+      resuming: pool.resumableSession)
+    if secured == nil { return failConnect(ENOMEM) }
+    state = .securing
+    secure()
+  }
+
+  /// Goes on with the handshake, for which there is no more time than for connecting.
+  private func secure() {
+    guard let secured else { return }
+    switch secured.tls.handshake() {
+    case .waiting: return
+    case .done:
+      if !secured.isResumed { pool.verified() }
+      connected()
+    case .failed:
+      let (reason, detail) = secured.failure()
+      let request = detach()
+      close()
+      request?.securingFailed(reason, detail)
+    }
+  }
+
+  private func connected() {
     clearDeadline()
+    // What came behind the handshake is told by no further event.
+    if secured != nil { isReadable = true }
     if request == nil {
       becomeIdle()
     } else {
       request?.connected()
       send()
+      if state == .receivingHead && secured != nil { receive() }
     }
+  }
+
+  /// Something happened to a connection that waits in the pool.
+  private func readIdle() {
+    if let tls = secured?.tls, !peerEnded, isQuiet(tls) { return takeSession() }
+    close()
+  }
+
+  private func takeSession() {
+    if let session = secured?.takeSession() { pool.keep(session) }
   }
 
   private func failConnect(_ error: Int32) {
@@ -129,7 +184,7 @@ final class OriginConnection: Channel {
 
   override func deadlineReached() {
     switch state {
-    case .connecting: failConnect(ETIMEDOUT)
+    case .connecting, .securing: failConnect(ETIMEDOUT)
     case .idle: close()
     case .sending, .receivingHead, .receivingBody: fail(.originTimeout)
     case .upgraded, .closed: break
@@ -140,7 +195,7 @@ final class OriginConnection: Channel {
 
   private func flush() {
     while outputStart < output.count {
-      switch SystemCall.send(descriptor, output.base + outputStart, output.count - outputStart) {
+      switch transmit(output.base + outputStart, output.count - outputStart) {
       case .moved(let count):
         outputStart += count
         setDeadline(after: responseTimeout)
@@ -176,7 +231,7 @@ final class OriginConnection: Channel {
     var sent = 0
     // What is kept goes first, even if the kernel would take more by now.
     if output.count == 0 {
-      switch SystemCall.send(descriptor, vectors, count) {
+      switch transmit(vectors, count) {
       case .moved(let moved): sent = moved
       case .wouldBlock: break
       case .failed:
@@ -199,7 +254,20 @@ final class OriginConnection: Channel {
     }
   }
 
+  private func transmit(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+    secured?.tls.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+  }
+
+  private func transmit(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) -> Transfer {
+    secured?.tls.send(vectors, count, scratch: loop.services.recordBuffer)
+      ?? SystemCall.send(descriptor, vectors, count)
+  }
+
   // MARK: Receiving
+
+  private func read(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+    secured?.tls.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+  }
 
   private func receive() {
     while isReadable && !isPaused {
@@ -210,7 +278,7 @@ final class OriginConnection: Channel {
         if !receiveBody() { return }
       case .idle:
         return close()
-      case .connecting, .upgraded, .closed:
+      case .connecting, .securing, .upgraded, .closed:
         return
       }
     }
@@ -222,11 +290,17 @@ final class OriginConnection: Channel {
     let scratch = services.scratch
     let kept = input?.count ?? 0
     if let input { memcpy(scratch, input.base, kept) }
-    switch SystemCall.receive(descriptor, scratch + kept, services.scratchSize - kept) {
+    switch read(scratch + kept, services.scratchSize - kept) {
     case .wouldBlock:
       isReadable = false
       return false
     case .failed:
+      if let error = secured?.tls.error, error != 0, !isReused {
+        // Such as that the origin wants to know who asks, which is told behind the handshake.
+        request?.malformation = "it \(TLSClientContext.text(ofError: error))"
+        fail(.originTls)
+        return false
+      }
       fail(.originClosed)
       return false
     case .moved(0):
@@ -324,6 +398,7 @@ final class OriginConnection: Channel {
       var limit = room.count
       if case .length = framing { limit = Int(min(UInt64(limit), remaining)) }
       let isLast = framing != .untilClose && UInt64(limit) == remaining
+      if secured != nil { return receiveSecured(into: target, limit, isLast: isLast) }
       let outcome = withUnsafeMutablePointer(to: &spare) { spare in
         withUnsafeTemporaryAllocation(of: iovec.self, capacity: 2) { vectors in
           vectors[0] = iovec(iov_base: target, iov_len: limit)
@@ -353,7 +428,7 @@ final class OriginConnection: Channel {
       // Never more framing than there is room for payload.
       let scratch = loop.services.scratch
       let limit = min(room.count, loop.services.scratchSize)
-      guard let count = moved(SystemCall.receive(descriptor, scratch, limit)) else { return false }
+      guard let count = moved(read(scratch, limit)) else { return false }
       if count < limit { isReadable = peerEnded }
       return deliver(scratch, count)
     case .none:
@@ -361,12 +436,31 @@ final class OriginConnection: Channel {
     }
   }
 
+  /// The same over TLS, of which no part lands in two places.
+  private func receiveSecured(
+    into target: UnsafeMutablePointer<UInt8>, _ limit: Int, isLast: Bool
+  ) -> Bool {
+    guard let count = moved(read(target, limit)) else { return false }
+    if count < limit { isReadable = peerEnded }
+    request?.received(count)
+    if case .length = framing {
+      remaining -= UInt64(count)
+      if remaining == 0 {
+        if let tls = secured?.tls, !isQuiet(tls) { keepsAlive = false }
+        finish()
+        return false
+      }
+    }
+    request?.wakeReaders()
+    return state == .receivingBody
+  }
+
   private func drainBody() -> Bool {
     var limit = loop.services.scratchSize
     // One byte more than is due shows a surplus.
     if case .length = framing { limit = Int(min(UInt64(limit), remaining + 1)) }
     let scratch = loop.services.scratch
-    guard let count = moved(SystemCall.receive(descriptor, scratch, limit)) else { return false }
+    guard let count = moved(read(scratch, limit)) else { return false }
     if count < limit { isReadable = peerEnded }
     return deliver(scratch, count)
   }
@@ -381,7 +475,8 @@ final class OriginConnection: Channel {
       fail(.truncated)
       return nil
     case .moved(0):
-      if framing == .untilClose {
+      // Anyone on the way can end a connection; only the origin can say by TLS that it meant to.
+      if framing == .untilClose && !(secured?.tls.wasCutOff ?? false) {
         keepsAlive = false
         finish()
       } else {
@@ -488,6 +583,7 @@ final class OriginConnection: Channel {
       keepsAlive && !peerEnded && output.count == 0 && (request?.isBodySent ?? isDraining)
     let request = detach()
     input = nil
+    takeSession()
     if isClean { becomeIdle() } else { close() }
     request?.finished()
   }
@@ -538,6 +634,8 @@ final class OriginConnection: Channel {
     let wasUpgraded = state == .upgraded
     state = .closed
     tunnel = nil
+    if let tls = secured?.tls, !wasUpgraded { tls.endOutput() }
+    secured = nil
     closeChannel()
     if !wasUpgraded { pool.closed(self) }
   }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
 import CSystem
+import CTLS
 import Glibc
 
-/// The connections of one loop to one target: idle ones kept alive, and who waits for one.
+/// The connections of one loop to one endpoint: idle ones kept alive, and who waits for one.
 final class OriginPool {
   unowned(unsafe) let loop: EventLoop
-  let target: OriginTarget
-  /// No origin of the present configuration has this target: nothing is kept any more.
+  let endpoint: OriginEndpoint
+  /// No origin of the present configuration has this endpoint: nothing is kept any more.
   private(set) var isRetired: Bool
   private var keepAliveTimeout = 5
   private var idle: [OriginConnection] = []
@@ -15,12 +16,36 @@ final class OriginPool {
   /// Requests that look up the origin's name; each has the place of a connection.
   private var openingCount = 0
   private var waiting: [OriginRequest] = []
+  /// The newest session that the endpoint has given, and when a certificate was last looked at, in
+  /// milliseconds of the loop's clock.
+  private var session: OpaquePointer?
+  private var verifiedAt: Int64 = 0
 
-  init(loop: EventLoop, target: OriginTarget, isRetired: Bool) {
+  init(loop: EventLoop, endpoint: OriginEndpoint, isRetired: Bool) {
     self.loop = loop
-    self.target = target
+    self.endpoint = endpoint
     self.isRetired = isRetired
   }
+
+  deinit { SSL_SESSION_free(session) }
+
+  // MARK: TLS sessions
+
+  /// What a new connection may resume. A resumed one sees no certificate: not for ever.
+  var resumableSession: OpaquePointer? {
+    loop.now - verifiedAt < Limits.originSessionLife ? session : nil
+  }
+
+  /// A handshake has verified the certificate.
+  func verified() { verifiedAt = loop.now }
+
+  /// - Parameter session: a reference, which the pool takes over.
+  func keep(_ session: OpaquePointer) {
+    SSL_SESSION_free(self.session)
+    self.session = session
+  }
+
+  // MARK: Connections
 
   var isEmpty: Bool { openCount + openingCount == 0 && waiting.isEmpty }
 

@@ -55,10 +55,6 @@ extension OriginRequest {
       choices = 0
       silencesLeft = next.origin.connectAttempts - 1
       malformation = nil
-      if next.origin.scheme == .https {
-        reason = .originTls
-        continue
-      }
       writeHead()
       if askTarget() { return }
       reason = .originUnhealthy
@@ -132,13 +128,17 @@ extension OriginRequest {
     wish.mayTry = isRepeatable
     wish.isLastResort = !hasFurtherMember || asksAllDown
     guard let use = targets.choose(wish, at: loop.now) else { return false }
+    // Validation and deployment have seen to it that what must be secured can be.
+    guard let endpoint = policy.endpoint(of: use.state.target, for: context.viewer.scheme) else {
+      return false
+    }
     target = use
     tried.append(use.index)
     choices += 1
     addresses = []
     attempt = 0
     attemptsLeft = targets.all.count == 1 ? origin.connectAttempts : 1
-    let pool = services.pool(for: use.state.target)
+    let pool = services.pool(for: endpoint)
     self.pool = pool
     pool.start(self, mayReuse: mayReuse)
     return true
@@ -224,7 +224,7 @@ extension OriginRequest {
     let me = Unmanaged.passRetained(self)
     let token = UInt(bitPattern: me.toOpaque())
     fetch.timing.beginResolving(at: SystemCall.monotonicMicroseconds())
-    services.resolver.resolve(host: pool.target.host, port: pool.target.port) { result in
+    services.resolver.resolve(host: pool.endpoint.host, port: pool.endpoint.port) { result in
       loop.post {
         let request = Unmanaged<OriginRequest>.fromOpaque(
           UnsafeRawPointer(bitPattern: token)!
@@ -283,6 +283,14 @@ extension OriginRequest {
     connectNext()
   }
 
+  /// There is no secure connection to this target: another address would be the same server.
+  func securingFailed(_ reason: Reason, _ detail: String) {
+    connection = nil
+    guard !isEnded else { return }
+    malformation = detail
+    unreachable(.tls(detail), reason)
+  }
+
   /// Nothing was sent: another target may get any request.
   private func unreachable(_ failure: TargetFailure?, _ reason: Reason) {
     concludeTarget(failure)
@@ -321,6 +329,7 @@ extension OriginRequest {
     switch reason {
     case .originTimeout: .timeout
     case .originBadResponse: .malformed
+    case .originTls: .tls("no secure connection")
     case .originClosed, .truncated: .closed
     default: nil
     }
@@ -331,8 +340,11 @@ extension OriginRequest {
   func reportFailure(_ reason: Reason) {
     let targets = policy.targets.all
     let asked = tried.last.map { targets[$0] } ?? targets[0]
+    let endpoint =
+      policy.endpoint(of: asked.target, for: context.viewer.scheme)
+      ?? OriginEndpoint(host: asked.target.host, port: asked.target.port)
     services.reportOriginFailure(
-      fetch.distribution, policy, asked.target, reason,
+      fetch.distribution, endpoint, reason,
       detail: reason == .originConnect ? SystemCall.errorText(lastConnectError) : malformation)
   }
 

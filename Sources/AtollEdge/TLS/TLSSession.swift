@@ -49,6 +49,8 @@ final class TLSSession {
   private var owed = 0
   /// The authority that was covered last; most requests of a connection name the same.
   private var covered: ByteBuffer?
+  /// OpenSSL's, of what failed for good; 0 when nothing did.
+  private(set) var error: UInt = 0
 
   /// - Parameter context: an SSL_CTX; the session keeps it. Nil without memory.
   init?(context: OpaquePointer, descriptor: Int32, budget: MemoryBudget? = nil) {
@@ -264,6 +266,7 @@ final class TLSSession {
     case SSL_ERROR_ZERO_RETURN:
       return .moved(0)
     default:
+      error = ERR_peek_error()
       ERR_clear_error()
       if wire.pointee.ended { return .moved(0) }
       return .failed(failure)

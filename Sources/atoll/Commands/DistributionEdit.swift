@@ -80,6 +80,15 @@ struct DistributionEdit {
   // MARK: Origins
 
   private func editOrigins(_ distribution: inout Distribution) throws(CommandError) {
+    switch parsed[OriginOptions.originProtocol] {
+    case .matchViewer?: distribution.origin.httpsPort = distribution.origin.httpsPort ?? 443
+    case .httpOnly?, .httpsOnly?: distribution.origin.httpsPort = nil
+    case nil:
+      // A URL of https leaves nothing to choose.
+      let isNew = !parsed.values(OriginOptions.origin).isEmpty
+      if isNew && distribution.origin.scheme == .https { distribution.origin.httpsPort = nil }
+    }
+    if parsed[OriginOptions.insecure] { distribution.origin.tls.verify = false }
     for name in parsed.values(OriginOptions.removeOriginHeader) {
       let names = distribution.origin.headers.map { $0.name.lowercased() }
       guard let index = names.firstIndex(of: name.lowercased()) else {

@@ -122,7 +122,7 @@ enum DistributionOptions {
   /// For create, which also reads `file`.
   static let settings: [OptionDefinition] =
     [OriginOptions.origin.definition, OriginOptions.originProtocol.definition]
-    + OriginOptions.all.map(\.definition)
+    + OriginOptions.all.map(\.definition) + [OriginOptions.insecure.definition]
     + [OriginOptions.namedOrigin.definition, OriginOptions.originGroup.definition]
     + [preset.definition, defaultBehavior.definition]
     + [cachePath.definition, dontCachePath.definition]
@@ -170,7 +170,7 @@ enum ErrorPageSetting {
       }
       guard !page.isEmpty else { throw ValueError("names no page", hint: hint) }
       response.page =
-        page.hasPrefix("file:") ? .file(wholePath(String(page.dropFirst(5)))) : .path(page)
+        page.hasPrefix("file:") ? .file(FilePath.absolute(String(page.dropFirst(5)))) : .path(page)
     }
     for word in words {
       guard word.hasPrefix("ttl="), let seconds = Quantity.seconds(String(word.dropFirst(4)))
@@ -178,12 +178,5 @@ enum ErrorPageSetting {
       response.minimumTTL = seconds
     }
     return response
-  }
-
-  /// Edges run in directories of their own.
-  private static func wholePath(_ path: String) -> String {
-    guard !path.hasPrefix("/"), !path.isEmpty, let directory = getcwd(nil, 0) else { return path }
-    defer { free(directory) }
-    return "\(String(cString: directory))/\(path)"
   }
 }

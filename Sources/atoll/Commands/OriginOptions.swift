@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import Glibc
 
 /// The options of where responses come from.
 enum OriginOptions {
@@ -8,13 +9,51 @@ enum OriginOptions {
 
   static let origin = Option.text(
     "origin", value: "url", repeatable: true, group: group,
-    "where responses come from: http://host[:port][/path]; further ones share its load")
+    "where responses come from: http[s]://host[:port][/path]; further ones share its load")
   static let originProtocol = Option<ProtocolPolicy>.choice(
     "origin-protocol", group: group,
-    "how the origin is spoken to; needed only for an origin written without scheme")
+    "how the origin is spoken to: match-viewer asks an http:// origin over https for viewers that "
+      + "came by https; the others are for an origin written without scheme")
 
   /// Of the distribution's own origin; as words, of a named one.
   static let all: [OriginOption] = [
+    OriginOption(
+      .integer(
+        "origin-https-port", default: "443", in: 1...65_535, group: group,
+        "with match-viewer: the port for https; the URL's is for http"), word: "https-port"
+    ) { $1.httpsPort = $0 },
+    OriginOption(
+      .text(
+        "origin-ca", value: "file|system", completes: .file, default: "system", group: group,
+        "PEM file of the authorities to trust for the origin's certificate, or of that itself"),
+      word: "ca"
+    ) { $1.tls.ca = $0 == "system" ? nil : FilePath.absolute($0) },
+    OriginOption(
+      Option<OnOff>.choice(
+        "origin-verify", default: "on", group: group,
+        "whether the origin's certificate has to verify"), word: "verify"
+    ) { $1.tls.verify = $0 == .on },
+    OriginOption(
+      Option<TLSVersion>.choice(
+        "origin-tls-min", default: "TLSv1.2", group: group, "oldest TLS version to the origin"),
+      word: "tls-min"
+    ) { $1.tls.minimumVersion = $0 },
+    OriginOption(
+      .text(
+        "origin-server-name", value: "name|none", group: group,
+        "ask the origin for this name (SNI) and expect its certificate; else Host or its own name"),
+      word: "server-name"
+    ) { $1.tls.serverName = $0 == "none" ? nil : $0.lowercased() },
+    OriginOption(
+      .text(
+        "origin-certificate", value: "file|none", completes: .file, group: group,
+        "PEM file of a certificate that proves to the origin who asks"), word: "certificate"
+    ) { $1.tls.certificate = $0 == "none" ? nil : FilePath.absolute($0) },
+    OriginOption(
+      .text(
+        "origin-key", value: "file|none", completes: .file, group: group,
+        "PEM file of its key, not encrypted"), word: "key"
+    ) { $1.tls.key = $0 == "none" ? nil : FilePath.absolute($0) },
     OriginOption(
       .duration(
         "origin-connect-timeout", default: "10s", in: 1...10, group: group,
@@ -159,6 +198,11 @@ enum OriginOptions {
     return group
   }
 
+  static let insecure = Option.flag(
+    "origin-insecure", group: group,
+    "take whatever certificate the origin shows: whoever stands between can read and change what "
+      + "passes; the same as --origin-verify off")
+
   // For update.
 
   static let removeOrigin = Option.text(
@@ -194,8 +238,20 @@ enum OriginOptions {
 enum ProtocolPolicy: String, CaseIterable, Sendable {
   case httpOnly = "http-only"
   case httpsOnly = "https-only"
+  case matchViewer = "match-viewer"
 
-  var scheme: Scheme { self == .httpOnly ? .http : .https }
+  /// Of the origin's URL.
+  var scheme: Scheme { self == .httpsOnly ? .https : .http }
+}
+
+enum FilePath {
+  /// As edges need it, which run in other directories: relative ones are the caller's.
+  static func absolute(_ path: String) -> String {
+    if path.hasPrefix("/") || path.isEmpty { return path }
+    guard let directory = getcwd(nil, 0) else { return path }
+    defer { free(directory) }
+    return "\(String(cString: directory))/\(path)"
+  }
 }
 
 /// The value of --named-origin: `name=url[,url…]`, and settings after spaces.

@@ -317,8 +317,15 @@ enum ReferenceManual {
         Term("response timeout", "30 s, 1 to 120, to the first byte and between packets"),
         Term("keep-alive", "5 s, 1 to 120"),
         Term("ports", "any, where CloudFront allows 80, 443 and 1024 to 65535"),
-        Term("match-viewer", "absent: an origin has one scheme"),
-        Term("TLS to the origin", "refused by this version with a message"),
+        Term("match-viewer", "httpsPort: over http at the URL's port, over https at this one"),
+        Term(
+          "TLS to the origin",
+          "1.2 and 1.3; a minimum of 1.3 if wanted, where CloudFront goes down to SSLv3"),
+        Term(
+          "origin certificate",
+          "in date, whole chain, for the host asked or the name that Host is set to; the system's "
+            + "authorities, or a file of others, where CloudFront takes Mozilla's alone; else 502"),
+        Term("client certificate", "tls.certificate and tls.key; unsupported there"),
         Term("retries", "GET and HEAD up to the attempts; other methods never"),
         Term(
           "more than one 100-continue",

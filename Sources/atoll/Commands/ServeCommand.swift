@@ -75,7 +75,7 @@ enum ServeCommand: Command {
     ],
     arguments: [
       ArgumentDefinition(
-        "origin-url", "serve this origin, http://host[:port][/path]", optional: true)
+        "origin-url", "serve this origin, http[s]://host[:port][/path]", optional: true)
     ],
     options: [
       http.definition, https.definition, tlsPolicy.definition, threads.definition,
@@ -89,6 +89,9 @@ enum ServeCommand: Command {
         "atoll serve --http 80 --http unix:/run/atoll/http.sock --memory 4G --access-log "
           + "/var/log/atoll/access.log",
         "serve every distribution of the store"),
+      Example(
+        "atoll serve https://10.0.0.7 --origin-ca ca.pem --origin-server-name shop.example",
+        "reach the origin over TLS, with a certificate of an authority of your own"),
       Example(
         "atoll serve http://localhost:3000 --http 127.0.0.1:8080 --preset static",
         "cache everything for a day, for this machine only"),

@@ -146,6 +146,12 @@ enum ServeManual {
           ),
           Term(Quantity.size(Limits.relayWindow), "held of a response that is not stored"),
           Term(Quantity.size(Limits.errorPageFile), "an error page that is read from a file"),
+          Term(
+            Quantity.size(Limits.originTLSFile),
+            "a file of certificates or of a key for TLS to origins"),
+          Term(
+            Quantity.duration(Int(Limits.originSessionLife / 1000)),
+            "resuming an origin's TLS sessions before its certificate is looked at again"),
           Term("\(Limits.interimResponses)", "interim (1xx) responses before a final one"),
           Term("\(Limits.ranges)", "ranges of one request; with more it gets the whole"),
           Term(

@@ -74,8 +74,11 @@ enum SettingsManual {
       ]),
       .paragraph(
         """
-        Origins over TLS (https://) are not supported by this version; create, update and apply \
-        refuse them.
+        An origin over TLS (https://) has to show a certificate that is valid now, from an \
+        authority that the system of the edge trusts or --origin-ca names, and for the host that is \
+        asked: the URL's, or what --host-header or --origin-server-name say. Else viewers get 502, \
+        and the edge's log says what is wrong. --origin-insecure takes any certificate; the edge \
+        warns of it at every start.
         """),
     ])
 

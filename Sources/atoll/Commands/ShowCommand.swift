@@ -68,8 +68,13 @@ enum ShowCommand: Command {
       details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
       console.write(details.text(console))
     }
+    let warnings = distribution.warnings
+    for warning in warnings { console.warn(warning) }
     for edge in edges {
-      for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
+      for problem in edge.problems where !warnings.contains(where: { problem == "warning: \($0)" })
+      {
+        console.warn("edge \"\(edge.id)\": \(problem)")
+      }
     }
   }
 

@@ -106,18 +106,35 @@ struct Workspace {
       guard let parsed, parsed[DistributionOptions.file] == nil else { throw error }
       throw OptionPlaces.translated(error, of: distribution)
     }
-    let origins = [distribution.origin] + distribution.origins.map(\.origin)
-    if let origin = origins.first(where: { $0.scheme != .http }) {
-      throw CommandError.usage(
-        "\"\(distribution.name)\": the origin \"\(origin.url)\" needs TLS; origins over TLS are not "
-          + "supported by this version",
-        hint: "use an http:// origin, or a proxy beside the edge that speaks TLS to it")
-    }
+    try checkTLSFiles(of: distribution, source ?? parsed.flatMap(Self.file))
     try checkPages(of: distribution, source ?? parsed.flatMap(Self.file))
   }
 
   private static func file(_ parsed: ParsedArguments) -> String? {
     parsed[DistributionOptions.file].map { $0 == "-" ? "stdin" : $0 }
+  }
+
+  /// What the TLS settings of its origins name. That this machine trusts nobody is for the edges to
+  /// say.
+  private static func checkTLSFiles(
+    of distribution: Distribution, _ source: String?
+  ) throws(CommandError) {
+    var problems: [CommandError.Problem] = []
+    var origins = [("origin", distribution.origin)]
+    for named in distribution.origins { origins.append(("origins.\(named.name)", named.origin)) }
+    for (place, origin) in origins {
+      var files = OriginTLSFiles()
+      do throws(OriginTLSTrouble) {
+        try files.add(origin.tls, system: false)
+      } catch {
+        problems.append(
+          .init(
+            message: (source.map { "\($0): \(place).tls.\(error.key)" }
+              ?? (place == "origin" ? "--origin-\(error.key)" : "--named-origin: \(error.key)"))
+              + ": \(error.what)", hint: error.trouble.hint))
+      }
+    }
+    if !problems.isEmpty { throw CommandError(problems, code: .usage) }
   }
 
   /// The edges run beside the store, so what cannot be read here cannot be read there.

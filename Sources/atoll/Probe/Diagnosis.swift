@@ -228,7 +228,22 @@ struct Cause: Equatable {
     case .originTimeout: self.init("the origin did not answer in time", "look at the origin")
     case .originBadResponse: self.init("the origin's response is malformed", "look at the origin")
     case .originClosed: self.init("the origin closed the connection", "look at the origin")
-    case .originTls: self.init("there is no secure connection to the origin", "look at the origin")
+    case .originTls:
+      self.init(
+        "there is no secure connection to the origin",
+        "see the edge's log, and test the origin with atoll test https://…")
+    case .originCertificateExpired:
+      self.init(
+        "the origin's certificate has expired or is not valid yet",
+        "renew it at the origin, or check the edge's clock")
+    case .originCertificateName:
+      self.init(
+        "the origin's certificate is for another name",
+        "name that one with atoll update <name> --origin-server-name")
+    case .originCertificateUntrusted:
+      self.init(
+        "the origin's certificate comes from nobody whom the edge trusts",
+        "name its authority's file with atoll update <name> --origin-ca")
     case .overloaded: self.init("the edge is overloaded", "ask again later")
     case .loop:
       self.init(
@@ -281,7 +296,8 @@ extension Reason {
     switch self {
     case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
       .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
-      .originBadResponse, .originClosed, .originTls, .overloaded, .draining,
+      .originBadResponse, .originClosed, .originTls, .originCertificateExpired,
+      .originCertificateName, .originCertificateUntrusted, .overloaded, .draining,
       .originUnhealthy, .originRange, .httpsRequired, .countryBlocked, .domainDetached:
       true
     default: false

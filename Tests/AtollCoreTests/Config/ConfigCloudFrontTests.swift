@@ -142,6 +142,23 @@ import Testing
     #expect(problems.first?.hint.contains("atoll create <name> --file") == true)
   }
 
+  @Test func `an origin that matches viewers has a port for each scheme`() throws {
+    let made = try Sample.make(
+      """
+      {"Resources": {"Shop": {"Type": "AWS::CloudFront::Distribution", "Properties":
+        {"DistributionConfig": {
+        "Enabled": true, "Comment": "",
+        "Origins": [{"Id": "app", "DomainName": "app.example", "CustomOriginConfig": {
+          "OriginProtocolPolicy": "match-viewer", "HTTPPort": 8080, "HTTPSPort": 8443,
+          "OriginSslProtocols": {"Quantity": 2, "Items": ["TLSv1.1", "TLSv1.2"]}}}],
+        "DefaultCacheBehavior": {"TargetOriginId": "app", "ViewerProtocolPolicy": "allow-all",
+          "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6"}}}}}}
+      """)
+    #expect(made.origin.url == "http://app.example:8080")
+    #expect(made.origin.httpsPort == 8_443)
+    #expect(made.origin.tls == OriginTLS())
+  }
+
   @Test(arguments: [
     (
       #""ViewerCertificate": {"AcmCertificateArn": "arn", "SslSupportMethod": "vip"}"#,
@@ -213,8 +230,12 @@ import Testing
     (#""OriginAccessControlId": "x""#, "OriginAccessControlId", "signs no requests", "openly"),
     (#""OriginShield": {"Enabled": true}"#, "OriginShield", "no origin shield", "remove"),
     (
-      #""CustomOriginConfig": {"OriginProtocolPolicy": "match-viewer"}"#,
-      "CustomOriginConfig.OriginProtocolPolicy", "one scheme", "https-only"
+      #""CustomOriginConfig": {"OriginProtocolPolicy": "both"}"#,
+      "CustomOriginConfig.OriginProtocolPolicy", "unknown value", "match-viewer"
+    ),
+    (
+      #""CustomOriginConfig": {"OriginSSLProtocols": ["SSLv3", "TLSv1.1"]}"#,
+      "CustomOriginConfig.OriginSSLProtocols", "before 1.2", "TLSv1.2"
     ),
   ])
   func `what cannot be reproduced of an origin is refused`(

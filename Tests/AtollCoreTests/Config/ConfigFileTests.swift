@@ -56,6 +56,9 @@ import Testing
     distribution.origin.targets = [
       OriginTarget(host: "10.0.0.8", port: 443), OriginTarget(host: "2001:db8::1", port: 8_443),
     ]
+    distribution.origin.tls = OriginTLS(
+      verify: false, ca: "/etc/ca.pem", minimumVersion: .tls13, serverName: "a.example",
+      certificate: "/etc/c.pem", key: "/etc/k.pem")
     distribution.origin.balance = .leastConnections
     distribution.origin.sticky = StickySession(cookie: "t", duration: 60)
     distribution.origin.ejection = Ejection(failures: 0, duration: 5)

@@ -262,6 +262,14 @@ import Testing
       #""origin": {"url": "http://a.example", "balance": "random"}"#, "origin.balance",
       "\"random\"", "\"hash\""
     ),
+    (
+      #""origin": {"url": "https://a.example", "tls": {"minimumVersion": "TLSv1.1"}}"#,
+      "origin.tls.minimumVersion", "\"TLSv1.1\"", "\"TLSv1.2\""
+    ),
+    (
+      #""origin": {"url": "https://a.example", "tls": {"verfy": false}}"#, "origin.tls",
+      "\"verfy\"", "\"verify\""
+    ),
     (#""origins": {"b": {"label": "x"}}"#, "origins.b", "\"url\" is missing", "http://"),
     (#""origins": ["http://b.example"]"#, "origins", "where an object belongs", "images"),
     (#""origins": {"b": "b.example"}"#, "origins.b", "no scheme", "http://b.example"),

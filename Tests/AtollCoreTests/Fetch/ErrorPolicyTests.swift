@@ -266,6 +266,7 @@ struct ErrorPolicyTests {
   func `which reasons are the origin's failure, with which status (§21)`(_ reason: Reason) {
     let failures: [Reason] = [
       .originDns, .originConnect, .originTimeout, .originBadResponse, .originClosed, .originTls,
+      .originCertificateExpired, .originCertificateName, .originCertificateUntrusted,
       .originUnhealthy,
     ]
     #expect(isFailureOfOrigin(reason) == failures.contains(reason))

@@ -101,32 +101,105 @@ struct DeploymentTests {
       deployment.problems == ["distribution \"shop\" is not served: shop.json: origin: is missing"])
   }
 
-  @Test func `an https origin is served and explained`() throws {
-    var deployment = Deployment()
-    let change = deployment.update(
-      to: [try makeDistribution("shop", origin: "https://shop.example")])
-    #expect(deployment.policies.count == 1)
-    #expect(
-      change.lines.last
-        == "distribution \"shop\" answers 502: its origin https://shop.example is reached over TLS, "
-        + "which this version does not support")
+  /// With an authority of its own, so that the tests need none of the system's.
+  private func overTLS(
+    revision: UInt64 = 1, _ change: @escaping (inout OriginTLS) -> Void
+  ) throws -> Distribution {
+    try makeDistribution("shop", origin: "https://shop.example", revision: revision) {
+      change(&$0.origin.tls)
+    }
   }
 
-  @Test func `a further origin over https is explained too`() throws {
+  @Test func `an https origin that verifies is served without a word`() throws {
+    let directory = TemporaryDirectory()
+    let ca = directory.write("ca.pem", TestAuthority().certificate)
+    var deployment = Deployment()
+    _ = deployment.update(to: [try overTLS { $0.ca = ca }])
+    #expect(deployment.policies.first?.origins.first?.security != nil)
+    #expect(deployment.problems.isEmpty)
+  }
+
+  @Test func `what is not verified is warned of at every start`() throws {
     var deployment = Deployment()
     let change = deployment.update(
       to: [
-        try makeDistribution("shop") {
+        try makeDistribution("shop", origin: "https://shop.example") {
+          $0.origin.tls.verify = false
           $0.origins = [
             NamedOrigin(
-              name: "images", origin: Origin(scheme: .https, host: "img.example", port: 443))
+              name: "images",
+              origin: Origin(
+                scheme: .http, host: "img.example", port: 80, httpsPort: 443,
+                tls: OriginTLS(verify: false)))
           ]
         }
       ])
+    #expect(deployment.policies.count == 1)
     #expect(
-      change.lines.last
-        == "distribution \"shop\" gets nothing from its origin \"images\": https://img.example is "
-        + "reached over TLS, which this version does not support")
+      change.lines.dropFirst() == [
+        "warning: distribution \"shop\": the certificate of its origin, https://shop.example, is not "
+          + "verified: whoever stands between can read and change what passes",
+        "warning: distribution \"shop\": the certificate of its origin \"images\", "
+          + "http://img.example, is not verified: whoever stands between can read and change what "
+          + "passes",
+      ])
+    #expect(deployment.problems.count == 2)
+  }
+
+  @Test func `files of TLS settings that cannot be used are refused with key and fix`() throws {
+    let directory = TemporaryDirectory()
+    let authority = TestAuthority()
+    let ca = directory.write("ca.pem", authority.certificate)
+    let client = authority.issue(common: "edge")
+    let chain = directory.write("client.pem", client.chain)
+    let key = directory.write("client.key", client.key)
+    let otherKey = directory.write("other.key", authority.issue(common: "other").key)
+    let cases: [(OriginTLS, String)] = [
+      (OriginTLS(ca: "/no/ca.pem"), "ca: the file \"/no/ca.pem\" does not exist; put it there"),
+      (OriginTLS(ca: key), "ca: the file \"\(key)\" holds no certificate; name a PEM file"),
+      (
+        OriginTLS(ca: ca, certificate: chain, key: otherKey),
+        "key: the file \"\(otherKey)\" holds another certificate's key; name the key"
+      ),
+      (
+        OriginTLS(ca: ca, certificate: chain, key: chain),
+        "key: the file \"\(chain)\" holds no key; name a PEM file"
+      ),
+      (
+        OriginTLS(ca: ca, certificate: key, key: key),
+        "certificate: the file \"\(key)\" holds no certificate; name a PEM file"
+      ),
+    ]
+    for (tls, what) in cases {
+      var deployment = Deployment()
+      _ = deployment.update(to: [try overTLS { $0 = tls }])
+      #expect(deployment.policies.isEmpty)
+      let problem = try #require(deployment.problems.first)
+      #expect(
+        problem.hasPrefix(
+          "distribution \"shop\" is not served: shop.json: origin.tls.\(what)"), "\(problem)")
+    }
+  }
+
+  @Test func `a file of TLS settings that changes makes a new policy`() throws {
+    let directory = TemporaryDirectory()
+    let ca = directory.write("ca.pem", TestAuthority().certificate)
+    var deployment = Deployment()
+    _ = deployment.update(to: [try overTLS { $0.ca = ca }])
+    let security = deployment.policies[0].origins[0].security
+    #expect(!deployment.update(to: [try overTLS { $0.ca = ca }]).isNew)
+    // Something else: its connections may stay.
+    _ = deployment.update(
+      to: [
+        try makeDistribution("shop", origin: "https://shop.example", revision: 2) {
+          $0.origin.tls.ca = ca
+          $0.isEnabled = false
+        }
+      ])
+    #expect(deployment.policies[0].origins[0].security == security)
+    directory.write("ca.pem", TestAuthority().certificate)
+    #expect(deployment.update(to: [try overTLS(revision: 3) { $0.ca = ca }]).isNew)
+    #expect(deployment.policies[0].origins[0].security != security)
   }
 
   @Test func `a copied file with the same id is refused`() throws {

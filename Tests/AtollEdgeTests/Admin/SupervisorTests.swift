@@ -352,8 +352,11 @@ struct SupervisorTests {
       ("secure", "https://127.0.0.1:1"),
     ] {
       let id = "d" + String(repeating: "0", count: 13 - name.utf8.count) + name
+      // A system that trusts nobody would not serve the one over TLS at all.
+      let ca = directory.write("ca.pem", TestAuthority().certificate)
       try catalog.put(
-        try makeDistribution(name, id: id, origin: origin, revision: 0), ifRevision: 0)
+        try makeDistribution(name, id: id, origin: origin, revision: 0) { $0.origin.tls.ca = ca },
+        ifRevision: 0)
     }
     let edge = try SupervisedEdge(in: directory)
     #expect(try edge.get("/", host: "closed.atoll.localhost").status == 502)
@@ -361,7 +364,7 @@ struct SupervisorTests {
     #expect([502, 504].contains(try edge.get("/", host: "unknown.atoll.localhost").status))
     #expect(
       edge.waitForLine(
-        "distribution \"secure\" answers 502: its origin https://127.0.0.1:1 is reached over TLS"))
+        "distribution \"secure\": origin https://127.0.0.1:1 failed (origin-connect)"))
   }
 
   @Test func `a default distribution that does not exist is a problem, not an end`() throws {

@@ -14,7 +14,7 @@ struct OriginConnectionTests {
     defer { close(ends[1]) }
     let loop = try EventLoop(index: 0)
     let pool = OriginPool(
-      loop: loop, target: OriginTarget(host: "origin.test", port: 80), isRetired: false)
+      loop: loop, endpoint: OriginEndpoint(host: "origin.test", port: 80), isRetired: false)
     let connection = OriginConnection(pool: pool, descriptor: ends[0], connectTimeout: 1)
     defer { connection.close() }
     write(connection, [UInt8](repeating: 97, count: 4 << 20))

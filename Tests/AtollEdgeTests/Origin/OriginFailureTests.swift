@@ -45,15 +45,6 @@ struct OriginFailureTests {
     #expect(try edge.get("/").text == "here")
   }
 
-  @Test func `an origin over TLS is refused with a reason`() throws {
-    let origin = try ScriptedOrigin { try $0.respond(body: "here") }
-    let edge = try EdgeUnderTest(origin) { $0.origin.scheme = .https }
-    let response = try edge.get("/")
-    #expect(response.status == 502)
-    #expect(response.cacheStatus.contains { $0.contains("origin-tls") })
-    #expect(origin.connectionCount == 0)
-  }
-
   @Test func `an origin that says nothing is 504 after its attempts`() throws {
     let origin = try ScriptedOrigin { $0.stall() }
     let edge = try EdgeUnderTest(origin) {

@@ -91,7 +91,10 @@ final class EdgeUnderTest: @unchecked Sendable {
     _ distributions: [Distribution], _ geoDatabase: GeoDatabase?
   ) -> EdgeConfiguration {
     EdgeConfiguration(
-      distributions: distributions.enumerated().map { DistributionPolicy($1, slot: $0) },
+      distributions: distributions.enumerated().map {
+        // Without the files of its TLS settings an origin is not reached over TLS.
+        DistributionPolicy($1, slot: $0, tlsFiles: try? originTLSFiles(of: $1))
+      },
       defaultName: nil, geoDatabase: geoDatabase)
   }
 

@@ -106,12 +106,23 @@ import Testing
     #expect(home.atoll("list", "-q").stdout == "shop\n")
   }
 
-  @Test func `an origin over TLS is refused`() {
+  @Test func `an origin over TLS is taken from Lightsail's form`() {
     let home = Home()
     let file = home.directory.write("a.json", shop.replacing("http-only", with: "https-only"))
+    #expect(home.atoll("apply", file).exitCode == 0)
+    #expect(home.atoll("show", "shop").stdout.contains("https://"))
+  }
+
+  @Test func `a file of TLS settings that cannot be read is refused by file and key`() {
+    let home = Home()
+    let file = home.directory.write(
+      "a.json",
+      #"{"name": "shop", "origin": {"url": "https://a.example", "tls": {"ca": "/no/ca.pem"}}}"#)
     let result = home.atoll("apply", file)
     #expect(result.exitCode == 2)
-    #expect(result.stderr.contains("needs TLS"))
+    #expect(
+      result.stderr.contains(
+        "\(file): origin.tls.ca: the file \"/no/ca.pem\" does not exist"), "\(result.stderr)")
   }
 
   @Test func `a page that cannot be read is refused by file and key`() {

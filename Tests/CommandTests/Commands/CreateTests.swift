@@ -182,8 +182,14 @@ func member(_ key: String, of document: String) -> String? {
     (["-shop-", "--origin", "http://x"], "unknown option -shop-"),
     (["s", "--origin", "http://x"], "\"s\" has 1 character"),
     (["sh op", "--origin", "http://x"], "\"sh op\" holds a character"),
-    (["shop", "--origin", "https://x"], "needs TLS"),
-    (["shop", "--origin", "x", "--origin-protocol", "https-only"], "needs TLS"),
+    (["shop", "--origin", "https://x", "--origin-protocol", "match-viewer"], "contradicts"),
+    (["shop", "--origin", "https://x", "--origin-https-port", "443"], "is https already"),
+    (
+      ["shop", "--origin", "https://x", "--origin-ca", "/no/ca"], "--origin-ca: the file \"/no/ca\""
+    ),
+    (["shop", "--origin", "https://x", "--origin-tls-min", "TLSv1"], "is not one of its values"),
+    (["shop", "--origin", "https://x", "--origin-key", "/no/k"], "\"certificate\" is missing"),
+    (["shop", "--origin", "https://x", "--origin-server-name", "a b"], "--origin-server-name: "),
     (["shop", "--origin", "http://x", "--origin-protocol", "https-only"], "contradicts"),
     (["shop", "--origin", "http://x", "--default-ttl", "never"], "is not a duration"),
     (

@@ -56,6 +56,33 @@ import Testing
       $0.origin.port = 443
       $0.origin.targets = [OriginTarget(host: "c.example", port: 443)]
     },
+    Case("--origin", "http://b.example:81", "--origin-protocol", "match-viewer") {
+      $0.origin.host = "b.example"
+      $0.origin.port = 81
+      $0.origin.httpsPort = 443
+    },
+    Case("--origin-protocol", "match-viewer", "--origin-https-port", "8443") {
+      $0.origin.httpsPort = 8_443
+    },
+    Case("--origin-ca", "/etc/ca.pem", "--origin-tls-min", "TLSv1.3") {
+      $0.origin.tls = OriginTLS(ca: "/etc/ca.pem", minimumVersion: .tls13)
+    },
+    Case("--origin-insecure") { $0.origin.tls.verify = false },
+    Case("--origin-verify", "off") { $0.origin.tls.verify = false },
+    Case("--origin-server-name", "Www.a.example") { $0.origin.tls.serverName = "www.a.example" },
+    Case("--origin-certificate", "/etc/c.pem", "--origin-key", "/etc/k.pem") {
+      $0.origin.tls.certificate = "/etc/c.pem"
+      $0.origin.tls.key = "/etc/k.pem"
+    },
+    Case("--named-origin", "img=http://b.example https-port=444 verify=off ca=/etc/ca.pem") {
+      $0.origins = [
+        NamedOrigin(
+          name: "img",
+          origin: Origin(
+            scheme: .http, host: "b.example", port: 80, httpsPort: 444,
+            tls: OriginTLS(verify: false, ca: "/etc/ca.pem")))
+      ]
+    },
     Case("--origin-connect-timeout", "2s") { $0.origin.connectTimeout = 2 },
     Case("--origin-connect-attempts", "1") { $0.origin.connectAttempts = 1 },
     Case("--origin-response-timeout", "1m") { $0.origin.responseTimeout = 60 },
@@ -427,7 +454,10 @@ import Testing
     (["--trusted-proxy", "proxy"], "--trusted-proxy: \"proxy\" is neither", "10.0.0.0/8"),
     (["--geo-allow", "UK"], "\"UK\" is no country code", "write GB"),
     (["--geo-allow", "DE", "--geo-block", "US"], "exclude each other", "one"),
-    (["--named-origin", "b=https://b.example"], "needs TLS", "http://"),
+    (
+      ["--named-origin", "b=https://b.example ca=/no/ca"],
+      "--named-origin: ca: the file \"/no/ca\" does not exist", "put it there"
+    ),
     (["--remove-origin", "x"], "there is no named origin \"x\"", "there is none"),
     (["--remove-error-page", "404"], "there is no error page \"404\"", "there is none"),
     (["--remove-trusted-proxy", "::2"], "there is no trusted proxy \"::2\"", "there is none"),

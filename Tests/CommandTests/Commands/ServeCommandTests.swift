@@ -150,7 +150,7 @@ import Testing
     (["--memory", "1K"], "--memory: \"1K\" is out of range"),
     (["--preset", "static"], "--preset needs an origin URL to serve"),
     (["--name", "a"], "--name needs an origin URL to serve"),
-    (["https://127.0.0.1"], "needs TLS"),
+    (["https://127.0.0.1", "--origin-ca", "/no/ca.pem"], "--origin-ca: the file \"/no/ca.pem\""),
     (["ftp://127.0.0.1"], "ftp"),
     (["http://127.0.0.1", "--default-distribution", "a"], "--default-distribution makes no sense"),
     (["http://127.0.0.1", "--min-ttl", "2d", "--max-ttl", "1d"], "TTL"),

@@ -144,7 +144,10 @@ import Testing
     (["blog"], 1, "no distribution named \"blog\"", "see atoll list"),
     (["shop", "--remove-path", "/x"], 2, "has no override of the path \"/x\"", "atoll show shop"),
     (["shop", "--remove-tag", "x"], 2, "there is no tag \"x\"", ""),
-    (["shop", "--origin-protocol", "https-only"], 2, "needs TLS", "http://"),
+    (
+      ["shop", "--origin-protocol", "https-only", "--origin-https-port", "444"], 2,
+      "--origin-https-port: the origin's URL is https already", "http://"
+    ),
     (["shop", "--min-ttl", "2d", "--max-ttl", "1d"], 2, "--min-ttl: 172800 is greater than", ""),
     (
       ["shop", "--cache-path", "/z/*", "--cache-path", "/z/a"], 2, "is never reached",

@@ -34,10 +34,17 @@ final class RealOrigin: Sendable {
   }
 
   /// nginx with ETags, kept connections and whatever the location says.
-  static func nginx(_ location: String) throws -> RealOrigin {
+  /// - Parameter certificate: of a server over TLS; nil: in the clear.
+  static func nginx(_ location: String, certificate: TestCertificate? = nil) throws -> RealOrigin {
     let site = TemporaryDirectory()
     let place = TemporaryDirectory()
     let port = try #require(freePort())
+    var tls = ""
+    if let certificate {
+      let chain = place.write("chain.pem", certificate.chain)
+      let key = place.write("key.pem", certificate.key)
+      tls = "ssl_certificate \(chain); ssl_certificate_key \(key); add_header X-TLS $ssl_protocol;"
+    }
     place.write(
       "nginx.conf",
       """
@@ -49,14 +56,16 @@ final class RealOrigin: Sendable {
         client_body_temp_path \(place.path); proxy_temp_path \(place.path);
         fastcgi_temp_path \(place.path); uwsgi_temp_path \(place.path);
         scgi_temp_path \(place.path);
-        server { listen 127.0.0.1:\(port); root \(site.path); location / { \(location) } }
+        server { listen 127.0.0.1:\(port)\(certificate == nil ? "" : " ssl"); \(tls) root \(site.path); location / { \(location) } }
       }
       """)
     let process = RunningAtoll(
       ["-c", "\(place.path)/nginx.conf", "-p", place.path, "-e", "stderr"],
       program: "/usr/sbin/nginx")
     try wait(for: "nginx to serve; it said: \(process.complained)") {
-      runAtoll(["test", "--count", "1", "http://127.0.0.1:\(port)/"]).exitCode == 0
+      let scheme = certificate == nil ? "http" : "https"
+      return runAtoll(["test", "--insecure", "--count", "1", "\(scheme)://127.0.0.1:\(port)/"])
+        .exitCode == 0
     }
     return RealOrigin(port: port, site: site, process: process, place: place)
   }
