@@ -592,9 +592,7 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       arguments+='1=words:create update apply list show delete serve purge test cert domain metrics help;'
-      arguments+='2=words:create import list show delete authority attach detach records check base;'
-      arguments+='1=words:create update apply list show delete serve purge test cert metrics help;'
-      arguments+='2=words:ensure create import list show renew delete authority;'
+      arguments+='2=words:ensure create import list show renew delete authority attach detach records check base;'
       ;;
     *)
       options='--home --color --quiet --help --version'

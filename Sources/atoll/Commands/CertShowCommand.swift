@@ -9,8 +9,9 @@ enum CertShowCommand: Command {
     name: "cert show", summary: "show a certificate in full",
     description: [
       """
-      Its names, issuer, serial number, algorithms, dates and fingerprint, how it is renewed, and \
-      the distributions that use it. The private key is never shown.
+      Its names, issuer, serial number, algorithms, dates and fingerprint, where a CA looks for \
+      the proof of its domains, how it is renewed, and the distributions that use it. The private \
+      key is never shown.
       """
     ],
     arguments: [

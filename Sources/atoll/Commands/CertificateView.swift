@@ -12,6 +12,8 @@ struct CertificateView {
   let uses: [CertificateUse]
   /// Of the certificate's file and of the key's.
   let paths: [String]
+  /// What a CA looks for, domain by domain; empty but for ACME.
+  let records: [ValidationRecord]
   private let now: Int64
 
   init(_ certificate: StoredCertificate, uses: [CertificateUse], in workspace: Workspace) {
@@ -34,6 +36,8 @@ struct CertificateView {
       certificate.chain == nil
       ? []
       : [store.path(of: "certificate", in: key), store.path(of: "key", in: key)].compactMap { $0 }
+    let pending = (try? PendingChallenges(store).all()) ?? []
+    records = ValidationRecord.all(of: certificate, pending)
   }
 
   private var leaf: CertificateInfo? { chain.first }
@@ -101,6 +105,7 @@ struct CertificateView {
       details.add("Created", RFC3339.format(seconds: certificate.created))
     }
     details.add("Source", lines: [sourceText] + acmeLines)
+    details.add("Validation", lines: records.map(\.text))
     details.add("Renewal", lines: renewalLines)
     details.add(
       "Used by",
@@ -191,6 +196,7 @@ struct CertificateView {
           "contacts": .strings(acme.contacts),
         ])
     }
+    add("validationRecords", .array(records.map(\.json)))
     let state = certificate.renewal
     add(
       "renewal",
