@@ -5,14 +5,15 @@ _atoll_values() {
   case $1 in
     file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
     directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-    distribution)
-      mapfile -t COMPREPLY < <(compgen -W "$(atoll "${home[@]}" __complete distributions 2>/dev/null)" -- "$2") ;;
+    distribution | certificate)
+      mapfile -t COMPREPLY < <(compgen -W "$(atoll "${home[@]}" __complete $1s 2>/dev/null)" -- "$2") ;;
     words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
   esac
 }
 
 _atoll() {
   local commands='create update apply list show delete serve purge test metrics help'
+  local groups=''
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=() home=()
@@ -39,8 +40,9 @@ _atoll() {
       --home | --color) ((index++)) ;;
       -*) ;;
       *)
-        command=$word
-        break
+        command+=${command:+ }$word
+        # A verb follows.
+        [[ " $groups " == *" $command "* ]] || break
         ;;
     esac
   done
@@ -380,6 +382,7 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       arguments+='1=words:create update apply list show delete serve purge test metrics help;'
+      arguments+='2=words:;'
       ;;
     *)
       options='--home --color --quiet --help --version'

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <fcntl.h>
@@ -38,6 +39,10 @@ const char *csystem_error_text(int error) {
   extern const char *strerrordesc_np(int);
   const char *text = strerrordesc_np(error);
   return text ? text : "unknown error";
+}
+
+int csystem_exchange(const char *one, const char *other) {
+  return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE);
 }
 
 void csystem_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }

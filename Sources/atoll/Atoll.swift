@@ -73,8 +73,14 @@ struct Atoll {
     }
   }
 
+  /// All of them, each group followed by its verbs.
+  static var everyCommand: [any Command.Type] {
+    commands.flatMap { [$0] + (($0 as? any CommandGroup.Type)?.verbs ?? []) }
+  }
+
+  /// `show`, `cert`, `cert show`.
   static func command(named name: String) -> (any Command.Type)? {
-    commands.first { $0.definition.name == name }
+    everyCommand.first { $0.definition.name == name }
   }
 
   /// A command line that cannot be parsed is told in the color it asked for.

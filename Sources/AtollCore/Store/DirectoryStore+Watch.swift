@@ -78,6 +78,8 @@ private final class Watcher: @unchecked Sendable {
   private var target: Target = .none
   /// Directories of long keys, by watch descriptor: what their keys begin with.
   private var longKeys: [Int32: String] = [:]
+  /// Directories that are values, by watch descriptor: their names.
+  private var folders: [Int32: String] = [:]
   /// What the directory looked like, compared where inotify can't be had.
   private var signature: [String: Signature] = [:]
 
@@ -189,10 +191,27 @@ private final class Watcher: @unchecked Sendable {
     let watch = inotify_add_watch(notify, directory, Self.contentMask)
     guard watch >= 0, let inode = inode(of: directory) else { return false }
     target = .directory(watch: watch, inode: inode)
-    for name in (try? StoreFile.names(in: directory)) ?? [] where name.hasSuffix("+") {
-      watchLongKeys(name)
+    for name in (try? StoreFile.names(in: directory)) ?? [] {
+      if hasFolders {
+        watchFolder(name)
+      } else if name.hasSuffix("+") {
+        watchLongKeys(name)
+      }
     }
     return true
+  }
+
+  private var hasFolders: Bool { StoreFolder.directories.contains(String(prefix.dropLast())) }
+
+  /// Follows what people change in a value's files; the store itself replaces the directory.
+  private func watchFolder(_ name: String) {
+    if name.hasPrefix(".") { return }
+    for (watch, known) in folders where known == name {
+      inotify_rm_watch(notify, watch)
+      folders[watch] = nil
+    }
+    let watch = inotify_add_watch(notify, "\(directory)/\(name)", Self.contentMask)
+    if watch >= 0 { folders[watch] = name }
   }
 
   private func watchLongKeys(_ name: String) {
@@ -206,8 +225,10 @@ private final class Watcher: @unchecked Sendable {
     case .directory(let watch, _), .above(let watch): inotify_rm_watch(notify, watch)
     }
     for watch in longKeys.keys { inotify_rm_watch(notify, watch) }
+    for watch in folders.keys { inotify_rm_watch(notify, watch) }
     target = .none
     longKeys = [:]
+    folders = [:]
   }
 
   private func inode(of path: String) -> UInt64? {
@@ -259,6 +280,11 @@ private final class Watcher: @unchecked Sendable {
 
   private func meaning(_ watch: Int32, _ mask: UInt32, _ name: String) -> Meaning {
     if mask & UInt32(IN_Q_OVERFLOW) != 0 { return .anything }
+    if let folder = folders[watch] {
+      if mask & UInt32(IN_IGNORED) != 0 { folders[watch] = nil }
+      let isWritten = mask & UInt32(IN_CREATE) == 0 && StoreFolder.isFile(name)
+      return isWritten ? .key(prefix + folder) : .nothing
+    }
     var head = ""
     if let long = longKeys[watch] {
       head = long
@@ -268,6 +294,11 @@ private final class Watcher: @unchecked Sendable {
         if mask & UInt32(IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED) != 0 { return .lost }
       case .above(let own) where own == watch: return .lost
       default: return .nothing
+      }
+      if hasFolders {
+        if name.hasPrefix(".") { return .nothing }
+        if mask & UInt32(IN_CREATE | IN_MOVED_TO) != 0 { watchFolder(name) }
+        return mask & UInt32(IN_CREATE) != 0 ? .nothing : .key(prefix + name)
       }
       if name.hasSuffix("+") {
         if mask & UInt32(IN_CREATE | IN_MOVED_TO) != 0 { watchLongKeys(name) }

@@ -2,7 +2,8 @@
 import CSystem
 import Glibc
 
-/// A store in a directory of plain files, one JSON file per key, for one machine.
+/// A store in a directory of plain files, one JSON file per key, for one machine. Keys that hold a
+/// certificate have a directory of files instead (see `StoreFolder`).
 ///
 /// Reading takes no lock: a file is only ever replaced whole. Writing takes the one lock of the
 /// store, the file `revision`, which holds two numbers of fixed width: the revision that a write
@@ -21,6 +22,8 @@ package final class DirectoryStore: Store {
   let interruption: (@Sendable (WriteStep) -> Interruption?)?
   /// Seconds to wait for the lock: a writer keeps it for milliseconds.
   private let patience: Int
+  /// Tests do as on a filesystem that cannot exchange two directories.
+  let exchangesFolders: Bool
 
   enum WriteStep: CaseIterable, Sendable {
     case locked, temporaryOpened, temporaryWritten, numbered, renamed, finished
@@ -33,18 +36,19 @@ package final class DirectoryStore: Store {
   static let temporaryPrefix = ".tmp-"
   static let lockSuffix = ".lock"
   /// Bytes of one value.
-  private static let valueLimit = 16 * 1_024 * 1_024
+  static let valueLimit = 16 * 1_024 * 1_024
 
   package convenience init(home: String) {
     self.init(home: home, patience: 30, interruption: nil)
   }
 
   init(
-    home: String, patience: Int = 30,
+    home: String, patience: Int = 30, exchangesFolders: Bool = true,
     interruption: (@Sendable (WriteStep) -> Interruption?)? = nil
   ) {
     self.home = home
     self.patience = patience
+    self.exchangesFolders = exchangesFolders
     self.interruption = interruption
   }
 
@@ -65,12 +69,13 @@ package final class DirectoryStore: Store {
   package func read(_ key: String) throws(StoreError) -> StoredValue? {
     let place = try StoreKey(key)
     if isDeadHold(place) { return nil }
-    return try read(key, "\(home)/\(place.file)", in: AT_FDCWD)
+    return try read(place, key, "\(home)/\(place.file)", in: AT_FDCWD)
   }
 
-  private func read(_ key: String, _ path: String, in directory: Int32) throws(StoreError)
-    -> StoredValue?
+  private func read(_ place: StoreKey, _ key: String, _ path: String, in directory: Int32)
+    throws(StoreError) -> StoredValue?
   {
+    if place.isFolder { return try readFolder(key, path, in: directory) }
     guard let file = try StoreFile.open(path, O_RDONLY, in: directory) else { return nil }
     let bytes = try file.readAll(limit: Self.valueLimit)
     return StoredValue(key: key, revision: Self.revision(in: bytes), value: bytes)
@@ -91,7 +96,8 @@ package final class DirectoryStore: Store {
     for entry in try entries(prefix) {
       do {
         // nil: deleted since the directory was read.
-        if let value = try read(entry.key, entry.file, in: top.descriptor) {
+        let place = try StoreKey(entry.key)
+        if let value = try read(place, entry.key, entry.file, in: top.descriptor) {
           listing.values.append(value)
         }
       } catch {
@@ -107,6 +113,9 @@ package final class DirectoryStore: Store {
     let names = try StoreFile.names(in: directory) ?? []
     var result: [(key: String, file: String)] = []
     result.reserveCapacity(names.count)
+    if StoreFolder.directories.contains(String(prefix.dropLast())) {
+      return folders(in: directory, names).map { (prefix + $0, $0) }
+    }
     let locks = names.filter { $0.hasSuffix(Self.lockSuffix) }
     for entry in names {
       if let name = StoreKey.name(ofFile: entry) {
@@ -172,7 +181,8 @@ package final class DirectoryStore: Store {
     try StoreFile.makeDirectory(directory)
     let lock = try lockStore()
     try step(.locked)
-    let old = try read(key, path, in: AT_FDCWD)
+    if place.isFolder { settleAside(in: directory) }
+    let old = try read(place, key, path, in: AT_FDCWD)
     if let ifRevision, ifRevision != old?.revision ?? 0 {
       throw .conflict(key: key, expected: ifRevision, found: old?.revision ?? 0)
     }
@@ -184,23 +194,33 @@ package final class DirectoryStore: Store {
     let temporary = "\(directory)/\(Self.temporaryPrefix)\(getpid())-\(next)"
     removeLeftovers(in: directory)
     do throws(StoreError) {
-      if case .value(let bytes) = replacement { try writeTemporary(temporary, bytes) }
+      if case .value(let bytes) = replacement {
+        if place.isFolder {
+          try writeFolder(temporary, bytes)
+        } else {
+          try writeTemporary(temporary, bytes)
+        }
+      }
       counter.begun = next
       try counter.write(lock, durably: true)
       try step(.numbered)
-      if case .value = replacement {
-        if rename(temporary, path) != 0 { throw .system(errno, "write", path) }
-      } else if unlink(path) != 0 {
-        throw .system(errno, "delete", path)
+      switch replacement {
+      case .value where place.isFolder: try replaceFolder(path, by: temporary)
+      case .value: if rename(temporary, path) != 0 { throw .system(errno, "write", path) }
+      case .nothing where place.isFolder:
+        if rename(path, temporary) != 0 { throw .system(errno, "delete", path) }
+      case .nothing: if unlink(path) != 0 { throw .system(errno, "delete", path) }
       }
     } catch {
       // The dead clean up nothing.
-      if error != Self.killed { _ = unlink(temporary) }
+      if error != Self.killed { StoreFile.removeTree(temporary) }
       if case .full = error { throw .full(place: home) }
       throw error
     }
     try step(.renamed)
     try StoreFile.synchronize(directory: directory)
+    // The folder that was there before.
+    if place.isFolder { StoreFile.removeTree(temporary) }
     counter.done = next
     try counter.write(lock, durably: false)
     try step(.finished)
@@ -221,13 +241,13 @@ package final class DirectoryStore: Store {
   private func removeLeftovers(in directory: String) {
     guard let names = try? StoreFile.names(in: directory) else { return }
     for name in names where name.hasPrefix(Self.temporaryPrefix) {
-      _ = unlink("\(directory)/\(name)")
+      StoreFile.removeTree("\(directory)/\(name)")
     }
   }
 
   static let killed = StoreError.failed(action: "go on", place: "", why: "killed")
 
-  private func step(_ step: WriteStep) throws(StoreError) {
+  func step(_ step: WriteStep) throws(StoreError) {
     switch interruption?(step) {
     case nil: return
     case .killed?: throw Self.killed
@@ -272,7 +292,9 @@ package final class DirectoryStore: Store {
     for directory in try StoreFile.names(in: home) ?? [] {
       guard let entries = try? entries("\(directory)/") else { continue }
       for entry in entries {
-        guard let value = try? read(entry.key, "\(home)/\(directory)/\(entry.file)", in: AT_FDCWD)
+        guard let place = try? StoreKey(entry.key),
+          let value = try? read(
+            place, entry.key, "\(home)/\(directory)/\(entry.file)", in: AT_FDCWD)
         else { continue }
         highest = max(highest, value.revision)
       }

@@ -69,6 +69,8 @@ package enum StoreError: Error, Equatable, Sendable {
     case "distributions": return "the distribution \(quoted(parts[1]))"
     case "purges": return "the purge record \(quoted(parts[1]))"
     case "secrets": return "the secret \(quoted(parts[1]))"
+    case "certificates": return "the certificate \(quoted(parts[1]))"
+    case "authority": return "the local authority"
     case "edges": return "the edge \(quoted(parts[1]))"
     case "challenges": return "the challenge \(quoted(parts[1]))"
     case "transfer": return "the transfer of \(quoted(parts[1]))"

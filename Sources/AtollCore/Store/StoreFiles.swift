@@ -96,6 +96,13 @@ struct StoreFile: ~Copyable {
     }
   }
 
+  /// Removes a file, or a directory with the files in it.
+  static func removeTree(_ path: String) {
+    if unlink(path) == 0 || errno == ENOENT { return }
+    for name in (try? names(in: path)) ?? [] { _ = unlink("\(path)/\(name)") }
+    _ = rmdir(path)
+  }
+
   /// The names in a directory, in no order; nil when there is no directory. "." and ".." are left
   /// out.
   static func names(in path: String) throws(StoreError) -> [String]? {

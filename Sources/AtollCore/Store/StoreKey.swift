@@ -14,6 +14,8 @@ struct StoreKey: Equatable {
   let directory: String
   /// Without the suffix.
   let name: String
+  /// The value is a directory of files.
+  let isFolder: Bool
 
   init(_ key: String) throws(StoreError) {
     guard let slash = key.utf8.lastIndex(of: UInt8(ascii: "/")), Self.isValid(key[...]) else {
@@ -21,7 +23,9 @@ struct StoreKey: Equatable {
     }
     let last = key[key.index(after: slash)...]
     if last.utf8.count > 255 { throw .badKey(key) }
+    isFolder = StoreFolder.directories.contains(String(key[..<slash]))
     if last.utf8.count > Self.headLength {
+      if isFolder { throw .badKey(key) }
       directory = "\(key[..<slash])/\(last.prefix(Self.headLength))+"
       name = String(last.dropFirst(Self.headLength))
     } else {
@@ -30,7 +34,8 @@ struct StoreKey: Equatable {
     }
   }
 
-  var file: String { "\(directory)/\(name)\(Self.suffix)" }
+  /// Or its directory.
+  var file: String { "\(directory)/\(name)\(isFolder ? "" : Self.suffix)" }
 
   /// The key of a directory entry, nil for entries that are no values.
   static func name(ofFile entry: String) -> String? {

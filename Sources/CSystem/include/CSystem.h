@@ -25,6 +25,8 @@ void csystem_name_thread(const char *name);
 int csystem_errno(void);
 /// A strerror that needs no lock; static text for every errno Linux has.
 const char *csystem_error_text(int error);
+/// Exchanges two paths in one step; -1 and errno on failure.
+int csystem_exchange(const char *one, const char *other);
 /// Ignores SIGPIPE for the process.
 void csystem_ignore_sigpipe(void);
 

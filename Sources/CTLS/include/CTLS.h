@@ -28,6 +28,7 @@ typedef struct ctls_wire {
 /// Gives `ssl` the wire for both directions; the wire outlives it.
 int ctls_attach(SSL *ssl, ctls_wire *wire);
 
+static inline void ctls_free(void *memory) { OPENSSL_free(memory); }
 static inline long ctls_set_minimum_version(SSL_CTX *context, int version) {
   return SSL_CTX_set_min_proto_version(context, version);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// A subcommand: a definition that feeds parser, help, man page and completions, and its work.
 protocol Command: SendableMetatype {
@@ -6,7 +7,21 @@ protocol Command: SendableMetatype {
   static func run(_ parsed: ParsedArguments, console: Console) throws
 }
 
+/// A command whose work is that of its verbs: `atoll cert show` is the verb `show` of `cert`.
+protocol CommandGroup: Command {
+  /// In the order of help and of the manual.
+  static var verbs: [any Command.Type] { get }
+}
+
+extension CommandGroup {
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    throw CommandError.usage(
+      "missing <verb>", hint: "it is \(listed(verbs.map { $0.definition.verb }, "or"))")
+  }
+}
+
 struct CommandDefinition: Sendable {
+  /// Of a group's verb both words: `cert show`.
   let name: String
   /// Verb first, lower case, without period.
   let summary: String
@@ -28,12 +43,21 @@ struct CommandDefinition: Sendable {
   /// Further manual pages.
   var pages: [String] = []
   var isHidden = false
+  /// Of a group.
+  var verbs: [CommandDefinition] = []
+
+  /// The last word of its name.
+  var verb: String { name.split(separator: " ").last.map(String.init) ?? name }
+
+  /// The manual page that tells of it, without the section.
+  var page: String { "atoll-" + name.prefix { $0 != " " } }
 
   var allOptions: [OptionDefinition] { options + CommonOptions.everywhere }
 
   /// What follows `atoll ` in the usage lines.
   var usage: [String] {
-    forms.isEmpty
+    if !verbs.isEmpty { return ["\(name) <verb> [options]"] }
+    return forms.isEmpty
       ? [([name] + arguments.map(\.usage) + ["[options]"]).joined(separator: " ")]
       : forms.map { "\(name) \($0)" }
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Completion scripts of the three shells. Names of distributions are asked from
+/// Completion scripts of the three shells. Names of distributions and certificates are asked from
 /// `atoll __complete` when the key is pressed.
 enum Completions {
   /// File names, as the shells look for them, with their contents.
@@ -10,12 +10,28 @@ enum Completions {
 
   static let license = "# SPDX-License-Identifier: Apache-2.0\n"
   /// `home` stands for the option --home of the line, when it has one.
-  static func distributions(home: String) -> String {
-    "atoll \(home) __complete distributions 2>/dev/null"
+  static func names(_ kind: String, home: String) -> String {
+    "atoll \(home) __complete \(kind) 2>/dev/null"
   }
 
   static var commands: [CommandDefinition] {
     Atoll.commands.map { $0.definition }.filter { !$0.isHidden }
+  }
+
+  static var groups: [CommandDefinition] { commands.filter { !$0.verbs.isEmpty } }
+
+  /// What has arguments and options of its own: commands without verbs, and the verbs.
+  private static var leaves: [CommandDefinition] {
+    commands.flatMap { $0.verbs.isEmpty ? [$0] : $0.verbs }
+  }
+
+  /// Of all groups, each once.
+  private static var verbs: [String] {
+    var result: [String] = []
+    for verb in groups.flatMap({ $0.verbs.map(\.verb) }) where !result.contains(verb) {
+      result.append(verb)
+    }
+    return result
   }
 
   // MARK: bash
@@ -29,14 +45,15 @@ enum Completions {
           case $1 in
             file) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$2") ;;
             directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$2") ;;
-            distribution)
-              mapfile -t COMPREPLY < <(compgen -W "$(\(distributions(home: #""${home[@]}""#)))" -- "$2") ;;
+            distribution | certificate)
+              mapfile -t COMPREPLY < <(compgen -W "$(\(names("$1s", home: #""${home[@]}""#)))" -- "$2") ;;
             words:*) mapfile -t COMPREPLY < <(compgen -W "${1#words:}" -- "$2") ;;
           esac
         }
 
         _atoll() {
           local commands='\(commands.map(\.name).joined(separator: " "))'
+          local groups='\(groups.map(\.name).joined(separator: " "))'
           local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
           local command='' word index options='' valued='' values=''
           local arguments='' position=0 words=() home=()
@@ -63,8 +80,9 @@ enum Completions {
               --home | --color) ((index++)) ;;
               -*) ;;
               *)
-                command=$word
-                break
+                command+=${command:+ }$word
+                # A verb follows.
+                [[ " $groups " == *" $command "* ]] || break
                 ;;
             esac
           done
@@ -72,9 +90,21 @@ enum Completions {
 
         """
     text += "  case $command in\n"
-    for command in commands {
+    for group in groups {
+      text += "    \(group.name))\n"
+      text += "      options=" + quoted(spellings(group.allOptions).joined(separator: " ")) + "\n"
+      text += "      case $previous in\n"
+      for option in group.allOptions where !option.isFlag {
+        text += "        \(option.spelling)) values=\(quoted(bashKind(option))) ;;\n"
+      }
+      text += "      esac\n"
+      text += "      if [[ -z $values && $current != -* ]]; then\n"
+      text +=
+        "        values=" + quoted(bashWords(group.verbs.map(\.verb))) + "\n      fi\n      ;;\n"
+    }
+    for command in leaves {
       let options = command.allOptions
-      text += "    \(command.name))\n"
+      text += "    \(command.name.contains(" ") ? quoted(command.name) : command.name))\n"
       text += "      options=" + quoted(spellings(options).joined(separator: " ")) + "\n"
       let kinds = options.filter { !$0.isFlag }
       text += "      valued=" + quoted(spellings(kinds).joined(separator: " ")) + "\n"
@@ -145,8 +175,11 @@ enum Completions {
 
   private static func bashKind(_ option: OptionDefinition) -> String {
     option.choices.isEmpty
-      ? bashKind(option.completion, fallback: "none")
-      : "words:" + option.choices.joined(separator: " ")
+      ? bashKind(option.completion, fallback: "none") : bashWords(option.choices)
+  }
+
+  private static func bashWords(_ words: [String]) -> String {
+    "words:" + words.joined(separator: " ")
   }
 
   private static func bashKind(_ completion: Completion, fallback: String = "") -> String {
@@ -155,7 +188,9 @@ enum Completions {
     case .file: "file"
     case .directory: "directory"
     case .distribution: "distribution"
-    case .command: "words:" + commands.map(\.name).joined(separator: " ")
+    case .certificate: "certificate"
+    case .command: bashWords(commands.map(\.name))
+    case .verb: bashWords(verbs)
     }
   }
 
@@ -165,12 +200,12 @@ enum Completions {
     var text = "#compdef atoll\n" + license
     text += """
 
-      _atoll_distributions() {
+      _atoll_names() {
         local -a names home
         local given=${opt_args[--home]:-$_atoll_home}
         [[ -n $given ]] && home=(--home ${~${(Q)given}})
-        names=(${(f)"$(\(distributions(home: "$home")))"})
-        _describe -t distributions distribution names
+        names=(${(f)"$(\(names("$1s", home: "$home")))"})
+        _describe -t $1s $1 names
       }
 
       _atoll_commands() {
@@ -179,6 +214,21 @@ enum Completions {
       \(commands.map { "    " + quoted("\($0.name):\($0.summary)") }.joined(separator: "\n"))
         )
         _describe -t commands command commands
+      }
+
+      _atoll_verbs() {
+        local -a verbs
+        case $1 in
+
+      """
+    for group in groups {
+      text += "    \(group.name))\n      verbs=(\n"
+      for verb in group.verbs { text += "        " + quoted("\(verb.verb):\(verb.summary)") + "\n" }
+      text += "      )\n      ;;\n"
+    }
+    text += """
+        esac
+        _describe -t verbs verb verbs
       }
 
       _atoll() {
@@ -194,15 +244,23 @@ enum Completions {
 
       """
     for command in commands {
-      text += "    \(command.name))\n      _arguments -s \\\n"
-      text += zshOptions(command.allOptions, indent: "        ")
-      for (index, argument) in command.arguments.enumerated() {
-        let position = argument.isRepeatable ? "*" : "\(index + 1)"
-        let optional = argument.isOptional && !argument.isRepeatable ? ":" : ""
-        let spec = "\(position):\(optional)\(argument.name):" + zshAction(argument.completion)
-        text += " \\\n        " + quoted(spec)
+      text += "    \(command.name))\n"
+      if command.verbs.isEmpty {
+        text += zshArguments(command, indent: "      ")
+      } else {
+        text += "      _arguments -A '-*' -C \\\n"
+        text += zshOptions(command.allOptions, indent: "        ") + " \\\n"
+        text += "        '1: :_atoll_verbs \(command.name)' \\\n"
+        text += "        '*:: :->arguments' && return\n"
+        text += "      _atoll_home=${opt_args[--home]:-$_atoll_home}\n"
+        text += "      case $line[1] in\n"
+        for verb in command.verbs {
+          text += "        \(verb.verb))\n" + zshArguments(verb, indent: "          ")
+          text += "          ;;\n"
+        }
+        text += "      esac\n"
       }
-      text += "\n      ;;\n"
+      text += "      ;;\n"
     }
     text += """
         esac
@@ -216,6 +274,18 @@ enum Completions {
 
       """
     return text
+  }
+
+  private static func zshArguments(_ command: CommandDefinition, indent: String) -> String {
+    var text = indent + "_arguments -s \\\n"
+    text += zshOptions(command.allOptions, indent: indent + "  ")
+    for (index, argument) in command.arguments.enumerated() {
+      let position = argument.isRepeatable ? "*" : "\(index + 1)"
+      let optional = argument.isOptional && !argument.isRepeatable ? ":" : ""
+      let spec = "\(position):\(optional)\(argument.name):" + zshAction(argument.completion)
+      text += " \\\n\(indent)  " + quoted(spec)
+    }
+    return text + "\n"
   }
 
   private static func zshOptions(_ options: [OptionDefinition], indent: String) -> String {
@@ -244,8 +314,10 @@ enum Completions {
     case .nothing: " "
     case .file: "_files"
     case .directory: "_files -/"
-    case .distribution: "_atoll_distributions"
+    case .distribution: "_atoll_names distribution"
+    case .certificate: "_atoll_names certificate"
     case .command: "_atoll_commands"
+    case .verb: "(" + verbs.joined(separator: " ") + ")"
     }
   }
 
@@ -265,7 +337,8 @@ enum Completions {
     var text =
       license + """
 
-        function __atoll_distributions
+        # The names of the kind $argv[1] in the store.
+        function __atoll_names
           set -l words (commandline -opc)
           set -l home
           for index in (seq (count $words))
@@ -276,13 +349,12 @@ enum Completions {
                 set home $words[$index]
             end
           end
-          \(distributions(home: "$home"))
+          \(names("$argv[1]", home: "$home"))
         end
 
-        # Whether the argument being written is its command's $argv[1]-th; options aside.
-        function __atoll_position
+        # The words before the one being written, without options and their values.
+        function __atoll_words
           set -l words (commandline -opc)
-          set -l count 0
           set -l isValue 0
           for word in $words[2..-1]
             if test $isValue -eq 1
@@ -290,30 +362,53 @@ enum Completions {
             else if contains -- $word \(fishValued)
               set isValue 1
             else if not string match -q -- '-*' $word
-              set count (math $count + 1)
+              printf '%s\\n' $word
             end
           end
-          test $count -eq $argv[1]
+        end
+
+        # Whether $argv are the first of those words.
+        function __atoll_command
+          set -l words (__atoll_words)
+          set -l count (count $argv)
+          test (count $words) -ge $count; and test "$words[1..$count]" = "$argv"
+        end
+
+        # Whether so many of them precede the one being written, or with a + as many or more.
+        function __atoll_position
+          set -l count (count (__atoll_words))
+          test $count -eq $argv[1]; or test "$argv[2]" = + -a $count -gt $argv[1]
         end
 
         complete -c atoll -f
 
         """
     for command in commands {
-      text += "complete -c atoll -n __fish_use_subcommand -a \(command.name) "
+      text += "complete -c atoll -n '__atoll_position 0' -a \(command.name) "
       text += "-d \(fishQuoted(command.summary))\n"
     }
     for option in CommonOptions.everywhere + [Overview.version.definition] {
-      text += fishOption(option, when: "__fish_use_subcommand")
+      text += fishOption(option, when: "__atoll_position 0")
     }
-    for command in commands {
-      let seen = "__fish_seen_subcommand_from \(command.name)"
+    for group in groups {
+      let place = "__atoll_command \(group.name); and __atoll_position 1"
+      text += "\n"
+      for verb in group.verbs {
+        text += "complete -c atoll -n \(fishQuoted(place)) -a \(verb.verb) "
+        text += "-d \(fishQuoted(verb.summary))\n"
+      }
+      for option in group.allOptions { text += fishOption(option, when: place) }
+    }
+    for command in leaves {
+      let seen = "__atoll_command \(command.name)"
+      // The words of its name.
+      let first = command.name.split(separator: " ").count
       text += "\n"
       for option in command.allOptions { text += fishOption(option, when: seen) }
       for (index, argument) in command.arguments.enumerated() {
         let action = fishAction(argument.completion)
         guard !action.isEmpty else { continue }
-        let place = argument.isRepeatable ? "" : "; and __atoll_position \(index + 1)"
+        let place = "; and __atoll_position \(first + index)" + (argument.isRepeatable ? " +" : "")
         text += "complete -c atoll -n \(fishQuoted(seen + place)) \(action)\n"
       }
     }
@@ -322,7 +417,7 @@ enum Completions {
 
   /// Every option whose value may be the next word.
   private static var fishValued: String {
-    let valued = (CommonOptions.everywhere + commands.flatMap(\.allOptions)).filter { !$0.isFlag }
+    let valued = (CommonOptions.everywhere + leaves.flatMap(\.allOptions)).filter { !$0.isFlag }
     let spellings = valued.flatMap { [$0.spelling] + ($0.letter.map { ["-\($0)"] } ?? []) }
     return Set(spellings).sorted().joined(separator: " ")
   }
@@ -347,8 +442,10 @@ enum Completions {
     case .nothing: ""
     case .file: "-F"
     case .directory: "-f -a '(__fish_complete_directories)'"
-    case .distribution: "-f -a '(__atoll_distributions)'"
+    case .distribution: "-f -a '(__atoll_names distributions)'"
+    case .certificate: "-f -a '(__atoll_names certificates)'"
     case .command: "-f -a '\(commands.map(\.name).joined(separator: " "))'"
+    case .verb: "-f -a '\(verbs.joined(separator: " "))'"
     }
   }
 

@@ -43,6 +43,11 @@ enum Help {
       text += "\nArguments:\n"
       for argument in command.arguments { text += row("<\(argument.name)>", argument.summary) }
     }
+    if !command.verbs.isEmpty {
+      let width = command.verbs.map(\.verb.count).max() ?? 0
+      text += "\nVerbs:\n"
+      for verb in command.verbs { text += row(verb.verb, verb.summary, column: width + 4) }
+    }
     text += "\n" + options(command.allOptions)
     if !isShort {
       for section in command.details { text += self.section(section) }
@@ -61,8 +66,9 @@ enum Help {
   }
 
   private static func seeAlso(_ command: CommandDefinition) -> [String] {
-    command.seeAlso.map { "atoll \($0)" }
-      + ["man atoll" + (command.name == "help" ? "" : "-\(command.name)")]
+    (command.verbs.isEmpty ? [] : ["atoll help \(command.name) <verb>"])
+      + command.seeAlso.map { "atoll \($0)" }
+      + ["man \(command.name == "help" ? "atoll" : command.page)"]
   }
 
   /// Under their headings, in the order in which the headings first appear.

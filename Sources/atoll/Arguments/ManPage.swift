@@ -40,7 +40,9 @@ enum ManPage {
     page.section("NAME")
     page.text("atoll-\(command.name) - \(command.summary)")
     page.section("SYNOPSIS")
-    for usage in command.usage { page.usage("atoll \(usage)") }
+    for form in command.verbs.isEmpty ? [command] : command.verbs {
+      for usage in form.usage { page.usage("atoll \(usage)") }
+    }
     page.section("DESCRIPTION")
     if command.description.isEmpty { page.paragraph(command.summary.capitalizedFirst + ".") }
     for paragraph in command.description { page.paragraph(paragraph) }
@@ -48,21 +50,44 @@ enum ManPage {
       page.section("ARGUMENTS")
       for argument in command.arguments { page.term("<\(argument.name)>", argument.summary) }
     }
+    for verb in command.verbs { add(verb, to: &page) }
     page.options(command.allOptions)
     for section in command.details { page.section(section) }
-    if !command.examples.isEmpty {
+    let all = [command] + command.verbs
+    let examples = all.flatMap(\.examples)
+    if !examples.isEmpty {
       page.section("EXAMPLES")
-      for example in command.examples { page.example(example) }
+      for example in examples { page.example(example) }
     }
     page.section(Help.exitCodes(command))
-    if !command.environment.isEmpty {
-      page.section(Section("Environment", [.terms(command.environment)]))
+    let environment = all.flatMap(\.environment)
+    if !environment.isEmpty {
+      page.section(Section("Environment", [.terms(environment)]))
     }
     page.section("SEE ALSO")
-    page.text(
-      (["atoll(1)"] + command.seeAlso.map { "atoll-\($0)(1)" } + command.pages).joined(
-        separator: ", "))
+    var others: [String] = []
+    let known = [command.page + "(1)"]
+    for name in all.flatMap({ $0.seeAlso.map(Self.pageName) + $0.pages })
+    where !(known + others).contains(name) {
+      others.append(name)
+    }
+    page.text((["atoll(1)"] + others).joined(separator: ", "))
     return page.source
+  }
+
+  /// Where a command is explained, which for a verb is its group's page.
+  private static func pageName(_ command: String) -> String {
+    "atoll-\(command.prefix { $0 != " " })(1)"
+  }
+
+  /// A verb's own section of its group's page; the options of all commands stand there once.
+  private static func add(_ verb: CommandDefinition, to page: inout Roff) {
+    page.section("ATOLL \(verb.name.uppercased())")
+    page.text(verb.summary.capitalizedFirst + ".")
+    for paragraph in verb.description { page.paragraph(paragraph) }
+    for argument in verb.arguments { page.term("<\(argument.name)>", argument.summary) }
+    for option in verb.options { page.option(option) }
+    for section in verb.details { page.subsection(section) }
   }
 }
 
@@ -167,15 +192,17 @@ private struct Roff {
   mutating func options(_ options: [OptionDefinition]) {
     for group in Help.groups(options) {
       section(group.title.uppercased())
-      for option in group.options {
-        let letter = option.letter.map { "\\fB\\-\($0)\\fR, " } ?? ""
-        let value = option.placeholder.map { " <\(Roff.escaped($0))>" } ?? ""
-        source += ".TP\n\(letter)\\fB\(Roff.escaped(option.spelling))\\fR\(value)\n"
-        text(Help.summary(option).capitalizedFirst)
-        if let variable = option.environmentName {
-          text("[\(variable)\(separator(of: option))]")
-        }
-      }
+      for option in group.options { self.option(option) }
+    }
+  }
+
+  mutating func option(_ option: OptionDefinition) {
+    let letter = option.letter.map { "\\fB\\-\($0)\\fR, " } ?? ""
+    let value = option.placeholder.map { " <\(Roff.escaped($0))>" } ?? ""
+    source += ".TP\n\(letter)\\fB\(Roff.escaped(option.spelling))\\fR\(value)\n"
+    text(Help.summary(option).capitalizedFirst)
+    if let variable = option.environmentName {
+      text("[\(variable)\(separator(of: option))]")
     }
   }
 

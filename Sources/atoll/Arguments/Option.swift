@@ -60,7 +60,7 @@ struct OptionDefinition: Sendable {
 
 /// How a shell completes a value.
 enum Completion: Sendable, Equatable {
-  case nothing, file, directory, distribution, command
+  case nothing, file, directory, distribution, certificate, command, verb
 }
 
 /// A value that cannot be read: `problem` continues `--name: "value"`.

@@ -6,11 +6,14 @@ enum HelpCommand: Command {
     arguments: [
       ArgumentDefinition(
         "command", "the command to explain; all of them without it", optional: true,
-        completes: .command)
+        completes: .command),
+      ArgumentDefinition(
+        "verb", "the verb of cert or domain to explain", optional: true, completes: .verb),
     ],
     examples: [
       Example("atoll help", "list the commands"),
       Example("atoll help create", "explain create in full"),
+      Example("atoll help cert import", "explain one verb of cert"),
     ],
     exitCodes: [.done, .usage])
 
@@ -19,8 +22,13 @@ enum HelpCommand: Command {
       console.write(Help.overview())
       return
     }
-    guard case .command(let command, _) = try Invocation([name]) else {
-      throw CommandError.usage("unknown command \"\(name)\"", hint: "see atoll --help")
+    var command = try Invocation.command(name)
+    if let verb = parsed.argument(1) {
+      guard let group = command as? any CommandGroup.Type else {
+        throw CommandError.usage(
+          "unexpected argument \"\(verb)\"", hint: "\(name) has no verbs: write atoll help \(name)")
+      }
+      command = try Invocation.command(verb, of: group)
     }
     console.write(Help.text(of: command.definition))
   }

@@ -27,12 +27,13 @@ import Testing
     }
   }
 
-  @Test(arguments: Atoll.commands.map { $0.definition.name })
+  @Test(arguments: Atoll.everyCommand.map { $0.definition.name })
   func `every command explains itself in 79 columns`(name: String) throws {
     let command = try #require(Atoll.command(named: name)).definition
-    let long = runAtoll([name, "--help"])
-    let short = runAtoll([name, "-h"])
-    for result in [long, short, runAtoll(["help", name])] {
+    let words = name.split(separator: " ").map(String.init)
+    let long = runAtoll(words + ["--help"])
+    let short = runAtoll(words + ["-h"])
+    for result in [long, short, runAtoll(["help"] + words)] {
       #expect(result.exitCode == 0)
       #expect(result.stderr.isEmpty)
       #expect(result.stdout.hasPrefix(command.summary.capitalizedFirst + "\n"))
@@ -44,11 +45,12 @@ import Testing
     guard !command.isHidden else { return }
     #expect(short.stdout.split(separator: "\n").contains("Examples:"))
     #expect(command.examples.count >= 2)
+    for verb in command.verbs { #expect(long.stdout.contains("\n  \(verb.verb) ")) }
   }
 
   @Test func `an option means the same everywhere`() {
     var meanings: [String: (summary: String, command: String)] = [:]
-    for command in Atoll.commands.map({ $0.definition }) {
+    for command in Atoll.everyCommand.map({ $0.definition }) {
       for option in command.allOptions {
         // A purge's tags are the responses', a distribution's its owner's.
         if option.spelling != "--tag", let known = meanings[option.spelling] {
@@ -74,6 +76,9 @@ import Testing
     (["--quiet"], "missing <command>", "see atoll --help"),
     (["help", "hepl"], "unknown command \"hepl\"", "did you mean atoll help?"),
     (["help", "--jsn"], "unknown option --jsn", "see atoll help --help"),
+    (
+      ["help", "show", "x"], "unexpected argument \"x\"", "show has no verbs: write atoll help show"
+    ),
   ])
   func `a wrong command line gets error and hint on stderr`(
     words: [String], message: String, hint: String
