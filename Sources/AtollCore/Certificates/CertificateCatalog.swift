@@ -118,8 +118,12 @@ package struct CertificateCatalog: Sendable {
     writer.member("directory", acme.directory)
     writer.member("challenge", acme.challenge.rawValue)
     if let hook = acme.dnsHook { writer.member("dnsHook", hook) }
+    if let server = acme.dnsServer { writer.member("dnsServer", server) }
+    if let time = acme.dnsTimeout { writer.member("dnsTimeout", time) }
     writer.member("contacts", acme.contacts)
     if let trust = acme.trust { writer.member("trust", trust) }
+    if let chain = acme.preferredChain { writer.member("preferredChain", chain) }
+    if let profile = acme.profile { writer.member("profile", profile) }
   }
 
   private static func encode(_ renewal: RenewalState, to writer: inout DocumentWriter) {
@@ -166,9 +170,11 @@ package struct CertificateCatalog: Sendable {
     return ACMESettings(
       directory: directory,
       challenge: node["challenge"]?.text.flatMap(ChallengeType.init) ?? .http,
-      dnsHook: node["dnsHook"]?.text,
+      dnsHook: node["dnsHook"]?.text, dnsServer: node["dnsServer"]?.text,
+      dnsTimeout: node["dnsTimeout"]?.unsigned.map { Int(clamping: $0) },
       contacts: (node["contacts"]?.elements ?? []).compactMap(\.text),
-      trust: node["trust"]?.text)
+      trust: node["trust"]?.text, preferredChain: node["preferredChain"]?.text,
+      profile: node["profile"]?.text)
   }
 
   private static func decodeRenewal(_ node: JSONNode) -> RenewalState {

@@ -57,18 +57,31 @@ package struct ACMESettings: Equatable, Sendable {
   package var dnsHook: String?
   /// The account's contact addresses, "mailto:" left out.
   package var contacts: [String]
+  /// The name server that is asked for records, and the seconds they have to get there; nil: the
+  /// system's and those of the zone, and a standard time.
+  package var dnsServer: String?
+  package var dnsTimeout: Int?
   /// A file of roots to believe for the directory's own TLS; nil: the system's.
   package var trust: String?
+  /// Part of the name of the root to prefer, where the CA offers several chains.
+  package var preferredChain: String?
+  /// One of the CA's kinds of certificates; nil: its usual one.
+  package var profile: String?
 
   package init(
     directory: String, challenge: ChallengeType = .http, dnsHook: String? = nil,
-    contacts: [String] = [], trust: String? = nil
+    dnsServer: String? = nil, dnsTimeout: Int? = nil, contacts: [String] = [],
+    trust: String? = nil, preferredChain: String? = nil, profile: String? = nil
   ) {
     self.directory = directory
     self.challenge = challenge
     self.dnsHook = dnsHook
+    self.dnsServer = dnsServer
+    self.dnsTimeout = dnsTimeout
     self.contacts = contacts
     self.trust = trust
+    self.preferredChain = preferredChain
+    self.profile = profile
   }
 }
 

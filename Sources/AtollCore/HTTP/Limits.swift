@@ -61,6 +61,20 @@ package enum Limits {
   /// Largest share of the memory that those bodies may hold, and the encoders beside it, as a
   /// divisor.
   package static let compressionShare = 8
+  /// Names on one certificate, as CAs allow.
+  package static let certificateNames = 100
+  /// Bytes of one answer of a CA.
+  package static let acmeResponse = 1 << 20
+  /// Times that a CA may refuse a nonce of its own before a request is given up.
+  package static let acmeBadNonces = 32
+  /// Times that a request to a CA is repeated after a lost connection or a status of 5xx.
+  package static let acmeRetries = 4
+  /// Seconds that a CA has to check the proofs, and again to issue the certificate.
+  package static let acmeValidation = 600
+  /// Seconds that a CA may ask to be left alone for; of more, so many are kept.
+  package static let acmePatience = 30 * 86_400
+  /// Seconds that one call of a DNS hook may take.
+  package static let dnsHookTime = 120
   /// Interim (1xx) responses before a final one.
   package static let interimResponses = 16
   /// Seconds that upgraded connections have left when the edge drains.

@@ -73,6 +73,11 @@ final class Console: Sendable {
     if !isQuiet { send("atoll: \(Console.printable(line))\n", to: .error) }
   }
 
+  /// What a person has to copy: alone on its line, quiet or not.
+  func instruct(_ line: String) {
+    send(Console.printable(line) + "\n", to: .error)
+  }
+
   func warn(_ message: String, hint: String? = nil) {
     report("warning", .yellow, message, hint: hint)
   }
