@@ -124,6 +124,9 @@ enum ServeManual {
           Term(
             "\(Limits.rangeHabits)", "URLs of which is remembered how their origin takes ranges"),
           Term(
+            Quantity.size(Limits.statusResponse),
+            "what a CA's responder says about a certificate's status (OCSP)"),
+          Term(
             "\(Limits.challengeToken)", "characters of the token of a CA's challenge (ACME)"),
           Term(
             Quantity.duration(Limits.upgradeGrace), "left to upgraded connections by a drain"),
