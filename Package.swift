@@ -37,7 +37,7 @@ let package = Package(
       name: "atoll", dependencies: ["AtollCore", "AtollEdge", "CSystem"], swiftSettings: strict),
     // What the tests of several targets need.
     .target(
-      name: "TestSupport", dependencies: ["CSystem"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CSystem", "CTLS"], path: "Tests/TestSupport",
       swiftSettings: strict),
     // Decoders for what the edge has compressed.
     .target(

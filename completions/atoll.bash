@@ -346,14 +346,15 @@ _atoll() {
       arguments+='1=distribution;'
       ;;
     test)
-      options='--count --method --header --resolve --connect-to --connect-timeout --max-time --json --explain --distribution --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
-      valued='--count --method --header --resolve --connect-to --connect-timeout --max-time --distribution --expect --expect-status --expect-header --expect-ttl --home --color'
+      options='--count --method --header --resolve --connect-to --ca --insecure --connect-timeout --max-time --json --explain --distribution --expect --expect-status --expect-header --expect-ttl --home --color --quiet --help'
+      valued='--count --method --header --resolve --connect-to --ca --connect-timeout --max-time --distribution --expect --expect-status --expect-header --expect-ttl --home --color'
       case $previous in
         --count) values='none' ;;
         --method) values='none' ;;
         --header) values='none' ;;
         --resolve) values='none' ;;
         --connect-to) values='none' ;;
+        --ca) values='file' ;;
         --connect-timeout) values='none' ;;
         --max-time) values='none' ;;
         --distribution) values='distribution' ;;

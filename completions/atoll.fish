@@ -22,6 +22,7 @@ function __atoll_words
   for word in $words[2..-1]
     if test $isValue -eq 1
       set isValue 0
+    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X
     else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X
       set isValue 1
     else if not string match -q -- '-*' $word
@@ -627,6 +628,26 @@ complete -c atoll -n '__atoll_command purge' -l quiet -s q -d 'print only errors
 complete -c atoll -n '__atoll_command purge' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_command purge; and __atoll_position 1' -f -a '(__atoll_names distributions)'
 
+complete -c atoll -n '__fish_seen_subcommand_from test' -l count -r -f -d 'requests for each URL'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l method -s X -r -f -d 'the request method'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l header -s H -r -f -d 'a header to send; \'Name:\' leaves one of ours out'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l resolve -r -f -d 'the address to use for a host instead of looking it up'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l connect-to -r -f -d 'connect to address:port or unix:/path instead of the URL\'s host, which is still asked for; host:port:address:port limits that to one host'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l ca -r -F -d 'a PEM file of the certificate authorities to trust for https, instead of the system\'s'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l insecure -d 'take whatever certificate a server shows, and tell what is wrong with it'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l connect-timeout -r -f -d 'how long look-up and connecting may take'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l max-time -r -f -d 'how long one request may take'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l explain -d 'say which behavior, key, origin and lifetime a request gets, and why'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l distribution -r -f -a '(__atoll_distributions)' -d 'the distribution of the store that answers; else the one of the URL\'s host, or the only one'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l expect -r -f -a 'hit stale revalidated miss coalesced pass error' -d 'what the cache must say to the last request: hit, stale, revalidated, miss, coalesced, pass or error'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l expect-status -r -f -d 'the status that the last response must have'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l expect-header -r -f -d 'a header that the last response must have; in the pattern * stands for any characters, ? for one'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l expect-ttl -r -f -d 'how long the copy must stay fresh: \'>=10m\', \'<1h\', \'=0\''
+complete -c atoll -n '__fish_seen_subcommand_from test' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__fish_seen_subcommand_from test' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_command test' -l count -r -f -d 'requests for each URL'
 complete -c atoll -n '__atoll_command test' -l method -s X -r -f -d 'the request method'
 complete -c atoll -n '__atoll_command test' -l header -s H -r -f -d 'a header to send; \'Name:\' leaves one of ours out'

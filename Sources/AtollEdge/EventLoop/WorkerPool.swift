@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollCore
 
 /// A few threads for what would block a loop: name lookups, above all.
 ///

@@ -4,23 +4,13 @@ import CSystem
 import Glibc
 import Synchronization
 
-/// Why a name has no addresses.
-package enum ResolveError: String, Error, Equatable, Sendable {
-  /// The name servers say that there is none.
-  case unknownName = "the name does not exist"
-  case noAddress = "the name has no address"
-  /// No name server answered in time, or it asked to try again.
-  case noAnswer = "no name server answered"
-  case failed = "the lookup failed"
-}
-
 /// Turns origin names into addresses: cached for the records' time to live, looked up once for all
 /// who ask at the same time, refreshed before the answer runs out.
 ///
 /// When a later lookup fails the old addresses stay in use: a dead name server must not take down
 /// origins that are well.
 package final class Resolver: Sendable {
-  package typealias Answer = Result<[SocketAddress], ResolveError>
+  package typealias Answer = NameService.Answer
   package typealias Reply = @Sendable (Answer) -> Void
 
   /// How names are looked up; tests stand in for it.
@@ -87,8 +77,8 @@ package final class Resolver: Sendable {
       reply(.success([literal]))
       return
     }
-    if Self.isLocal(host) {
-      reply(.success(Self.loopback.map { $0.withPort(port) }))
+    if NameService.isLocal(host) {
+      reply(.success(NameService.loopback.map { $0.withPort(port) }))
       return
     }
     let now = clock()
@@ -136,16 +126,6 @@ package final class Resolver: Sendable {
       names[host]?.recordLifetime(seconds, of: addresses, lookedUp: now)
     }
   }
-
-  /// RFC 6761 §6.3: such names mean this machine, without asking anyone.
-  /// RFC 6761 §6.3: the loopback's, whatever a name server would say.
-  package static func isLocal(_ host: String) -> Bool {
-    host == "localhost" || host.hasSuffix(".localhost")
-  }
-
-  package static let loopback = [
-    SocketAddress(host: "127.0.0.1", port: 0)!, SocketAddress(host: "::1", port: 0)!,
-  ]
 }
 
 extension Resolver.Name {
@@ -196,42 +176,10 @@ extension Resolver.Name {
 extension Resolver.Source {
   /// The system's resolver: /etc/hosts, DNS and whatever nsswitch.conf names.
   package static let system = Resolver.Source(
-    addresses: { host in lookUp(host) },
+    addresses: { host in NameService.lookUp(host) },
     lifetime: { host, addresses in
       let hasIPv4 = addresses.contains { $0.family == AF_INET }
       let seconds = csystem_record_ttl(host, hasIPv4 ? 0 : 1)
       return seconds < 0 ? nil : seconds
     })
-
-  /// Blocks, without a deadline.
-  /// - Parameter flags: for getaddrinfo, such as `AI_ADDRCONFIG`.
-  package static func lookUp(_ host: String, flags: Int32 = 0) -> Resolver.Answer {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = flags
-    var list: UnsafeMutablePointer<addrinfo>?
-    let code = getaddrinfo(host, nil, &hints, &list)
-    guard code == 0 else { return .failure(error(ofCode: code)) }
-    defer { freeaddrinfo(list) }
-    var found: [SocketAddress] = []
-    var next = list
-    while let entry = next {
-      if let address = entry.pointee.ai_addr {
-        let address = SocketAddress(address, length: entry.pointee.ai_addrlen)
-        if !found.contains(address) { found.append(address) }
-      }
-      next = entry.pointee.ai_next
-    }
-    return found.isEmpty ? .failure(.noAddress) : .success(found)
-  }
-
-  private static func error(ofCode code: Int32) -> ResolveError {
-    // glibc's EAI_NODATA and EAI_ADDRFAMILY need _GNU_SOURCE, which the importer does not have.
-    switch code {
-    case EAI_NONAME: .unknownName
-    case -5, -9: .noAddress
-    case EAI_AGAIN: .noAnswer
-    default: .failed
-    }
-  }
 }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "peer.h"
+
 /// What an SSL reads from and writes to: a non-blocking socket.
 ///
 /// A receive that brought less than it had room for has drained the socket, and the next one would

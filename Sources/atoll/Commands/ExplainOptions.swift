@@ -7,28 +7,19 @@ enum ExplainOptions {
 
   /// A URL of the distribution, or a path below its own domain.
   static func request(
-    _ text: String, of distribution: Distribution, method: String, headers: [ProbeRequest.Header]
+    _ text: String, of distribution: Distribution, method: String, headers: [HeaderField]
   ) throws(CommandError) -> ExplainedRequest {
     var text = text
     if text.hasPrefix("/") { text = "http://\(distribution.ownDomains[0])\(text)" }
-    var scheme = Scheme.http
-    if text.lowercased().hasPrefix("https://") {
-      scheme = .https
-      text = "http" + text.dropFirst("https".count)
-    }
-    let url: ProbeURL
-    do throws(ProbeError) {
-      url = try ProbeURL(parsing: text)
+    let url: ClientURL
+    do throws(ClientError) {
+      url = try ClientURL(parsing: text)
     } catch {
       throw .usage(error.message, hint: error.hint)
     }
-    var authority = url.authority
-    if scheme == .https, authority.hasSuffix(":443") { authority.removeLast(4) }
     return ExplainedRequest(
-      method: method, scheme: scheme, authority: authority, target: url.target,
-      headers: headers.filter { !$0.value.isEmpty }.map {
-        HeaderField(name: $0.name, value: $0.value)
-      })
+      method: method, scheme: url.scheme, authority: url.authority, target: url.target,
+      headers: headers.filter { !$0.value.isEmpty })
   }
 
   static func explanation(

@@ -7,27 +7,32 @@ enum TestCommand: Command {
     "count", value: "number", default: "2", in: 1...100, "requests for each URL")
   static let method = Option.text(
     "method", letter: "X", value: "method", default: "GET", "the request method")
-  static let header = Option<ProbeRequest.Header>(
+  static let header = Option<HeaderField>(
     "header", letter: "H", value: "name: value", repeatable: true, separator: "\n",
     "a header to send; 'Name:' leaves one of ours out"
   ) { (text) throws(ValueError) in
-    try ProbeRequest.Header(parsing: text)
+    try HeaderField(parsing: text)
   }
-  private static let resolve = Option<ProbeRoute.Resolution>(
+  private static let resolve = Option<ClientRoute.Resolution>(
     "resolve", value: "host:port:address", repeatable: true, separator: " ",
     "the address to use for a host instead of looking it up"
   ) { (text) throws(ValueError) in
-    try ProbeRoute.Resolution(parsing: text)
+    try ClientRoute.Resolution(parsing: text)
   }
-  private static let connectTo = Option<ProbeRoute.Redirection>(
+  private static let connectTo = Option<ClientRoute.Redirection>(
     "connect-to", value: "address", repeatable: true, separator: " ",
     "connect to address:port or unix:/path instead of the URL's host, which is still asked for; "
       + "host:port:address:port limits that to one host"
   ) { (text) throws(ValueError) in
-    try ProbeRoute.Redirection(parsing: text)
+    try ClientRoute.Redirection(parsing: text)
   }
   private static let connectTimeout = Option.duration(
     "connect-timeout", default: "10s", in: 1...3_600, "how long look-up and connecting may take")
+  private static let ca = Option.text(
+    "ca", value: "file", completes: .file,
+    "a PEM file of the certificate authorities to trust for https, instead of the system's")
+  private static let insecure = Option.flag(
+    "insecure", "take whatever certificate a server shows, and tell what is wrong with it")
   private static let maxTime = Option.duration(
     "max-time", default: "30s", in: 1...86_400, "how long one request may take")
 
@@ -63,19 +68,24 @@ enum TestCommand: Command {
     description: [
       "Makes two requests for each URL, each on a connection of its own, and tells for each what "
         + "the cache did with it, the response's age and remaining lifetime, its size, and how "
-        + "long looking up the name, connecting, waiting for the first byte and the transfer took. "
+        + "long looking up the name, connecting, the TLS handshake, waiting for the first byte and "
+        + "the transfer took. "
         + "The last line says whether the URL is cached and for how long, or why not and what to "
         + "change.",
       "It reads Cache-Status (RFC 9211) and the headers of other caches and networks, X-Cache, "
         + "CF-Cache-Status, X-Vercel-Cache, Age and Via among them, so it can be pointed at any "
         + "site.",
+      "A server that is asked by https has to show a certificate for the URL's host, valid now and "
+        + "from an authority that this system or the file of --ca trusts; else the test fails and "
+        + "says why.",
       "With expectations it is a check for scripts: it exits with 3 and names each one that the "
         + "last response of a URL did not meet.",
     ],
-    arguments: [ArgumentDefinition("url", "http URLs to test", repeatable: true)],
+    arguments: [ArgumentDefinition("url", "http or https URLs to test", repeatable: true)],
     options: [
       count.definition, method.definition, header.definition, resolve.definition,
-      connectTo.definition, connectTimeout.definition, maxTime.definition,
+      connectTo.definition, ca.definition, insecure.definition, connectTimeout.definition,
+      maxTime.definition,
       CommonOptions.json.definition, explain.definition, distribution.definition,
       expect.definition, expectStatus.definition,
       expectHeader.definition, expectTTL.definition,
@@ -97,6 +107,7 @@ enum TestCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let requests = try parsed.arguments.map { try request(for: $0, parsed) }
+    let client = client(parsed)
     var expected: [Expectation] = []
     if let verdict = parsed[expect] { expected.append(.verdict(verdict)) }
     if let status = parsed[expectStatus] { expected.append(.status(status)) }
@@ -107,7 +118,8 @@ enum TestCommand: Command {
     var reports: [TestReport] = []
     for request in requests {
       var report = TestReport.make(
-        request, count: parsed[count] ?? 2, expectations: expected, now: Clock.now())
+        request, client: client, count: parsed[count] ?? 2, expectations: expected, now: Clock.now()
+      )
       if !isJSON {
         if reports.count > 0 { console.print() }
         report.print(to: console)
@@ -128,23 +140,36 @@ enum TestCommand: Command {
         "\(report.request.url.text): a hit brought another body than the request before it",
         hint: "is the address served by several caches, or was it changed meanwhile?")
     }
+    for report in reports {
+      guard let fault = report.exchanges.first?.response.tls?.fault else { continue }
+      console.warn(
+        "\(report.request.url.text): the certificate \(fault.text(host: report.request.url.host))",
+        hint: "without --insecure this is an error")
+    }
     try fail(reports)
   }
 
-  private static func request(for url: String, _ parsed: ParsedArguments) throws -> ProbeRequest {
-    do throws(ProbeError) {
-      var request = ProbeRequest(url: try ProbeURL(parsing: url))
+  private static func client(_ parsed: ParsedArguments) -> HTTPClient {
+    var client = HTTPClient(
+      userAgent: "atoll/\(Atoll.version)", trust: parsed[ca].map { .file($0) } ?? .system,
+      verifies: !parsed[insecure], bodyUse: .count,
+      connectTimeout: Double(parsed[connectTimeout] ?? 10), timeout: Double(parsed[maxTime] ?? 30))
+    client.route.resolutions = parsed.values(resolve)
+    client.route.redirections = parsed.values(connectTo)
+    return client
+  }
+
+  private static func request(for url: String, _ parsed: ParsedArguments) throws -> ClientRequest {
+    do throws(ClientError) {
+      var request = ClientRequest(url: try ClientURL(parsing: url))
       if let method = parsed[method] {
         guard method.utf8.allSatisfy(isTokenByte), method.uppercased() != "CONNECT" else {
-          throw .usage("--method: \"\(method)\" is no method to test with", hint: "try GET or HEAD")
+          throw ClientError(
+            .usage, "--method: \"\(method)\" is no method to test with", hint: "try GET or HEAD")
         }
         request.method = method
       }
       request.headers = parsed.values(header)
-      request.route.resolutions = parsed.values(resolve)
-      request.route.redirections = parsed.values(connectTo)
-      request.timeout = Double(parsed[maxTime] ?? 30)
-      request.connectTimeout = Double(parsed[connectTimeout] ?? 10)
       return request
     } catch {
       throw CommandError.usage(error.message, hint: error.hint)
@@ -153,7 +178,7 @@ enum TestCommand: Command {
 
   /// The distribution that is taken to answer.
   private static func explained(
-    _ request: ProbeRequest, _ parsed: ParsedArguments
+    _ request: ClientRequest, _ parsed: ParsedArguments
   ) throws -> Distribution {
     let workspace = try Workspace.open(parsed)
     if let name = parsed[distribution] { return try workspace.get(name) }
@@ -168,7 +193,7 @@ enum TestCommand: Command {
   }
 
   private static func explanation(
-    of request: ProbeRequest, _ response: ProbeResponse, _ distribution: Distribution
+    of request: ClientRequest, _ response: ClientResponse, _ distribution: Distribution
   ) throws -> Explanation {
     let asked = try ExplainOptions.request(
       request.url.text, of: distribution, method: request.method, headers: request.headers)
@@ -176,7 +201,24 @@ enum TestCommand: Command {
       of: asked, distribution,
       response: ExplainedResponse(
         status: response.status,
-        headers: response.fields.map { HeaderField(name: $0.name, value: $0.value) }))
+        headers: response.fields))
+  }
+
+  /// With the options of this command that help.
+  private static func hint(for error: ClientError, _ url: ClientURL) -> String? {
+    switch error.fault {
+    case .lookup:
+      let address = "name the address with --resolve \(url.host):\(url.port):<address>"
+      return error.hint.map { "\($0), or \(address)" } ?? address
+    case .timeout(connecting: true):
+      return "check the address and the firewall, or give --connect-timeout more"
+    case .timeout(connecting: false): return "give --max-time more"
+    case .certificate(.selfSigned), .certificate(.unknownRoot), .certificate(.unknownIssuer):
+      return "trust its authority with --ca <file>, or look at it with --insecure"
+    case .certificate:
+      return error.hint.map { "\($0); --insecure tests it all the same" }
+    default: return error.hint
+    }
   }
 
   /// Everything that went wrong, unreachable servers before unmet expectations.
@@ -185,9 +227,12 @@ enum TestCommand: Command {
     for report in reports {
       guard let error = report.error else { continue }
       problems.append(
-        .init(message: "\(report.request.url.text): \(error.message)", hint: error.hint))
+        .init(
+          message: "\(report.request.url.text): \(error.message)",
+          hint: hint(for: error, report.request.url)))
     }
-    let code: ExitCode = problems.isEmpty ? .unmet : .failed
+    let isUsage = reports.contains { $0.error?.fault == .usage }
+    let code: ExitCode = problems.isEmpty ? .unmet : isUsage ? .usage : .failed
     for report in reports {
       for finding in report.findings where !finding.isMet {
         problems.append(

@@ -20,7 +20,7 @@ struct CacheReading: Equatable {
   var members: [CacheStatusMember] = []
 
   /// - Parameter now: seconds since 1970, for a response without Date.
-  init(_ response: ProbeResponse, now: Int64) {
+  init(_ response: ClientResponse, now: Int64) {
     age = response.age
     members = response.combined("Cache-Status").flatMap(CacheStatusField.parse) ?? []
     for read in Self.order(response, members) where verdict == .unknown { read(&self, response) }
@@ -29,11 +29,12 @@ struct CacheReading: Equatable {
     }
   }
 
-  private typealias Reader = (inout CacheReading, ProbeResponse) -> Void
+  private typealias Reader = (inout CacheReading, ClientResponse) -> Void
 
   /// The fields in the order of trust, that of the nearest cache first: a cache passes on what those
   /// behind it have said, so one that can be told to be the last on the way goes before the others.
-  private static func order(_ response: ProbeResponse, _ members: [CacheStatusMember]) -> [Reader] {
+  private static func order(_ response: ClientResponse, _ members: [CacheStatusMember]) -> [Reader]
+  {
     let last = lastVia(response)?.lowercased() ?? ""
     let others: [Reader] = [
       word("CDN-Cache", "Bunny"), word("X-Cache-Status", nil), word("X-Proxy-Cache", nil),
@@ -51,12 +52,12 @@ struct CacheReading: Equatable {
   }
 
   /// Who added the last member of Via: the name or the comment (RFC 9110 §7.6.3).
-  private static func lastVia(_ response: ProbeResponse) -> Substring? {
+  private static func lastVia(_ response: ClientResponse) -> Substring? {
     response.values("Via").last?.split(separator: ",").last
   }
 
   /// RFC 9211.
-  private static func cacheStatus(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func cacheStatus(_ reading: inout CacheReading, _ response: ClientResponse) {
     guard let member = reading.members.last else { return }
     reading.source = "Cache-Status"
     reading.cache = member.cache
@@ -72,7 +73,7 @@ struct CacheReading: Equatable {
   }
 
   /// Of a cache that had no hit.
-  private static func verdict(of member: CacheStatusMember, _ response: ProbeResponse)
+  private static func verdict(of member: CacheStatusMember, _ response: ClientResponse)
     -> CacheVerdict
   {
     guard let forward = member.forward else {
@@ -96,7 +97,7 @@ struct CacheReading: Equatable {
   }
 
   /// `Hit from cloudfront`, `MISS, HIT`, `TCP_HIT from a23.deploy.akamaitechnologies.com (…)`.
-  private static func xCache(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func xCache(_ reading: inout CacheReading, _ response: ClientResponse) {
     // Of several caches in a row, as Fastly's, the last is the viewer's.
     guard let value = response.values("X-Cache").last,
       let words = value.split(separator: ",").last?.split(separator: " "),
@@ -127,7 +128,7 @@ struct CacheReading: Equatable {
   }
 
   /// Varnish names the request, and on a hit the one that stored the entry too.
-  private static func varnish(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func varnish(_ reading: inout CacheReading, _ response: ClientResponse) {
     guard let numbers = response.values("X-Varnish").last?.split(separator: " "), !numbers.isEmpty
     else { return }
     reading.verdict = numbers.count > 1 ? .hit : .miss
@@ -136,7 +137,7 @@ struct CacheReading: Equatable {
   }
 
   /// Traffic Server's code in Via: `[cMsSf ]`, where the letter after `c` is the look-up's result.
-  private static func trafficServer(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func trafficServer(_ reading: inout CacheReading, _ response: ClientResponse) {
     guard let via = lastVia(response), let bracket = via.range(ofText: "["),
       let c = via[bracket.upperBound...].firstIndex(of: "c")
     else { return }
@@ -152,7 +153,7 @@ struct CacheReading: Equatable {
   }
 
   /// `cdn-cache; desc=HIT`, as Akamai and Shopify send.
-  private static func serverTiming(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func serverTiming(_ reading: inout CacheReading, _ response: ClientResponse) {
     for metric in (response.combined("Server-Timing") ?? "").split(separator: ",") {
       let parts = metric.split(separator: ";").map { $0.trimmed }
       guard parts.first?.lowercased() == "cdn-cache" else { continue }
@@ -167,7 +168,7 @@ struct CacheReading: Equatable {
   }
 
   /// RFC 9111 §5.1: a response with Age was not made for this request.
-  private static func age(_ reading: inout CacheReading, _ response: ProbeResponse) {
+  private static func age(_ reading: inout CacheReading, _ response: ClientResponse) {
     guard let age = reading.age, age > 0 else { return }
     reading.verdict = .hit
     reading.source = "Age"
@@ -178,7 +179,7 @@ struct CacheReading: Equatable {
 /// How long a response may be kept, judged from outside by its headers alone.
 enum Lifetime {
   /// Seconds left, or nil when the headers give none.
-  static func remaining(_ response: ProbeResponse, age: Int, now: Int64) -> Int? {
+  static func remaining(_ response: ClientResponse, age: Int, now: Int64) -> Int? {
     let control = response.directives("Cache-Control")
     // RFC 9213: what is meant for caches like these goes before Cache-Control.
     let targeted = response.directives("CDN-Cache-Control")

@@ -13,7 +13,7 @@ struct Diagnosis: Equatable {
   var hasBodyChanged = false
 
   /// - Parameter exchanges: at least one.
-  init(_ exchanges: [(response: ProbeResponse, reading: CacheReading)], request: ProbeRequest) {
+  init(_ exchanges: [(response: ClientResponse, reading: CacheReading)], request: ClientRequest) {
     let (response, reading) = exchanges[exchanges.count - 1]
     let by = reading.cache.map { " by \($0)" } ?? ""
     let cause = Cause.of(response, reading, request: request)
@@ -85,7 +85,7 @@ struct Cause: Equatable {
   }
 
   /// Nil when neither the cache nor the headers give a reason.
-  static func of(_ response: ProbeResponse, _ reading: CacheReading, request: ProbeRequest)
+  static func of(_ response: ClientResponse, _ reading: CacheReading, request: ClientRequest)
     -> Cause?
   {
     let stated = reading.reason.flatMap(Reason.init(text:))
@@ -102,7 +102,7 @@ struct Cause: Equatable {
   }
 
   /// What RFC 9111 §3 says about a response from its headers alone.
-  private static func guess(_ response: ProbeResponse, request: ProbeRequest) -> Reason? {
+  private static func guess(_ response: ClientResponse, request: ClientRequest) -> Reason? {
     let control = response.directives("Cache-Control")
     if !["GET", "HEAD"].contains(request.method) { return .method }
     if response.status == 206 { return .responsePartial }
@@ -126,7 +126,7 @@ struct Cause: Equatable {
     return response.values("Last-Modified").isEmpty ? .responseNoLifetime : nil
   }
 
-  private init(_ reason: Reason, _ response: ProbeResponse, _ request: ProbeRequest) {
+  private init(_ reason: Reason, _ response: ClientResponse, _ request: ClientRequest) {
     let control = response.combined("Cache-Control") ?? ""
     let lifetime = "let the origin send Cache-Control: max-age=3600 or the like"
     switch reason {

@@ -67,7 +67,7 @@ enum Expectation: Equatable, Sendable {
     var actual: String
   }
 
-  func check(_ response: ProbeResponse, _ reading: CacheReading) -> Finding {
+  func check(_ response: ClientResponse, _ reading: CacheReading) -> Finding {
     switch self {
     case .verdict(let verdict):
       let reason = reading.reason.map { " (\($0))" } ?? ""

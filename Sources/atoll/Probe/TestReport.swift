@@ -3,22 +3,23 @@ import AtollCore
 
 /// The test of one URL: what both the text and the JSON document are written from.
 struct TestReport {
-  let request: ProbeRequest
-  private(set) var exchanges: [(response: ProbeResponse, reading: CacheReading)] = []
+  let request: ClientRequest
+  private(set) var exchanges: [(response: ClientResponse, reading: CacheReading)] = []
   /// Why the requests ended early.
-  private(set) var error: ProbeError?
+  private(set) var error: ClientError?
   private(set) var findings: [Expectation.Finding] = []
   private(set) var diagnosis: Diagnosis?
   var explanation: Explanation?
 
   /// - Parameter now: seconds since 1970.
-  static func make(_ request: ProbeRequest, count: Int, expectations: [Expectation], now: Int64)
-    -> TestReport
-  {
+  static func make(
+    _ request: ClientRequest, client: HTTPClient, count: Int, expectations: [Expectation],
+    now: Int64
+  ) -> TestReport {
     var report = TestReport(request: request)
-    do throws(ProbeError) {
+    do throws(ClientError) {
       for _ in 0..<count {
-        let response = try ProbeClient.run(request, userAgent: "atoll/\(Atoll.version)")
+        let response = try client.send(request)
         report.exchanges.append((response, CacheReading(response, now: now)))
       }
     } catch {
@@ -33,7 +34,7 @@ struct TestReport {
     return report
   }
 
-  private init(request: ProbeRequest) { self.request = request }
+  private init(request: ClientRequest) { self.request = request }
 
   func print(to console: Console) {
     guard !exchanges.isEmpty else { return }
@@ -55,13 +56,28 @@ struct TestReport {
       console.print(
         console.styled(
           "     dns \(Self.milliseconds(phases.dns)), connect "
-            + "\(Self.milliseconds(phases.connect)), wait \(Self.milliseconds(phases.wait)), "
+            + "\(Self.milliseconds(phases.connect)), "
+            + (response.tls == nil ? "" : "tls \(Self.milliseconds(phases.tls)), ")
+            + "wait \(Self.milliseconds(phases.wait)), "
             + "transfer \(Self.milliseconds(phases.transfer))", .dim))
+      if let tls = response.tls, index == 0 || exchanges[index - 1].response.tls != tls {
+        console.print(console.styled("     " + Self.text(tls), .dim))
+      }
     }
     guard let diagnosis else { return }
     console.print(
       "  " + console.styled(diagnosis.verdict, diagnosis.isCached ? .green : .yellow)
         + (diagnosis.advice.map { "; \($0)" } ?? ""))
+  }
+
+  /// `TLSv1.3, certificate for www.example.com until 2026-12-31T23:59:59Z by "An Authority"`.
+  private static func text(_ tls: ClientTLSFacts) -> String {
+    guard let certificate = tls.certificate else { return tls.version }
+    var names = certificate.names.prefix(3).joined(separator: ", ")
+    if certificate.names.count > 3 { names += " and \(certificate.names.count - 3) more" }
+    if names.isEmpty { names = "no host" }
+    return "\(tls.version), certificate for \(names) until "
+      + "\(RFC3339.format(seconds: certificate.notAfter)) by \"\(certificate.issuer)\""
   }
 
   private static func milliseconds(_ seconds: Double) -> String {
@@ -80,7 +96,8 @@ struct TestReport {
       .init(key: "reason", value: .optional(last?.reason)),
       .init(key: "ttl", value: .optional(last?.ttl)),
       .init(key: "bodyChanged", value: .bool(diagnosis?.hasBodyChanged ?? false)),
-      .init(key: "requests", value: .array(exchanges.map(Self.json))),
+      .init(
+        key: "requests", value: .array(exchanges.map { Self.json($0, host: request.url.host) })),
       .init(
         key: "expectations",
         value: .array(
@@ -97,7 +114,9 @@ struct TestReport {
       members + (explanation.map { [.init(key: "explanation", value: $0.json)] } ?? []))
   }
 
-  private static func json(_ exchange: (response: ProbeResponse, reading: CacheReading)) -> JSON {
+  private static func json(
+    _ exchange: (response: ClientResponse, reading: CacheReading), host: String
+  ) -> JSON {
     let (response, reading) = exchange
     let phases = response.phases
     return .object([
@@ -117,10 +136,12 @@ struct TestReport {
         value: .object([
           .init(key: "dns", value: .number(phases.dns)),
           .init(key: "connect", value: .number(phases.connect)),
+          .init(key: "tls", value: .number(phases.tls)),
           .init(key: "wait", value: .number(phases.wait)),
           .init(key: "transfer", value: .number(phases.transfer)),
           .init(key: "total", value: .number(phases.total)),
         ])),
+      .init(key: "tls", value: response.tls.map { json($0, host: host) } ?? .null),
       .init(
         key: "headers",
         value: .array(
@@ -130,6 +151,26 @@ struct TestReport {
               .init(key: "value", value: .string(field.value)),
             ])
           })),
+    ])
+  }
+
+  private static func json(_ tls: ClientTLSFacts, host: String) -> JSON {
+    var certificate = JSON.null
+    if let shown = tls.certificate {
+      certificate = .object([
+        .init(key: "subject", value: .string(shown.subject)),
+        .init(key: "names", value: .array(shown.names.map { .string($0) })),
+        .init(key: "issuer", value: .string(shown.issuer)),
+        .init(key: "notBefore", value: .string(RFC3339.format(seconds: shown.notBefore))),
+        .init(key: "notAfter", value: .string(RFC3339.format(seconds: shown.notAfter))),
+      ])
+    }
+    return .object([
+      .init(key: "version", value: .string(tls.version)),
+      .init(key: "cipher", value: .string(tls.cipher)),
+      .init(key: "verified", value: .bool(tls.fault == nil && tls.certificate != nil)),
+      .init(key: "fault", value: .optional(tls.fault?.text(host: host))),
+      .init(key: "certificate", value: certificate),
     ])
   }
 

@@ -215,8 +215,8 @@ struct DeploymentTests {
     #expect(mkfifo(pipe, 0o600) == 0)
     for (path, what) in [
       ("down.html", "is no absolute path; write the path from the root on"),
-      (directory.path, "is no file; name the page's file"),
-      (pipe, "is no file; name the page's file"),
+      (directory.path, "is no file; name a file"),
+      (pipe, "is no file; name a file"),
       (
         large,
         "has 262145 bytes, more than 262144; make it smaller, or let the origin serve it and name "

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import TestSupport
 import Testing
 
 @testable import atoll

@@ -182,7 +182,7 @@ private let hit = ScriptedServer.Answer(response("Age: 2", "Cache-Status: atoll;
   }
 
   @Test(arguments: [
-    ["https://127.0.0.1/"], ["ftp://127.0.0.1/"], [], ["--expect", "unknown", "http://h/"],
+    ["ftp://127.0.0.1/"], [], ["--expect", "unknown", "http://h/"],
     ["--expect-ttl", "10m", "http://h/"], ["--count", "0", "http://h/"],
     ["--method", "CONNECT", "http://h/"],
   ])
@@ -191,5 +191,86 @@ private let hit = ScriptedServer.Answer(response("Age: 2", "Cache-Status: atoll;
     #expect(finished.exitCode == 2)
     #expect(finished.stdout == "")
     #expect(finished.stderr.hasPrefix("atoll: error: "))
+  }
+
+  // MARK: TLS
+
+  /// Tests a server behind TLS, at `www.example.com`.
+  private func testSecure(
+    _ certificate: TestCertificate, _ words: [String] = []
+  ) -> (finished: Finished, port: UInt16, requests: [String]) {
+    let server = ScriptedServer([miss, hit])
+    defer { server.stop() }
+    let front = TLSFront(certificate, to: server.port)
+    defer { front.stop() }
+    let finished = runAtoll(
+      ["test", "--resolve", "www.example.com:\(front.port):127.0.0.1"] + words
+        + ["https://www.example.com:\(front.port)/a"])
+    return (finished, front.port, server.requests)
+  }
+
+  @Test func `a certificate that verifies is told with version, names and end`() {
+    let authority = TestAuthority()
+    let directory = TemporaryDirectory()
+    let file = directory.write("ca.pem", authority.certificate)
+    let (finished, _, requests) = testSecure(
+      authority.issue("DNS:www.example.com"), ["--ca", file, "--expect", "hit"])
+    #expect(finished.exitCode == 0)
+    #expect(finished.stderr == "")
+    let lines = finished.stdout.split(separator: "\n")
+    #expect(lines.count == 7)
+    #expect(lines[2].contains(", tls "))
+    #expect(lines[3].hasPrefix("     TLSv1.3, certificate for www.example.com until 20"))
+    #expect(lines[3].hasSuffix("Z by \"Test Authority\""))
+    #expect(requests.count == 2)
+  }
+
+  @Test func `a certificate that does not verify fails and says why`() {
+    let (finished, port, requests) = testSecure(TestAuthority.selfSigned("DNS:www.example.com"))
+    #expect(finished.exitCode == 1)
+    #expect(finished.stdout == "")
+    #expect(
+      finished.stderr == """
+        atoll: error: https://www.example.com:\(port)/a: the certificate of 127.0.0.1:\(port) \
+        is self-signed
+        atoll: hint: trust its authority with --ca <file>, or look at it with --insecure
+
+        """)
+    #expect(requests.isEmpty)
+  }
+
+  @Test func `insecure goes on, with a warning and in the JSON document`() {
+    let certificate = TestAuthority().issue("DNS:other.example", until: -60)
+    let (finished, port, _) = testSecure(certificate, ["--insecure", "--json"])
+    #expect(finished.exitCode == 0)
+    #expect(
+      finished.stderr.hasPrefix(
+        "atoll: warning: https://www.example.com:\(port)/a: the certificate "))
+    for part in [
+      "\"version\": \"TLSv1.3\"", "\"verified\": false", "\"names\": [\n", "\"other.example\"",
+      "\"issuer\": \"Test Authority\"", "\"notAfter\": \"20", "\"fault\": \"",
+    ] {
+      #expect(finished.stdout.contains(part), "\(part)")
+    }
+  }
+
+  @Test func `a file of trust that is not there is a usage error`() {
+    let (finished, _, _) = testSecure(
+      TestAuthority.selfSigned("DNS:www.example.com"), ["--ca", "/nonexistent.pem"])
+    #expect(finished.exitCode == 2)
+    #expect(finished.stderr.contains("the file \"/nonexistent.pem\" does not exist"))
+  }
+
+  @Test func `SSL_CERT_FILE replaces what the system trusts`() {
+    let authority = TestAuthority()
+    let directory = TemporaryDirectory()
+    let file = directory.write("ca.pem", authority.certificate)
+    let server = ScriptedServer([miss, hit])
+    defer { server.stop() }
+    let front = TLSFront(authority.issue("IP:127.0.0.1"), to: server.port)
+    defer { front.stop() }
+    let finished = runAtoll(
+      ["test", "https://127.0.0.1:\(front.port)/a"], env: ["SSL_CERT_FILE": file])
+    #expect(finished.exitCode == 0, "\(finished.stderr)")
   }
 }

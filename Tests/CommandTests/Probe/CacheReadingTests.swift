@@ -8,8 +8,8 @@ private func read(_ fields: [String], status: Int = 200) -> CacheReading {
   CacheReading(made(fields, status: status), now: 1_700_000_000)
 }
 
-func made(_ fields: [String], status: Int = 200) -> ProbeResponse {
-  var response = ProbeResponse()
+func made(_ fields: [String], status: Int = 200) -> ClientResponse {
+  var response = ClientResponse()
   response.status = status
   response.fields = fields.map { line in
     let colon = line.firstIndex(of: ":")!

@@ -7,7 +7,7 @@ import Testing
 private func diagnose(_ exchanges: [[String]], status: Int = 200, headers: [String] = []) throws
   -> Diagnosis
 {
-  var request = ProbeRequest(url: try ProbeURL(parsing: "http://h/"))
+  var request = ClientRequest(url: try ClientURL(parsing: "http://h/"))
   request.headers = try headers.map { try .init(parsing: $0) }
   return Diagnosis(
     exchanges.map { fields in
@@ -92,7 +92,7 @@ private func diagnose(_ exchanges: [[String]], status: Int = 200, headers: [Stri
     var second = made(["X-Cache: HIT"])
     first.bodyHash = 1
     second.bodyHash = 2
-    let request = ProbeRequest(url: try ProbeURL(parsing: "http://h/"))
+    let request = ClientRequest(url: try ClientURL(parsing: "http://h/"))
     let exchanges = [first, second].map { ($0, CacheReading($0, now: 0)) }
     #expect(Diagnosis(exchanges, request: request).hasBodyChanged)
     #expect(!Diagnosis([exchanges[1], exchanges[0]], request: request).hasBodyChanged)

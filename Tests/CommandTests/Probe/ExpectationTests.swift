@@ -25,9 +25,9 @@ import Testing
     ("<=1h30m", 5_400, true), ("=0", 0, true), ("=1d", 86_399, false),
   ])
   func `a lifetime is compared`(text: String, ttl: Int, isMet: Bool) throws {
-    var reading = CacheReading(ProbeResponse(), now: 0)
+    var reading = CacheReading(ClientResponse(), now: 0)
     reading.ttl = ttl
-    #expect(try Expectation(ttl: text).check(ProbeResponse(), reading).isMet == isMet)
+    #expect(try Expectation(ttl: text).check(ClientResponse(), reading).isMet == isMet)
   }
 
   @Test(arguments: ["", "10m", ">=", ">=x", "=>1", "~1"])
@@ -37,7 +37,7 @@ import Testing
 
   @Test func `an unknown lifetime meets no comparison`() throws {
     let finding = try Expectation(ttl: "<1h").check(
-      ProbeResponse(), CacheReading(ProbeResponse(), now: 0))
+      ClientResponse(), CacheReading(ClientResponse(), now: 0))
     #expect(!finding.isMet)
     #expect(finding.actual == "no lifetime known")
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import AtollEdge
 import CSystem
 import Glibc
 import Synchronization
@@ -8,7 +7,7 @@ import Synchronization
 final class NameLookup: Sendable {
   private let host: String
   /// Nil until the lookup has ended.
-  private let answer = Mutex<Resolver.Answer?>(nil)
+  private let answer = Mutex<NameService.Answer?>(nil)
   private let finished: Int32
 
   private init(host: String) {
@@ -18,12 +17,12 @@ final class NameLookup: Sendable {
 
   deinit { close(finished) }
 
-  static func places(host: String, port: UInt16, by deadline: Deadline) throws(ProbeError)
+  static func places(host: String, port: UInt16, by deadline: Deadline) throws(ClientError)
     -> [SocketAddress]
   {
     if let place = SocketAddress(host: host, port: port) { return [place] }
-    if Resolver.isLocal(host.hasSuffix(".") ? String(host.dropLast()) : host) {
-      return Resolver.loopback.map { $0.withPort(port) }
+    if NameService.isLocal(host.hasSuffix(".") ? String(host.dropLast()) : host) {
+      return NameService.loopback.map { $0.withPort(port) }
     }
     let lookup = NameLookup(host: host)
     // The thread has a reference of its own: it may outlive a wait that gave up.
@@ -32,12 +31,12 @@ final class NameLookup: Sendable {
   }
 
   private func run() {
-    let found = Resolver.Source.lookUp(host, flags: AI_ADDRCONFIG)
+    let found = NameService.lookUp(host, flags: AI_ADDRCONFIG)
     answer.withLock { $0 = found }
     eventfd_write(finished, 1)
   }
 
-  private func wait(until deadline: Deadline, port: UInt16) throws(ProbeError)
+  private func wait(until deadline: Deadline, port: UInt16) throws(ClientError)
     -> [SocketAddress]
   {
     var event = pollfd(fd: finished, events: Int16(POLLIN), revents: 0)
@@ -45,16 +44,15 @@ final class NameLookup: Sendable {
       let left = deadline.millisecondsLeft
       if poll(&event, 1, left) > 0 || left == 0 { break }
     }
-    let hint = "name the address with --resolve \(host):\(port):<address>"
     switch answer.withLock({ $0 }) {
     case nil:
-      throw .unreachable(
-        "looking up \"\(host)\" took too long", hint: "check the resolver, or \(hint)")
+      throw ClientError(
+        .lookup, "looking up \"\(host)\" took too long", hint: "check the resolver")
     case .failure(.noAnswer)?:
-      throw .unreachable(
-        "the name server did not answer for \"\(host)\"", hint: "check the resolver, or \(hint)")
+      throw ClientError(
+        .lookup, "the name server did not answer for \"\(host)\"", hint: "check the resolver")
     case .failure?:
-      throw .unreachable("no address known for \"\(host)\"", hint: "check the spelling, or \(hint)")
+      throw ClientError(.lookup, "no address known for \"\(host)\"", hint: "check the spelling")
     case .success(let places)?: return places
     }
   }

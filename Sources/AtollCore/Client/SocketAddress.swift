@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import AtollCore
 import Glibc
 
 /// An IPv4, IPv6 or Unix socket address as the kernel takes it.

@@ -4,15 +4,18 @@ import Glibc
 import Synchronization
 
 /// A server that says what a test tells it, a part of a script for each connection.
-final class ScriptedServer: Sendable {
-  struct Answer: Sendable {
-    var bytes: [UInt8]
+package final class ScriptedServer: Sendable {
+  package struct Answer: Sendable {
+    package var bytes: [UInt8]
     /// Instead of closing after the answer: nothing more, until the viewer leaves.
-    var staysOpen = false
+    package var staysOpen = false
+    /// Without waiting for a request.
+    package var speaksFirst = false
 
-    init(_ text: String, staysOpen: Bool = false) {
+    package init(_ text: String, staysOpen: Bool = false, speaksFirst: Bool = false) {
       bytes = Array(text.utf8)
       self.staysOpen = staysOpen
+      self.speaksFirst = speaksFirst
     }
   }
 
@@ -22,13 +25,13 @@ final class ScriptedServer: Sendable {
   }
 
   /// 0 for a Unix socket.
-  let port: UInt16
+  package let port: UInt16
   private let listener: Int32
   private let answers: [Answer]
   private let state = Mutex(State())
 
   /// - Parameter answers: one for each connection, the last for all that follow.
-  init(_ answers: [Answer], path: String? = nil) {
+  package init(_ answers: [Answer], path: String? = nil) {
     self.answers = answers
     let family = path == nil ? AF_INET : AF_UNIX
     let listener = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -63,17 +66,17 @@ final class ScriptedServer: Sendable {
     pthread_detach(thread)
   }
 
-  convenience init(_ answers: String..., path: String? = nil) {
+  package convenience init(_ answers: String..., path: String? = nil) {
     self.init(answers.map { Answer($0) }, path: path)
   }
 
   /// Ends the thread, which owns the last reference.
-  func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+  package func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
 
   deinit { close(listener) }
 
   /// The heads received.
-  var requests: [String] { state.withLock { $0.requests } }
+  package var requests: [String] { state.withLock { $0.requests } }
 
   private func run() {
     while true {
@@ -84,8 +87,10 @@ final class ScriptedServer: Sendable {
         $0.served += 1
         return answers[min($0.served, answers.count) - 1]
       }
-      let head = Self.readHead(viewer)
-      state.withLock { $0.requests.append(head) }
+      if !answer.speaksFirst {
+        let head = Self.readHead(viewer)
+        state.withLock { $0.requests.append(head) }
+      }
       var sent = 0
       while sent < answer.bytes.count {
         let count = answer.bytes.withUnsafeBytes {
@@ -121,7 +126,9 @@ final class ScriptedServer: Sendable {
 }
 
 /// A response of the status line, the fields and the body, framed by its length.
-func response(_ fields: String..., status: String = "200 OK", body: String = "hello\n") -> String {
+package func response(_ fields: String..., status: String = "200 OK", body: String = "hello\n")
+  -> String
+{
   let lines = fields.map { "\($0)\r\n" }.joined()
   return "HTTP/1.1 \(status)\r\n\(lines)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
 }

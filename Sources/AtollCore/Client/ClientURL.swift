@@ -1,34 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-import AtollCore
 
-/// What to ask for: an http URL taken apart.
-struct ProbeURL: Equatable {
+/// What to ask for: an http or https URL taken apart.
+package struct ClientURL: Equatable, Sendable {
+  package var scheme: Scheme
   /// Lower case, without brackets.
-  var host: String
-  var port: UInt16
+  package var host: String
+  package var port: UInt16
   /// Path and query, as the request line carries them.
-  var target: String
-  /// The value of the Host field: the port stands in it only when it is not 80.
-  var authority: String
+  package var target: String
+  /// The value of the Host field: the port stands in it only when it is not the scheme's.
+  package var authority: String
 
   /// As users read it.
-  var text: String { "http://\(authority)\(target)" }
+  package var text: String { "\(scheme.rawValue)://\(authority)\(target)" }
 
   /// Reads a URL as curl does: the scheme may be left out, a fragment is dropped.
-  init(parsing source: String) throws(ProbeError) {
+  package init(parsing source: String) throws(ClientError) {
     var rest = Substring(source)
+    var scheme = Scheme.http
     if let separator = rest.range(ofText: "://") {
-      let scheme = rest[..<separator.lowerBound].lowercased()
-      switch scheme {
-      case "http": break
-      case "https":
+      let name = rest[..<separator.lowerBound].lowercased()
+      guard let known = Scheme(rawValue: name) else {
         throw .usage(
-          "\"\(source)\": this version tests http only",
-          hint: "test the http address, or with --connect-to the edge itself: "
-            + "http\(source.dropFirst("https".count))")
-      default:
-        throw .usage("\"\(source)\" has the scheme \"\(scheme)\"", hint: "write an http:// URL")
+          "\"\(source)\" has the scheme \"\(name)\"", hint: "write an http:// or https:// URL")
       }
+      scheme = known
       rest = rest[separator.upperBound...]
     }
     let end = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
@@ -43,9 +39,10 @@ struct ProbeURL: Equatable {
         "\"\(source)\" is no URL", hint: "write http://<host>[:<port>]/<path>")
     }
     self.host = host.lowercased()
-    self.port = port ?? 80
+    self.scheme = scheme
+    self.port = port ?? scheme.defaultPort
     let bracketed = self.host.contains(":") ? "[\(self.host)]" : self.host
-    authority = self.port == 80 ? bracketed : "\(bracketed):\(self.port)"
+    authority = self.port == scheme.defaultPort ? bracketed : "\(bracketed):\(self.port)"
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
     target = rest.first == "/" ? RequestTarget.encode(rest) : "/" + RequestTarget.encode(rest)
     if target.utf8.count > 65_000 {
@@ -55,18 +52,18 @@ struct ProbeURL: Equatable {
 }
 
 /// The form in which a path travels.
-enum RequestTarget {
+package enum RequestTarget {
   /// Percent-encodes what may not stand in a request line (RFC 9112 §3.2) and leaves the rest,
   /// percent signs included, as it is: what the user wrote is what is meant.
-  static func encode(_ text: Substring) -> String {
+  package static func encode(_ text: Substring) -> String {
     percentEncoded(text) { $0 > 0x20 && $0 < 0x7f }
   }
 }
 
 /// `host[:port]` with brackets around IPv6 addresses.
-enum HostPort {
+package enum HostPort {
   /// Nil when the text is neither; the host comes without brackets.
-  static func split(_ text: Substring) -> (host: String, port: UInt16?)? {
+  package static func split(_ text: Substring) -> (host: String, port: UInt16?)? {
     var host = text
     var port: Substring?
     if text.first == "[" {
