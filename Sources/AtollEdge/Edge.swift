@@ -242,6 +242,10 @@ package final class Edge: @unchecked Sendable {
     CounterSnapshot(loops.map { $0.services.counters })
   }
 
+  package func http2Counts() -> HTTP2Counts {
+    loops.reduce(into: HTTP2Counts()) { $1.services.http2Counters.add(to: &$0) }
+  }
+
   /// Of the targets of the distributions served now.
   package func health() -> [DistributionHealth] {
     let now = SystemCall.monotonicMilliseconds()
@@ -292,6 +296,7 @@ package final class Edge: @unchecked Sendable {
       loop.forEachChannel { channel in
         switch channel {
         case let viewer as ViewerConnection: viewer.close()
+        case let viewer as HTTP2Connection: viewer.close()
         case let origin as OriginConnection: origin.cancel()
         default: channel.closeChannel()
         }

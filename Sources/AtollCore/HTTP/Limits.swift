@@ -93,6 +93,23 @@ package enum Limits {
   package static let challengeToken = 128
   /// URLs remembered per edge whose origin answers ranges in its own way.
   package static let rangeHabits = 4_096
+  /// Requests of one HTTP/2 connection at once.
+  package static let concurrentStreams = 128
+  /// Frames that continue one head of HTTP/2.
+  package static let continuations = 8
+  /// What the fields of one HTTP/2 head may decode to, 32 bytes for each field included; more than
+  /// `requestHead`, which is answered, ends the connection.
+  package static let decodedHeaderList = 81_920
+  /// Bytes of a request's body that an HTTP/2 viewer may send ahead of the origin, and of all bodies
+  /// of one connection.
+  package static let streamWindow = 262_144
+  package static let connectionWindow = 1 << 20
+  /// Acknowledgments that wait for an HTTP/2 viewer that does not read.
+  package static let acknowledgments = 1_000
+  /// Bytes of a response of HTTP/2 that have to move in each `bodyTimeout`, unless it ends.
+  package static let streamProgress = 1_024
+  /// Bytes of HTTP/2 that are put together before they are sent.
+  package static let outputBatch = 65_536
   /// Aliases (CNAME) from a name to what it stands for in DNS.
   package static let aliases = 16
 }

@@ -34,6 +34,9 @@ final class LoopServices {
   let resolver: Resolver
   let seed: HashSeed
   let counters = LoopCounters()
+  let http2Counters = HTTP2Counters()
+  /// Once there is a connection that needs it.
+  private(set) lazy var http2 = HTTP2Services(services: self)
   let log: LogBuffer?
   // Milliseconds.
   let idleTimeout: Int
@@ -151,6 +154,12 @@ final class LoopServices {
   }
 
   func closeIdleViewers() {
-    loop.forEachChannel { channel in (channel as? ViewerConnection)?.drain() }
+    loop.forEachChannel { channel in
+      switch channel {
+      case let connection as ViewerConnection: connection.drain()
+      case let connection as HTTP2Connection: connection.drain()
+      default: break
+      }
+    }
   }
 }

@@ -14,10 +14,15 @@ import Glibc
 final class UpgradeTunnel {
   enum Place { case viewer, origin }
 
+  /// What bytes come from and go to.
+  private enum Wire {
+    /// With a session when it is not in the clear.
+    case socket(Int32, TLSSession?)
+    case stream(HTTP2Stream)
+  }
+
   private struct End {
-    let descriptor: Int32
-    /// Nil in the clear.
-    let tls: TLSSession?
+    let wire: Wire
     var isReadable = true
     var isWritable = true
     /// The kernel said that the peer has shut down its side: a short read is no reason to stop.
@@ -31,16 +36,28 @@ final class UpgradeTunnel {
     var pendingStart = 0
 
     func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-      tls?.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+      switch wire {
+      case .socket(let descriptor, let tls):
+        tls?.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+      case .stream(let stream): stream.takeData(memory, count)
+      }
     }
 
     func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
-      tls?.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+      switch wire {
+      case .socket(let descriptor, let tls):
+        tls?.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+      case .stream(let stream): stream.giveData(bytes, count)
+      }
     }
 
     func endOutput() {
-      tls?.endOutput()
-      shutdown(descriptor, Int32(SHUT_WR))
+      switch wire {
+      case .socket(let descriptor, let tls):
+        tls?.endOutput()
+        shutdown(descriptor, Int32(SHUT_WR))
+      case .stream(let stream): stream.endData()
+      }
     }
   }
 
@@ -55,7 +72,7 @@ final class UpgradeTunnel {
   /// Receives of one direction in a row.
   private static let receivesPerTurn = 8
 
-  private unowned(unsafe) let viewer: ViewerConnection
+  private unowned(unsafe) let viewer: Viewer
   private let origin: OriginConnection
   /// Counts the connection as the target's.
   private let target: TargetUse?
@@ -68,18 +85,34 @@ final class UpgradeTunnel {
   private var isEnded = false
 
   /// - Parameter timeout: seconds of silence.
-  init(
+  convenience init(
     viewer: ViewerConnection, origin: OriginConnection, target: TargetUse?, timeout: Int
+  ) {
+    self.init(
+      viewer,
+      End(wire: .socket(viewer.descriptor, viewer.tls), peerEnded: viewer.peerEnded),
+      origin: origin, target: target, timeout: timeout)
+  }
+
+  /// A viewer whose tunnel is one of several things on its connection (RFC 8441).
+  convenience init(
+    stream: HTTP2Stream, origin: OriginConnection, target: TargetUse?, timeout: Int
+  ) {
+    self.init(
+      stream, End(wire: .stream(stream), peerEnded: stream.isRequestEnded), origin: origin,
+      target: target, timeout: timeout)
+  }
+
+  private init(
+    _ viewer: Viewer, _ viewerEnd: End, origin: OriginConnection, target: TargetUse?, timeout: Int
   ) {
     self.viewer = viewer
     self.origin = origin
     self.target = target
     services = viewer.services
     self.timeout = timeout * 1000
-    viewerEnd = End(
-      descriptor: viewer.descriptor, tls: viewer.tls, peerEnded: viewer.peerEnded)
-    originEnd = End(
-      descriptor: origin.descriptor, tls: nil, peerEnded: origin.peerEnded)
+    self.viewerEnd = viewerEnd
+    originEnd = End(wire: .socket(origin.descriptor, nil), peerEnded: origin.peerEnded)
   }
 
   /// - Parameters:

@@ -34,8 +34,10 @@ final class Upload {
     }
     while !isEnded && !isBroken && request.takesBody {
       guard let piece = viewer.nextBodyBytes() else {
-        if !isBroken && !isEnded { viewer.awaitBody() }
-        return
+        if isBroken || isEnded { return }
+        if !viewer.bodyHasEnded { return viewer.awaitBody() }
+        endChunks(request)
+        break
       }
       if !forward(piece, to: request) { return }
     }
@@ -57,6 +59,11 @@ final class Upload {
       }
       viewer.consumedBody(used, of: piece)
       if remaining == 0 { end(request) }
+      return true
+    case .chunked where viewer.delimitsBody:
+      writeChunk(piece.bytes, piece.count, to: request)
+      byteCount += piece.count
+      viewer.consumedBody(piece.count, of: piece)
       return true
     case .chunked:
       return forwardChunks(piece, to: request)
@@ -82,8 +89,7 @@ final class Upload {
       case .end(let consumed):
         at += consumed
         viewer.consumedBody(at, of: piece)
-        writeLast(to: request)
-        end(request)
+        endChunks(request)
         return true
       case .malformed:
         isBroken = true
@@ -115,6 +121,11 @@ final class Upload {
       )
       request.write(vectors.baseAddress!, 1)
     }
+  }
+
+  private func endChunks(_ request: OriginRequest) {
+    writeLast(to: request)
+    end(request)
   }
 
   private func end(_ request: OriginRequest) {

@@ -9,10 +9,10 @@ import Glibc
 /// own (framing, persistence, compression of heads) stays with the subclass.
 class Viewer: Channel {
   final let services: LoopServices
-  final let address: SocketAddress
+  final private(set) var address: SocketAddress
   final let exchange: Exchange
   /// Over TLS.
-  final let isSecure: Bool
+  final private(set) var isSecure: Bool
   /// A request's head is being gone through where it came to lie; it is kept only if its answer
   /// takes longer.
   final var isBeginning = false
@@ -34,9 +34,17 @@ class Viewer: Channel {
 
   /// How the peer itself reached the edge.
   final var scheme: Scheme { isSecure ? .https : .http }
+  var isHTTP2: Bool { false }
 
   /// Of the peer's TLS, as of the present request; nil in the clear.
   var security: ViewerSecurity? { nil }
+
+  /// Serves another peer's requests from now on.
+  final func move(to address: SocketAddress, isSecure: Bool) {
+    self.address = address
+    self.isSecure = isSecure
+    writtenAddress = nil
+  }
 
   // MARK: The request
 
@@ -74,8 +82,9 @@ class Viewer: Channel {
 
   final func beginUpload(_ upload: Upload) { self.upload = upload }
 
-  /// The response begins before the request's body has ended.
-  final var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
+  /// The response begins before the request's body has ended, which keeps the connection from being
+  /// used again.
+  var hasUnreadBody: Bool { upload.map { !$0.isEnded } ?? false }
 
   /// The next bytes of the body, framed as the request says. Nil when nothing is there now.
   func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? { mustOverride() }
@@ -84,6 +93,11 @@ class Viewer: Channel {
   func consumedBody(_ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)) {
     mustOverride()
   }
+
+  /// Where the body ends is told by the protocol's frames: what comes has no framing of its own, and
+  /// `bodyHasEnded` says when nothing follows.
+  var delimitsBody: Bool { false }
+  var bodyHasEnded: Bool { false }
 
   func sendContinue() { mustOverride() }
 

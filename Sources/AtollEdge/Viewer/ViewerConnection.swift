@@ -284,6 +284,7 @@ final class ViewerConnection: Viewer {
         keep(base + at, count - at)
         return
       case .failure(let error):
+        if error == .unsupportedVersion && switchesToHTTP2(base + at, count - at) { return }
         refuse(
           status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
           detail: error.rawValue)
@@ -293,6 +294,22 @@ final class ViewerConnection: Viewer {
     releaseInput()
     setDeadline(after: services.idleTimeout)
     if inputEnded { close() }
+  }
+
+  /// A connection in the clear that begins with HTTP/2's preface (RFC 9113 §3.3): the viewer knows
+  /// that it is spoken here. Whether the preface is whole, its session sees.
+  private func switchesToHTTP2(_ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Bool {
+    let preface: StaticString = "PRI * HTTP/2.0"
+    guard tls == nil, requestCount == 0, count >= preface.utf8CodeUnitCount,
+      memcmp(bytes, preface.utf8Start, preface.utf8CodeUnitCount) == 0
+    else { return false }
+    // What was received may lie in memory of this connection's.
+    phase = .closed
+    let connection = HTTP2Connection(
+      taking: self, services: services, address: address, tls: nil)
+    connection.start(with: bytes, count, isReadable: isReadable, peerEnded: peerEnded)
+    releaseInput()
+    return true
   }
 
   /// Answers what is no request, and ends the connection.

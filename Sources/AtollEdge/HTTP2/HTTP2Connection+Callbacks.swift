@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CHTTP2
+import Glibc
+
+/// What nghttp2 tells of the viewer's frames, and asks for its own.
+extension HTTP2Connection {
+  private typealias Context = UnsafeMutableRawPointer
+
+  static func makeCallbacks() -> OpaquePointer {
+    var made: OpaquePointer?
+    nghttp2_session_callbacks_new(&made)
+    let callbacks = made!
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.headBegan(frame!) }
+    }
+    nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+      _, _, name, nameCount, value, valueCount, _, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef {
+        $0.received(name!, nameCount, value!, valueCount)
+      }
+    }
+    // By itself nghttp2 only leaves such a field out.
+    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks) {
+      _, _, _, _, _, _, _, _ in NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.received(frame!) }
+    }
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) {
+      _, _, id, bytes, count, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.received(id, bytes!, count) }
+    }
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, id, error, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.streamClosed(id, error) }
+    }
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) {
+      _, frame, error, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.refused(frame!, error) }
+    }
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.sent(frame!) }
+    }
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.dropped(frame!) }
+    }
+    nghttp2_session_callbacks_set_send_data_callback(callbacks) {
+      _, _, header, count, source, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef {
+        $0.write(header!, count, source!.pointee.ptr)
+      }
+    }
+    return callbacks
+  }
+
+  @inline(__always)
+  private static func at(_ context: UnsafeMutableRawPointer?) -> Unmanaged<HTTP2Connection> {
+    Unmanaged.fromOpaque(context!)
+  }
+
+  /// The stream of a request that the session knows.
+  @inline(__always)
+  private func stream(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
+    nghttp2_session_get_stream_user_data(session, id).map { Unmanaged.fromOpaque($0) }
+  }
+
+  // MARK: Heads
+
+  @inline(__always)
+  private func headBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+    isReadingTrailers = frame.pointee.headers.cat != NGHTTP2_HCAT_REQUEST
+    if isReadingTrailers {
+      trailerSize = 0
+    } else {
+      requestText = http2.requestText
+      requestText.begin()
+      isReadingHead = true
+    }
+    return 0
+  }
+
+  @inline(__always)
+  private func received(
+    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
+  ) -> Int32 {
+    if isReadingTrailers {
+      trailerSize += nameCount + valueCount + 32
+      if trailerSize <= Limits.trailers { return 0 }
+    } else if requestText.add(name, nameCount, value, valueCount) {
+      return 0
+    }
+    end(for: .headerListTooLarge)
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+  }
+
+  // MARK: Frames
+
+  @inline(__always)
+  private func received(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+    let header = frame.pointee.hd
+    let endsStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+    switch nghttp2_frame_type(rawValue: UInt32(header.type)) {
+    case NGHTTP2_HEADERS:
+      if isReadingHead {
+        isReadingHead = false
+        begin(header.stream_id, endsStream: endsStream)
+      } else if endsStream {
+        stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.requestEnded() }
+      }
+    case NGHTTP2_DATA:
+      if endsStream {
+        stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.requestEnded() }
+      }
+    case NGHTTP2_SETTINGS:
+      greeted()
+    case NGHTTP2_PING:
+      if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAnswered() }
+    default:
+      break
+    }
+    return 0
+  }
+
+  @inline(__always)
+  private func begin(_ id: Int32, endsStream: Bool) {
+    http2.counters.countRequest()
+    requestCount &+= 1
+    if requestCount == Limits.requestsPerConnection { drain() }
+    let stream = http2.makeStream(on: self, id: id)
+    nghttp2_session_set_stream_user_data(
+      session, id, Unmanaged.passUnretained(stream).toOpaque())
+    add(stream)
+    stream.begin(requestText, endsStream: endsStream)
+  }
+
+  private func received(_ id: Int32, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
+    if let stream = stream(id) {
+      stream._withUnsafeGuaranteedRef { $0.received(bytes, count) }
+    } else {
+      nghttp2_session_consume_connection(session, count)
+    }
+    return 0
+  }
+
+  @inline(__always)
+  private func streamClosed(_ id: Int32, _ error: UInt32) -> Int32 {
+    // A request that never came to be has none.
+    guard let held = stream(id) else { return 0 }
+    held._withUnsafeGuaranteedRef { stream in
+      stream.closed()
+      remove(stream)
+      http2.recycle(stream)
+    }
+    return 0
+  }
+
+  /// A frame that is against the rules; nghttp2 answers it.
+  private func refused(_ frame: UnsafePointer<nghttp2_frame>, _ error: Int32) -> Int32 {
+    switch nghttp2_error(rawValue: error) {
+    case NGHTTP2_ERR_REFUSED_STREAM:
+      http2.counters.count(.tooManyStreams)
+    case NGHTTP2_ERR_HTTP_HEADER, NGHTTP2_ERR_HTTP_MESSAGING:
+      http2.counters.count(.malformedRequest)
+    case NGHTTP2_ERR_FLOW_CONTROL:
+      http2.counters.count(.flowControlError)
+    case NGHTTP2_ERR_PROTO where isOneTooMany(frame):
+      http2.counters.count(.tooManyStreams)
+    default:
+      http2.counters.count(.protocolError)
+    }
+    return 0
+  }
+
+  private func isOneTooMany(_ frame: UnsafePointer<nghttp2_frame>) -> Bool {
+    frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue)
+      && streamCount >= Limits.concurrentStreams
+  }
+
+  // MARK: Output
+
+  @inline(__always)
+  private func sent(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+    let header = frame.pointee.hd
+    switch nghttp2_frame_type(rawValue: UInt32(header.type)) {
+    case NGHTTP2_HEADERS:
+      unwrittenHeads &-= 1
+      stream(header.stream_id)?._withUnsafeGuaranteedRef {
+        $0.sentHead(
+          header.length &+ 9,
+          endsStream: header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
+      }
+    case NGHTTP2_RST_STREAM:
+      // What the edge ends for reasons of its own is no fault of the viewer's.
+      let isOwn = stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.isReset } ?? false
+      if !isOwn, let offence = watch.requestFailed(loop.now) { end(for: offence) }
+    default:
+      break
+    }
+    return 0
+  }
+
+  /// The stream of a frame has closed before it was sent.
+  private func dropped(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+    if frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) { unwrittenHeads &-= 1 }
+    return 0
+  }
+
+  /// A frame with data (RFC 9113 §6.1), straight into the output.
+  @inline(__always)
+  private func write(
+    _ header: UnsafePointer<UInt8>, _ count: Int, _ source: UnsafeMutableRawPointer?
+  ) -> Int32 {
+    let stream = Unmanaged<HTTP2Stream>.fromOpaque(source!)
+    guard stream._withUnsafeGuaranteedRef({ $0.holds(count) }) else {
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+    }
+    guard let place = makeRoom(count &+ 9) else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
+    memcpy(place, header, 9)
+    watch.sentData()
+    let endsStream = header[4] & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
+    stream._withUnsafeGuaranteedRef { $0.write(count, to: place + 9, endsStream: endsStream) }
+    return 0
+  }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CHTTP2
+import Glibc
+
+/// What the HTTP/2 connections of one loop use in turn, and what they count.
+final class HTTP2Services {
+  /// What is put together before it is sent, and what may come behind that before it is looked at:
+  /// a frame, and the heads of one turn.
+  static let outputCapacity = Limits.outputBatch + 65_536
+  /// What a session of nghttp2 takes for itself, in bytes.
+  static let sessionSize = 32_768
+  /// Streams that are kept for later requests.
+  private static let keptStreams = 512
+
+  let callbacks: OpaquePointer
+  let option: OpaquePointer
+  let counters: HTTP2Counters
+  let fields: ResponseFields
+  /// Valid within one turn of one connection.
+  let output = UnsafeMutablePointer<UInt8>.allocate(capacity: HTTP2Services.outputCapacity)
+  var outputCount = 0
+  /// The head that is being read; a connection takes it along when it has to wait for the rest.
+  var requestText = HTTP2RequestText()
+  private unowned(unsafe) let services: LoopServices
+  private var idle: [HTTP2Stream] = []
+
+  init(services: LoopServices) {
+    self.services = services
+    counters = services.http2Counters
+    fields = ResponseFields(budget: services.budget)
+    callbacks = HTTP2Connection.makeCallbacks()
+    var option: OpaquePointer?
+    nghttp2_option_new(&option)
+    self.option = option!
+    // Windows open as the origin takes a body, not as it comes.
+    nghttp2_option_set_no_auto_window_update(option, 1)
+    nghttp2_option_set_no_closed_streams(option, 1)
+    nghttp2_option_set_max_outbound_ack(option, Limits.acknowledgments)
+    nghttp2_option_set_builtin_recv_extension_type(
+      option, UInt8(NGHTTP2_PRIORITY_UPDATE.rawValue))
+    // The frame watch counts these, and says ENHANCE_YOUR_CALM.
+    nghttp2_option_set_stream_reset_rate_limit(option, 1 << 40, 1 << 40)
+    nghttp2_option_set_max_continuations(option, Limits.continuations + 1)
+  }
+
+  deinit {
+    nghttp2_option_del(option)
+    nghttp2_session_callbacks_del(callbacks)
+    output.deallocate()
+  }
+
+  // MARK: Streams
+
+  func makeStream(on connection: HTTP2Connection, id: Int32) -> HTTP2Stream {
+    let stream =
+      idle.popLast() ?? HTTP2Stream(services: services, address: connection.address)
+    stream.open(on: connection, id: id)
+    return stream
+  }
+
+  func recycle(_ stream: HTTP2Stream) {
+    if idle.count < Self.keptStreams {
+      idle.append(stream)
+    } else {
+      stream.closeChannel()
+    }
+  }
+}

@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import CHTTP2
+import Glibc
+
+/// One request of an HTTP/2 connection and its response (RFC 9113 §5, §8.1).
+///
+/// ```
+/// idle ──request──▶ exchanging ──response sent, or broken off──▶ ended ──closed──▶ idle
+///                       └── 200 to an extended CONNECT ──▶ tunneling ──┘
+/// ```
+/// Streams are used again, on whatever connection of their loop: a hit makes no object.
+final class HTTP2Stream: Viewer {
+  enum Phase { case idle, exchanging, tunneling, ended }
+  enum BodySource { case none, entry, fetch }
+
+  private(set) unowned(unsafe) var connection: HTTP2Connection!
+  private(set) var id: Int32 = 0
+  private(set) var phase = Phase.idle
+  // Among the streams of the connection.
+  unowned(unsafe) var next: HTTP2Stream?
+  unowned(unsafe) var previous: HTTP2Stream?
+
+  // The request.
+  private var head: ByteBuffer?
+  private var isHeadKept = false
+  private(set) var isRequestEnded = false
+  /// What has come of its body.
+  private var received: ByteBuffer?
+  private var receivedStart = 0
+  private var receivedCharge = 0
+  private(set) var webSocketKey: String?
+  private var isBegun = false
+  private var isStirred = false
+
+  // The response.
+  /// Where nghttp2 asks for the body.
+  let provider: UnsafeMutablePointer<nghttp2_data_provider>
+  var source = BodySource.none
+  var bodyEntry: Entry?
+  var bodyPosition = 0
+  var pieceRemaining = 0
+  /// Goes before the piece.
+  var bodyText: ByteBuffer?
+  var bodyTextStart = 0
+  var bodyEnded = true
+  /// nghttp2 is asking for the body.
+  var isReadingBody = false
+  /// More came while it was asking.
+  var hasProgressed = false
+  /// nghttp2 waits to be told that there is more.
+  var isDeferred = false
+  /// Its last frame has been written.
+  private var hasEnded = false
+  private var sentSinceDeadline = 0
+  var tunnel: UpgradeTunnel?
+  private var resetsTunnel = false
+  /// The edge has ended it with RST_STREAM.
+  private(set) var isReset = false
+
+  init(services: LoopServices, address: SocketAddress) {
+    provider = .allocate(capacity: 1)
+    super.init(services: services, descriptor: -1, address: address, isSecure: false)
+    provider.initialize(
+      to: nghttp2_data_provider(
+        source: nghttp2_data_source(ptr: Unmanaged.passUnretained(self).toOpaque()),
+        read_callback: { _, _, _, limit, flags, source, _ in
+          Unmanaged<HTTP2Stream>.fromOpaque(source!.pointee.ptr)._withUnsafeGuaranteedRef {
+            $0.offer(limit, flags!)
+          }
+        }))
+    registerForTime()
+  }
+
+  deinit { provider.deallocate() }
+
+  func open(on connection: HTTP2Connection, id: Int32) {
+    if self.connection !== connection {
+      self.connection = connection
+      move(to: connection.address, isSecure: connection.tls != nil)
+    }
+    self.id = id
+  }
+
+  override var isHTTP2: Bool { true }
+  override var security: ViewerSecurity? { connection.tls?.security(isReused: id > 1) }
+
+  // MARK: The request
+
+  /// - Parameter text: the connection's, or the loop's: valid during this call.
+  @inline(__always)
+  func begin(_ text: HTTP2RequestText, endsStream: Bool) {
+    phase = .exchanging
+    isRequestEnded = endsStream
+    let head = services.requestHead
+    if let fault = text.finish(hasBody: !endsStream, head) { return refuse(fault) }
+    if text.webSocketKey != nil { webSocketKey = text.webSocketKey }
+    let base = UnsafePointer(text.text.base)
+    ownHeadLength = text.text.count
+    isBeginning = true
+    presentHeadBase = base
+    exchange.begin(head, base, canPersist: true)
+    isBeginning = false
+    presentHeadBase = nil
+    if phase != .exchanging { return }
+    if exchange.hasResponded && source != .fetch && services.log == nil { return }
+    keep(text.text)
+    if !exchange.hasResponded {
+      isBegun = true
+      connection.begun.append(self)
+    }
+  }
+
+  private func keep(_ text: ByteBuffer) {
+    let head = self.head ?? ByteBuffer(capacity: text.count)
+    head.removeAll()
+    head.append(text.bytes)
+    self.head = head
+    isHeadKept = true
+  }
+
+  override var ownHead: UnsafeMutablePointer<UInt8>? { isHeadKept ? head?.base : nil }
+
+  private func refuse(_ fault: HTTP2RequestFault) {
+    ownHeadLength = 0
+    switch fault {
+    case .malformed:
+      connection.http2.counters.count(.malformedRequest)
+      phase = .ended
+      submitReset(NGHTTP2_PROTOCOL_ERROR)
+      // It counts as one that the viewer has made fail.
+      isReset = false
+    case .refused(let error):
+      if error.status == 431 { connection.http2.counters.count(.headerListTooLarge) }
+      exchange.refuse(status: error.status, reason: .requestTooLarge, detail: error.rawValue)
+    case .unknownProtocol:
+      exchange.refuse(status: 501, reason: .badRequest, detail: "unknown-protocol")
+    }
+  }
+
+  func isBegun(on connection: HTTP2Connection) -> Bool {
+    isBegun && phase == .exchanging && self.connection === connection
+  }
+
+  func beginTunneling() { phase = .tunneling }
+
+  /// The session has returned: on to the origin, or to who asks it.
+  func proceed() {
+    isBegun = false
+    // Until the response comes, the origin's clock counts.
+    clearDeadline()
+    exchange.proceed()
+  }
+
+  // MARK: The request's body
+
+  override var delimitsBody: Bool { true }
+  override var bodyHasEnded: Bool {
+    isRequestEnded && (received.map { $0.count == receivedStart } ?? true)
+  }
+  override var hasUnreadBody: Bool { false }
+
+  /// More of the body; the session holds further frames back when the window is full.
+  func received(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    let isWanted = phase == .tunneling || (phase == .exchanging && wantsBody)
+    guard isWanted else {
+      // The window of the stream stays closed: who sends on is not read any more.
+      nghttp2_session_consume_connection(connection.session, count)
+      return
+    }
+    let buffer = received ?? ByteBuffer(capacity: max(count, 4_096))
+    received = buffer
+    if receivedStart > 0 && buffer.capacity - buffer.count < count {
+      // What was consumed makes room.
+      let left = buffer.count - receivedStart
+      memmove(buffer.base, buffer.base + receivedStart, left)
+      buffer.truncate(to: left)
+      receivedStart = 0
+    }
+    buffer.append(bytes, count)
+    services.budget.charge(buffer.capacity - receivedCharge)
+    receivedCharge = buffer.capacity
+    stirLater()
+  }
+
+  /// Nobody has answered yet, or the origin still takes what comes.
+  private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
+
+  func requestEnded() {
+    isRequestEnded = true
+    stirLater()
+  }
+
+  func stirLater() {
+    if isStirred || phase == .idle || phase == .ended { return }
+    isStirred = true
+    connection.stirred.append(self)
+  }
+
+  func isStirred(on connection: HTTP2Connection) -> Bool {
+    isStirred && self.connection === connection
+  }
+
+  /// The session has returned: there is more of the body, or room for more of a tunnel.
+  func stir() {
+    isStirred = false
+    switch phase {
+    case .exchanging: upload?.pump()
+    case .tunneling:
+      tunnel?.ready(
+        .viewer, Events.input | Events.output | (isRequestEnded ? Events.peerEnded : 0))
+    case .idle, .ended: break
+    }
+  }
+
+  override func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
+    guard let received, received.count > receivedStart else { return nil }
+    return (received.base + receivedStart, received.count - receivedStart)
+  }
+
+  override func consumedBody(
+    _ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)
+  ) {
+    consume(used)
+  }
+
+  private func consume(_ count: Int) {
+    guard count > 0, let received else { return }
+    receivedStart += count
+    if receivedStart == received.count { dropReceived() }
+    if phase == .idle || !connection.isOpen { return }
+    nghttp2_session_consume(connection.session, id, count)
+    connection.scheduleFlush()
+  }
+
+  private func dropReceived() {
+    if received == nil { return }
+    services.budget.release(receivedCharge)
+    self.received = nil
+    receivedStart = 0
+    receivedCharge = 0
+  }
+
+  override func sendContinue() {
+    if isRequestEnded || received != nil { return }
+    let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
+    sendInterim(UnsafeBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
+  }
+
+  override func awaitBody() { setDeadline(after: services.bodyTimeout) }
+  override func awaitOrigin() { if !exchange.hasResponded { clearDeadline() } }
+
+  // MARK: The response
+
+  @inline(__always)
+  override func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
+    closes: Bool
+  ) {
+    sendWhole(head: head, tail: tail, entry: entry, position: position, count: count)
+  }
+
+  override func respond(
+    head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
+    endsByClose: Bool, closes: Bool
+  ) {
+    beginSending(head: head, tail: tail, hasBody: hasBody)
+  }
+
+  override func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) { submitInterim(bytes) }
+
+  override func bodyProgressed() { noteProgress() }
+
+  override func upgrade(
+    with origin: OriginConnection, of target: TargetUse?, timeout: Int, first: ByteBuffer
+  ) {
+    tunnel(with: origin, of: target, timeout: timeout, first: first)
+  }
+
+  // MARK: Ends
+
+  override func deadlineReached() {
+    switch phase {
+    case .exchanging:
+      if let upload, !upload.isEnded, !exchange.hasResponded {
+        connection.http2.counters.count(.slowBody)
+        upload.viewerStalled()
+      } else {
+        connection.http2.counters.count(.slowReader)
+        end(with: NGHTTP2_CANCEL)
+      }
+    case .tunneling: close()
+    case .idle, .ended: break
+    }
+  }
+
+  override func resetOnClose() { resetsTunnel = true }
+
+  override func close() {
+    if phase == .tunneling && !resetsTunnel && bodyEnded {
+      // What is on its way still arrives; when both have ended, so has the stream.
+      if isRequestEnded { return leave() }
+      return end(with: NGHTTP2_NO_ERROR)
+    }
+    end(with: phase == .tunneling ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR)
+  }
+
+  /// Ends without a response, or in the middle of one.
+  func end(with error: nghttp2_error_code) {
+    guard phase == .exchanging || phase == .tunneling else { return }
+    leave()
+    submitReset(error)
+  }
+
+  private func submitReset(_ error: nghttp2_error_code) {
+    guard connection.isOpen else { return }
+    isReset = true
+    nghttp2_submit_rst_stream(
+      connection.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, error.rawValue)
+    connection.scheduleFlush()
+  }
+
+  /// Settles the exchange. What is on its way still goes out, unless the stream is reset.
+  private func leave() {
+    guard phase == .exchanging || phase == .tunneling else { return }
+    phase = .ended
+    clearDeadline()
+    if let upload {
+      exchange.countUpload(upload.byteCount)
+      if hasEnded { upload.detach() } else { upload.viewerGone() }
+      self.upload = nil
+    }
+    if let tunnel {
+      self.tunnel = nil
+      tunnel.ended()
+    }
+    if hasEnded { exchange.finish() } else { exchange.viewerLeft() }
+  }
+
+  /// The session has closed the stream.
+  @inline(__always)
+  func closed() {
+    leave()
+    if let received {
+      nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
+    }
+    reset()
+  }
+
+  /// Its connection is over.
+  func connectionEnded() {
+    leave()
+    reset()
+  }
+
+  /// Ready for another request.
+  @inline(__always)
+  private func reset() {
+    phase = .idle
+    if bodyEntry != nil { dropEntry() }
+    source = .none
+    pieceRemaining = 0
+    if bodyText != nil { bodyText = nil }
+    bodyTextStart = 0
+    bodyEnded = true
+    isDeferred = false
+    hasEnded = false
+    isReset = false
+    isBegun = false
+    isStirred = false
+    isHeadKept = false
+    resetsTunnel = false
+    if webSocketKey != nil { webSocketKey = nil }
+    if received != nil { dropReceived() }
+    if let head, head.capacity > Self.keptHead { self.head = nil }
+  }
+
+  private static let keptHead = 4_096
+
+  // MARK: Frames that have been written
+
+  /// - Parameter count: bytes of its frames.
+  @inline(__always)
+  func sentHead(_ count: Int, endsStream: Bool) {
+    exchange.headBytes &+= count
+    exchange.bytesDown &+= count
+    if endsStream { sentLast() }
+  }
+
+  @inline(__always)
+  func sentLast() {
+    hasEnded = true
+    // RFC 9113 §8.1: the rest of the request is not wanted.
+    if !isRequestEnded { submitReset(NGHTTP2_NO_ERROR) }
+  }
+
+  @inline(__always)
+  func sentBody(_ count: Int) {
+    exchange.headBytes &+= 9
+    exchange.bytesDown &+= count &+ 9
+    sentSinceDeadline &+= count
+    if sentSinceDeadline >= Limits.streamProgress && phase == .exchanging { runClock() }
+  }
+
+  /// The viewer is to take what there is of the response.
+  @inline(__always)
+  func runClock() {
+    sentSinceDeadline = 0
+    setDeadline(after: services.bodyTimeout)
+  }
+}
