@@ -12,8 +12,8 @@ _atoll_values() {
 }
 
 _atoll() {
-  local commands='create update apply list show delete serve purge test metrics help'
-  local groups=''
+  local commands='create update apply list show delete serve purge test cert metrics help'
+  local groups='cert'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=() home=()
@@ -48,6 +48,16 @@ _atoll() {
   done
 
   case $command in
+    cert)
+      options='--home --color --quiet --help'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      if [[ -z $values && $current != -* ]]; then
+        values='words:create import list show delete authority'
+      fi
+      ;;
     create)
       options='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --override-origin --no-override-origin --stale-if-error --request-directives --allowed-methods --cache-options --no-cache-options --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --enabled --disabled --tag --file --if-missing --json --no-wait --timeout --home --color --quiet --help'
       valued='--origin --origin-protocol --origin-connect-timeout --origin-connect-attempts --origin-response-timeout --origin-keep-alive-timeout --host-header --origin-header --balance --sticky --eject --health-check --health-check-interval --health-check-timeout --health-check-unhealthy --health-check-healthy --health-check-status --named-origin --origin-group --preset --default-behavior --cache-path --dont-cache-path --default-ttl --min-ttl --max-ttl --stale-if-error --request-directives --allowed-methods --slice-size --forward-headers --forward-cookies --forward-query-strings --key --sort-query --drop-query-strings --accept-encoding --origin-request-headers --origin-request-cookies --origin-request-query-strings --use-origin --upgrade-timeout --compress --compress-min-size --compress-max-size --compress-types --viewer-protocol --response-header --remove-response-header --security-headers --hsts --cors --cors-credentials --cors-methods --cors-headers --cors-expose --cors-max-age --cors-override --server-timing --root-object --index-document --error-page --error-ttl --trusted-proxy --geo-allow --geo-block --plan --tag --file --timeout --home --color'
@@ -366,6 +376,64 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       ;;
+    'cert create')
+      options='--local --domain --key --if-missing --json --no-wait --timeout --home --color --quiet --help'
+      valued='--domain --key --timeout --home --color'
+      case $previous in
+        --domain) values='none' ;;
+        --key) values='words:p256 p384 rsa2048 rsa3072 rsa4096' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    'cert import')
+      options='--passphrase-file --allow-incomplete --dry-run --json --no-wait --timeout --home --color --quiet --help'
+      valued='--passphrase-file --timeout --home --color'
+      case $previous in
+        --passphrase-file) values='file' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=certificate;'
+      arguments+='2+=file;'
+      ;;
+    'cert list')
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
+    'cert show')
+      options='--json --pem --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=certificate;'
+      ;;
+    'cert delete')
+      options='--yes --if-exists --json --no-wait --timeout --home --color --quiet --help'
+      valued='--timeout --home --color'
+      case $previous in
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=certificate;'
+      ;;
+    'cert authority')
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
     metrics)
       options='--json --prometheus --home --color --quiet --help'
       valued='--home --color'
@@ -382,8 +450,8 @@ _atoll() {
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
-      arguments+='1=words:create update apply list show delete serve purge test metrics help;'
-      arguments+='2=words:;'
+      arguments+='1=words:create update apply list show delete serve purge test cert metrics help;'
+      arguments+='2=words:create import list show delete authority;'
       ;;
     *)
       options='--home --color --quiet --help --version'

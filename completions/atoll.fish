@@ -22,6 +22,7 @@ function __atoll_words
   for word in $words[2..-1]
     if test $isValue -eq 1
       set isValue 0
+    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --domain --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --passphrase-file --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X -d
     else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X
       set isValue 1
     else if not string match -q -- '-*' $word
@@ -53,6 +54,7 @@ complete -c atoll -n '__atoll_position 0' -a delete -d 'remove a distribution an
 complete -c atoll -n '__atoll_position 0' -a serve -d 'run an edge'
 complete -c atoll -n '__atoll_position 0' -a purge -d 'take responses out of the cache before their time'
 complete -c atoll -n '__atoll_position 0' -a test -d 'check whether and for how long URLs are cached'
+complete -c atoll -n '__atoll_position 0' -a cert -d 'keep certificates for the distributions\' domains'
 complete -c atoll -n '__atoll_position 0' -a metrics -d 'show requests, bytes, error rates and hit ratios'
 complete -c atoll -n '__atoll_position 0' -a help -d 'explain a command, or list them'
 complete -c atoll -n '__atoll_position 0' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
@@ -60,6 +62,17 @@ complete -c atoll -n '__atoll_position 0' -l color -r -f -a 'auto always never' 
 complete -c atoll -n '__atoll_position 0' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_position 0' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_position 0' -l version -s V -d 'print the version'
+
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a create -d 'make a certificate with the store\'s own authority'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a import -d 'take over a certificate from PEM files'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a list -d 'list the certificates'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a show -d 'show a certificate in full'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a delete -d 'remove a certificate and its key'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a authority -d 'print the root of the store\'s own authority'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l help -s h -d 'print help; -h is the short form'
 
 complete -c atoll -n '__atoll_command create' -l origin -r -f -d 'where responses come from: http://host[:port][/path]; further ones share its load'
 complete -c atoll -n '__atoll_command create' -l origin-protocol -r -f -a 'http-only https-only' -d 'how the origin is spoken to; needed only for an origin written without scheme'
@@ -393,6 +406,62 @@ complete -c atoll -n '__atoll_command test' -l color -r -f -a 'auto always never
 complete -c atoll -n '__atoll_command test' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command test' -l help -s h -d 'print help; -h is the short form'
 
+complete -c atoll -n '__atoll_command cert create' -l local -d 'let the store\'s own authority make it; viewers have to trust that first'
+complete -c atoll -n '__atoll_command cert create' -l domain -s d -r -f -d 'a name it is for: shop.example, *.shop.example, an address; several by commas'
+complete -c atoll -n '__atoll_command cert create' -l key -r -f -a 'p256 p384 rsa2048 rsa3072 rsa4096' -d 'kind of the certificate\'s key'
+complete -c atoll -n '__atoll_command cert create' -l if-missing -d 'succeed without a change when it exists already'
+complete -c atoll -n '__atoll_command cert create' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert create' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command cert create' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command cert create' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert create' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert create' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert create' -l help -s h -d 'print help; -h is the short form'
+
+complete -c atoll -n '__atoll_command cert import' -l passphrase-file -r -F -d 'file with the passphrase of an encrypted key; its first line counts'
+complete -c atoll -n '__atoll_command cert import' -l allow-incomplete -d 'take a chain that does not reach a root which this system trusts'
+complete -c atoll -n '__atoll_command cert import' -l dry-run -s n -d 'say what would happen, change nothing'
+complete -c atoll -n '__atoll_command cert import' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert import' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command cert import' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command cert import' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert import' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert import' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert import' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command cert import; and __atoll_position 2' -f -a '(__atoll_names certificates)'
+complete -c atoll -n '__atoll_command cert import; and __atoll_position 3 +' -F
+
+complete -c atoll -n '__atoll_command cert list' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert list' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert list' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert list' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert list' -l help -s h -d 'print help; -h is the short form'
+
+complete -c atoll -n '__atoll_command cert show' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert show' -l pem -d 'print the chain itself, as PEM'
+complete -c atoll -n '__atoll_command cert show' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert show' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert show' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert show' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command cert show; and __atoll_position 2' -f -a '(__atoll_names certificates)'
+
+complete -c atoll -n '__atoll_command cert delete' -l yes -s y -d 'answer yes instead of asking'
+complete -c atoll -n '__atoll_command cert delete' -l if-exists -d 'succeed when there is none of that name'
+complete -c atoll -n '__atoll_command cert delete' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert delete' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command cert delete' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command cert delete' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert delete' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert delete' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert delete' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command cert delete; and __atoll_position 2' -f -a '(__atoll_names certificates)'
+
+complete -c atoll -n '__atoll_command cert authority' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert authority' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert authority' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert authority' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert authority' -l help -s h -d 'print help; -h is the short form'
+
 complete -c atoll -n '__atoll_command metrics' -l json -d 'print the result as one JSON document'
 complete -c atoll -n '__atoll_command metrics' -l prometheus -d 'print Prometheus\' text format'
 complete -c atoll -n '__atoll_command metrics' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
@@ -405,5 +474,5 @@ complete -c atoll -n '__atoll_command help' -l home -r -f -a '(__fish_complete_d
 complete -c atoll -n '__atoll_command help' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
 complete -c atoll -n '__atoll_command help' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command help' -l help -s h -d 'print help; -h is the short form'
-complete -c atoll -n '__atoll_command help; and __atoll_position 1' -f -a 'create update apply list show delete serve purge test metrics help'
-complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a ''
+complete -c atoll -n '__atoll_command help; and __atoll_position 1' -f -a 'create update apply list show delete serve purge test cert metrics help'
+complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a 'create import list show delete authority'

@@ -19,6 +19,7 @@ struct Atoll {
     ServeCommand.self,
     PurgeCommand.self,
     TestCommand.self,
+    CertCommand.self,
     MetricsCommand.self,
     HelpCommand.self,
     CompleteCommand.self,

@@ -32,7 +32,8 @@ package struct CertificateImport: Sendable {
     for certificate in files.flatMap(\.certificates) where !given.contains(certificate) {
       given.append(certificate)
     }
-    let (chain, root) = Self.chain(from: pair.certificate, among: given, now: now)
+    let (chain, root) = Self.chain(
+      from: pair.certificate, among: given, now: now, isIssuedByTrusted)
     self.chain = chain
     key = pair.key
 
@@ -162,7 +163,8 @@ package struct CertificateImport: Sendable {
 
   /// From the leaf upwards, as far as the given certificates reach; the root apart.
   private static func chain(
-    from leaf: CertificateInfo, among given: [CertificateInfo], now: Int64
+    from leaf: CertificateInfo, among given: [CertificateInfo], now: Int64,
+    _ isIssuedByTrusted: (CertificateInfo) -> Bool
   ) -> (chain: [CertificateInfo], root: CertificateInfo?) {
     var chain = [leaf]
     while let last = chain.last, !last.isSelfIssued {
@@ -173,6 +175,8 @@ package struct CertificateImport: Sendable {
         issuers.first { !$0.isSelfIssued && $0.isValid(at: now) }
         ?? issuers.first { $0.isSelfIssued } ?? issuers.first
       guard let issuer else { break }
+      // What ties a root to an older one may outlive its use: bundles go on carrying it.
+      if !issuer.isValid(at: now), isIssuedByTrusted(last) { break }
       if issuer.isSelfIssued { return (chain, issuer) }
       chain.append(issuer)
     }

@@ -214,21 +214,23 @@ extension CertificateInfo {
   }
 
   private func isSigned(by issuer: CertificateInfo) -> Bool {
-    guard let certificate = Self.parse(der) else { return false }
-    defer { X509_free(certificate) }
-    guard let parent = Self.parse(issuer.der) else { return false }
-    defer { X509_free(parent) }
-    let result = X509_verify(certificate, X509_get0_pubkey(parent))
-    ERR_clear_error()
-    return result == 1
+    withOpenSSL { certificate in
+      issuer.withOpenSSL { issuer in
+        X509_verify(certificate, X509_get0_pubkey(issuer)) == 1
+      }
+    }
   }
 
-  private static func parse(_ der: [UInt8]) -> OpaquePointer? {
+  /// The certificate in OpenSSL's form; false when that cannot read it.
+  func withOpenSSL(_ body: (OpaquePointer) -> Bool) -> Bool {
     der.withUnsafeBufferPointer { buffer in
       var bytes = buffer.baseAddress
       let certificate = d2i_X509(nil, &bytes, buffer.count)
-      ERR_clear_error()
-      return certificate
+      defer {
+        X509_free(certificate)
+        ERR_clear_error()
+      }
+      return certificate.map(body) ?? false
     }
   }
 }

@@ -37,6 +37,19 @@ extension StoredCertificate {
   /// The chain's certificates, the leaf first; none before it is issued.
   package func certificates() throws(CertificateError) -> [CertificateInfo] {
     guard let chain else { return [] }
-    return try CertificateInfo.chain(pem: chain)
+    let certificates = try CertificateInfo.chain(pem: chain)
+    if certificates.isEmpty {
+      throw CertificateError(
+        "its file holds no certificate", hint: "import it again, or delete it")
+    }
+    return certificates
+  }
+
+  /// When the edges begin to get its successor, in seconds since 1970: at two thirds of its
+  /// lifetime, or when the CA said so. nil for certificates that nobody renews, and before the issue.
+  package var renewalDue: Int64? {
+    guard source != .imported, let leaf = try? certificates().first else { return nil }
+    return renewal.window?.lowerBound
+      ?? leaf.notBefore + (leaf.notAfter - leaf.notBefore) / 3 * 2
   }
 }

@@ -6,6 +6,13 @@ import Glibc
 // write makes a new directory and exchanges it with the old one in a single step, and a reader holds
 // the directory open from which it reads.
 extension DirectoryStore {
+  package func path(of member: String, in key: String) -> String? {
+    guard let place = try? StoreKey(key), place.isFolder,
+      let file = StoreFolder.members.first(where: { $0.key == member })?.file
+    else { return nil }
+    return "\(home)/\(place.file)/\(file)"
+  }
+
   /// nil when there is none.
   /// - Parameter directory: to which the path is relative.
   func readFolder(_ key: String, _ path: String, in directory: Int32) throws(StoreError)

@@ -44,6 +44,13 @@ package protocol Store: Sendable {
   /// A directory of this machine for the sockets of the edges that run on the store, made when it
   /// is missing.
   func makeRunDirectory() throws(StoreError) -> String
+
+  /// Where other programs find a member of a value as a file of its own; nil where none is.
+  func path(of member: String, in key: String) -> String?
+}
+
+extension Store {
+  package func path(of member: String, in key: String) -> String? { nil }
 }
 
 package struct StoredValue: Equatable, Sendable {

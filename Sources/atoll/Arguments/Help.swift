@@ -56,7 +56,8 @@ enum Help {
         text += section(Section("Environment", [.terms(command.environment)]))
       }
     }
-    text += "\nSee also: " + seeAlso(command).joined(separator: ", ") + "\n"
+    text +=
+      "\n" + wrap("See also: " + seeAlso(command).joined(separator: ", "), indent: 0, hanging: 10)
     return text
   }
 

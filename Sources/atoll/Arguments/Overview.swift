@@ -51,6 +51,8 @@ enum Overview {
           + "$XDG_DATA_HOME/atoll, else ~/.local/share/atoll:"),
       .terms([
         Term("distributions/", "one file per distribution"),
+        Term("certificates/", "a directory per certificate, with its chain and key"),
+        Term("authority/", "the store's own certificate authority"),
         Term("purges/", "the purge journal"),
         Term("secrets/", "what the edges make the cookies of sticky sessions with"),
         Term("edges/", "what each running edge has applied"),

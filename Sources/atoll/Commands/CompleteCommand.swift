@@ -5,13 +5,19 @@ import AtollCore
 enum CompleteCommand: Command {
   static let definition = CommandDefinition(
     name: "__complete", summary: "print what can be completed",
-    arguments: [ArgumentDefinition("kind", "distributions")],
+    arguments: [ArgumentDefinition("kind", "distributions or certificates")],
     isHidden: true)
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
-    guard parsed.argument(0) == "distributions" else {
-      throw CommandError.usage("unknown kind \"\(parsed.arguments[0])\"", hint: "distributions")
-    }
-    for name in try Workspace.open(parsed).catalog.names() { console.print(name) }
+    let workspace = try Workspace.open(parsed)
+    let names =
+      switch parsed.arguments[0] {
+      case "distributions": try workspace.catalog.names()
+      case "certificates": try workspace.certificates.names()
+      case let kind:
+        throw CommandError.usage(
+          "unknown kind \"\(kind)\"", hint: "distributions or certificates")
+      }
+    for name in names { console.print(name) }
   }
 }

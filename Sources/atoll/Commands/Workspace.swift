@@ -5,10 +5,12 @@ import Glibc
 /// The store a command works on, and the edges that watch it.
 struct Workspace {
   let catalog: Catalog
+  let certificates: CertificateCatalog
   let registry: EdgeRegistry
 
   init(_ store: any Store) {
     catalog = Catalog(store)
+    certificates = CertificateCatalog(store)
     registry = EdgeRegistry(store)
   }
 
@@ -40,6 +42,22 @@ struct Workspace {
       "no distribution named \"\(name)\"",
       hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll list")
   }
+
+  /// A certificate that has to be there.
+  func certificate(_ name: String) throws -> StoredCertificate {
+    guard let certificate = try certificates.get(name) else { throw try missingCertificate(name) }
+    return certificate
+  }
+
+  func missingCertificate(_ name: String) throws -> CommandError {
+    let near = Suggestion.closest(to: name, in: try certificates.names())
+    return .failed(
+      "no certificate named \"\(name)\"",
+      hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll cert list")
+  }
+
+  /// What the distributions use certificates for: nothing, since no domain can be attached to them.
+  func certificateUses() throws(StoreError) -> [CertificateUse] { [] }
 
   /// A new name that another differs from only in case would share that one's host names.
   func checkNew(_ name: String) throws {

@@ -127,6 +127,27 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(complete(["atoll", "show", "shop", ""], environment: home.environment) == [])
   }
 
+  @Test func `verbs follow their group, with options and arguments of their own`() {
+    let home = Home()
+    home.atoll("cert", "create", "shop", "--local", "-d", "shop.test")
+    #expect(complete(["atoll", "ce"]) == ["cert"])
+    #expect(complete(["atoll", "cert", "auth"]) == ["authority"])
+    #expect(complete(["atoll", "cert", "--color", "never", "sho"]) == ["show"])
+    #expect(complete(["atoll", "--home", "/tmp", "cert", "imp"]) == ["import"])
+    #expect(complete(["atoll", "cert", "--q"]) == ["--quiet"])
+    #expect(complete(["atoll", "cert", "--color", "a"]) == ["auto", "always"])
+    #expect(complete(["atoll", "cert", "show", "--pe"]) == ["--pem"])
+    #expect(complete(["atoll", "cert", "create", "x", "--key", "p"]) == ["p256", "p384"])
+    #expect(complete(["atoll", "cert", "show", ""], environment: home.environment) == ["shop"])
+    #expect(
+      complete(["atoll", "cert", "delete", "-y", "s"], environment: home.environment) == ["shop"])
+    #expect(complete(["atoll", "cert", "show", "shop", ""], environment: home.environment) == [])
+    let file = home.directory.write("cert.pem", "")
+    #expect(
+      complete(["atoll", "cert", "import", "x", file, "\(home.directory.path)/ce"]) == [file])
+    #expect(complete(["atoll", "help", "cert", "impo"]) == ["import"])
+  }
+
   @Test func `files are offered where files are read`() {
     let home = Home()
     let file = home.directory.write("site.json", "{}")
@@ -166,6 +187,15 @@ struct GeneratedFile: Sendable, CustomTestStringConvertible {
     #expect(complete("atoll create x --plan s") == ["small"])
     #expect(complete("atoll update shop --if").isEmpty)
     #expect(complete("atoll create x --if") == ["--if-missing"])
+    // A verb that is called as a command is.
+    #expect(complete("atoll cert cre") == ["create"])
+    #expect(complete("atoll cert create x --plan s").isEmpty)
+    home.atoll("cert", "create", "blog", "--local", "-d", "blog.test")
+    #expect(complete("atoll cert show ") == ["blog"])
+    #expect(complete("atoll cert show blog ") == [])
+    #expect(complete("atoll cert show --pe") == ["--pem"])
+    #expect(complete("atoll --color never cert del") == ["delete"])
+    #expect(complete("atoll help cert sho").contains("show"))
   }
 
   @Test func `arguments are of their kind, options aside`() {

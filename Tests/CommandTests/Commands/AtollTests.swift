@@ -52,8 +52,9 @@ import Testing
     var meanings: [String: (summary: String, command: String)] = [:]
     for command in Atoll.everyCommand.map({ $0.definition }) {
       for option in command.allOptions {
-        // A purge's tags are the responses', a distribution's its owner's.
-        if option.spelling != "--tag", let known = meanings[option.spelling] {
+        // A purge's tags are the responses', a distribution's its owner's; a certificate has another
+        // key than the cache.
+        if !["--tag", "--key"].contains(option.spelling), let known = meanings[option.spelling] {
           #expect(
             known.summary == option.summary,
             "\(option.spelling) in \(known.command) and \(command.name)")
@@ -75,6 +76,11 @@ import Testing
     (["--hlp"], "unknown option --hlp", "did you mean --help?"),
     (["--quiet"], "missing <command>", "see atoll --help"),
     (["help", "hepl"], "unknown command \"hepl\"", "did you mean atoll help?"),
+    (["cert", "impotr"], "unknown verb \"impotr\" of cert", "did you mean atoll cert import?"),
+    (["cert", "--jsn"], "unknown option --jsn", "a verb comes first, see atoll cert --help"),
+    (["help", "cert", "x"], "unknown verb \"x\" of cert", "see atoll cert --help"),
+    (["cert", "show", "--jsn"], "unknown option --jsn", "did you mean --json?"),
+    (["cert", "show"], "missing <name>", "usage: atoll cert show <name> [options]"),
     (["help", "--jsn"], "unknown option --jsn", "see atoll help --help"),
     (
       ["help", "show", "x"], "unexpected argument \"x\"", "show has no verbs: write atoll help show"

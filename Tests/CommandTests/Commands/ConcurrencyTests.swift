@@ -74,4 +74,58 @@ import Testing
     #expect(home.atoll("update", "shop", "--disabled").exitCode == 0)
     #expect(home.atoll("apply", "-", stdin: home.document("shop")).exitCode == 0)
   }
+
+  @Test func `a kill while a certificate is replaced leaves a key that fits`() throws {
+    guard let openssl = findProgram("openssl") else { return }
+    let home = Home()
+    let files = (0..<2).map { number -> [String] in
+      let paths = [home.directory.file("\(number).pem"), home.directory.file("\(number).key")]
+      let made = RunningAtoll(
+        [
+          "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+          "-subj", "/CN=shop.test", "-addext", "subjectAltName=DNS:shop.test", "-days", "60",
+          "-out", paths[0], "-keyout", paths[1],
+        ], program: openssl
+      ).wait()
+      #expect(made.exitCode == 0, "\(made.stderr)")
+      return paths
+    }
+    #expect(home.run(["cert", "import", "shop"] + files[0]).exitCode == 0)
+    for round in 0..<30 {
+      let command = RunningAtoll(
+        ["cert", "import", "shop"] + files[(round + 1) % 2], env: home.environment)
+      // Spread over the time an import takes.
+      usleep(UInt32(round) * 700)
+      kill(command.pid, SIGKILL)
+      _ = command.wait()
+      let place = home.directory.file("store/certificates/shop")
+      let certified = RunningAtoll(
+        ["x509", "-in", "\(place)/certificate.pem", "-noout", "-pubkey"], program: openssl
+      ).wait()
+      let key = RunningAtoll(["pkey", "-in", "\(place)/key.pem", "-pubout"], program: openssl)
+        .wait()
+      #expect(certified.exitCode == 0 && certified.stdout == key.stdout)
+    }
+    #expect(home.run(["cert", "import", "shop"] + files[0]).exitCode == 0)
+    #expect(home.run(["cert", "import", "shop"] + files[1]).exitCode == 0)
+    #expect(
+      Set(TemporaryDirectory.names(in: home.directory.file("store/certificates")) ?? []) == ["shop"]
+    )
+  }
+
+  @Test func `20 commands at once make one root and lose no certificate`() {
+    let home = Home()
+    let commands = (0..<20).map { number in
+      RunningAtoll(
+        ["cert", "create", "c\(number)", "--local", "-d", "shop.test"], env: home.environment)
+    }
+    for command in commands {
+      let result = command.wait()
+      #expect(result.exitCode == 0, "\(result.stderr)")
+    }
+    #expect(home.atoll("cert", "list", "-q").stdout.split(separator: "\n").count == 20)
+    let list = home.atoll("cert", "list", "--json").stdout
+    let issuers = list.split(separator: "\n").filter { $0.contains("\"issuer\"") }
+    #expect(issuers.count == 20 && Set(issuers).count == 1)
+  }
 }

@@ -43,6 +43,26 @@ private final class StandInEdge: Sendable {
 @Suite struct EdgeWaitTests {
   private let create = ["create", "shop", "--origin", "http://localhost:3000"]
 
+  @Test func `a certificate returns when the edge has confirmed it`() throws {
+    let home = Home()
+    home.atoll("cert", "authority")
+    let edge = try StandInEdge(home)
+    let command = RunningAtoll(
+      ["cert", "create", "shop", "--local", "-d", "shop.test", "--json"], env: home.environment)
+    try edge.waitForWrite()
+    usleep(150_000)
+    #expect(waitpid(command.pid, nil, WNOHANG) == 0, "it did not wait")
+    try edge.confirm()
+    let result = command.wait()
+    #expect(result.exitCode == 0)
+    #expect(result.stdout.contains("\"confirmed\": true"))
+    let late = home.atoll("cert", "delete", "shop", "--yes", "--timeout", "0s")
+    #expect(late.exitCode == 4)
+    #expect(late.stderr.contains("edge \"edge-1\""))
+    #expect(
+      home.atoll("cert", "create", "shop", "--local", "-d", "shop.test", "--no-wait").exitCode == 0)
+  }
+
   @Test func `a change returns when the edge has confirmed it`() throws {
     let home = Home()
     let edge = try StandInEdge(home)

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+enum CertCreateCommand: Command {
+  private static let local = Option.flag(
+    "local", "let the store's own authority make it; viewers have to trust that first")
+
+  static let definition = CommandDefinition(
+    name: "cert create", summary: "make a certificate with the store's own authority",
+    forms: ["<name> --local --domain <name>... [options]"],
+    description: [
+      """
+      For machines that trust the root which atoll cert authority prints: those of developers, \
+      tests, networks without a way to a public CA. The certificate holds for 90 days, and the \
+      running edges issue it anew in time.
+      """
+    ],
+    arguments: [
+      ArgumentDefinition("name", "what the certificate is called in this store")
+    ],
+    options: [
+      local.definition, CertOptions.domain.definition, CertOptions.key.definition,
+      CreateCommand.ifMissing.definition, CommonOptions.json.definition,
+      CommonOptions.noWait.definition, CommonOptions.timeout.definition,
+    ],
+    examples: [
+      Example(
+        "atoll cert create shop --local --domain shop.test --domain '*.shop.test'",
+        "for a domain and everything right below it"),
+      Example(
+        "atoll cert create lab --local --domain 192.168.1.20 --domain lab.internal",
+        "for an address, too"),
+    ],
+    exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
+    seeAlso: ["cert authority", "cert import", "cert show"])
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let name = parsed.arguments[0]
+    guard parsed[local] else {
+      throw CommandError.usage(
+        "missing --local",
+        hint: "add it for a certificate of the store's own authority; atoll cert import takes one "
+          + "of another CA over")
+    }
+    if let flaw = CertificateCatalog.flaw(inName: name) {
+      throw CommandError.usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
+    }
+    let workspace = try Workspace.open(parsed)
+    let report = CertificateReport(parsed, console)
+    if parsed[CreateCommand.ifMissing], let existing = try workspace.certificates.get(name) {
+      try report.finish(
+        .unchanged, named: name, revision: nil, certificate: existing, in: workspace)
+      return
+    }
+    let domains = CertOptions.domains(parsed)
+    if domains.isEmpty {
+      throw CommandError.usage(
+        "missing --domain", hint: "add --domain with a name it is for; repeat it for more")
+    }
+    if try workspace.certificates.names().contains(name) { throw exists(name) }
+    let now = Clock.now()
+    let type = parsed[CertOptions.key] ?? .p256
+    let (leaf, key) = try LocalAuthority(workspace.certificates.store).issue(
+      domains, type, now: now)
+    var certificate = StoredCertificate(
+      name: name, created: now, modified: now, source: .local, domains: domains, keyType: type,
+      chain: leaf.pem, key: key.pem)
+    do {
+      certificate.revision = try workspace.certificates.put(certificate, ifRevision: 0)
+    } catch StoreError.conflict {
+      // Somebody else's of the same name counts as there already.
+      guard parsed[CreateCommand.ifMissing], let existing = try workspace.certificates.get(name)
+      else { throw exists(name) }
+      try report.finish(
+        .unchanged, named: name, revision: nil, certificate: existing, in: workspace)
+      return
+    }
+    try report.finish(
+      .created, named: name, revision: certificate.revision, certificate: certificate,
+      notes: ["viewers have to trust the store's own authority; see atoll cert authority"],
+      in: workspace)
+  }
+
+  private static func exists(_ name: String) -> CommandError {
+    .failed(
+      "a certificate named \"\(name)\" exists already",
+      hint: "choose another name, delete that one first, or add --if-missing")
+  }
+}

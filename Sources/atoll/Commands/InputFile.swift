@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+import CSystem
+import Glibc
+
+/// Files that a command line names; a dash is standard input.
+enum InputFile {
+  /// - Parameter limit: bytes; nobody has larger ones but by mistake.
+  /// - Parameter hint: what to name instead of what cannot be read.
+  static func read(_ file: String, limit: Int, hint: String) throws(CommandError) -> [UInt8] {
+    let descriptor = file == "-" ? 0 : open(file, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw failure(file, hint) }
+    defer { if descriptor != 0 { close(descriptor) } }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw failure(file, hint) }
+      if count == 0 { return bytes }
+      bytes += buffer.prefix(count)
+      guard bytes.count <= limit else {
+        throw .usage(
+          "\"\(file)\" is larger than \(Quantity.size(limit))",
+          hint: "check that it is the right one")
+      }
+    }
+  }
+
+  private static func failure(_ file: String, _ hint: String) -> CommandError {
+    .usage("cannot read \"\(file)\": \(String(cString: csystem_error_text(errno)))", hint: hint)
+  }
+}
