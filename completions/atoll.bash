@@ -55,7 +55,7 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       if [[ -z $values && $current != -* ]]; then
-        values='words:create import list show delete authority'
+        values='words:ensure create import list show renew delete authority'
       fi
       ;;
     create)
@@ -376,6 +376,31 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       ;;
+    'cert ensure')
+      options='--domain --acme --staging --acme-ca --email --key --preferred-chain --profile --eab-key-id --eab-hmac-file --new-account --now --json --no-wait --timeout --challenge --dns-hook --http --dns-server --dns-timeout --wait --skip-preflight --validation-port --home --color --quiet --help'
+      valued='--domain --acme --acme-ca --email --key --preferred-chain --profile --eab-key-id --eab-hmac-file --timeout --challenge --dns-hook --http --dns-server --dns-timeout --validation-port --home --color'
+      case $previous in
+        --domain) values='none' ;;
+        --acme) values='none' ;;
+        --acme-ca) values='file' ;;
+        --email) values='none' ;;
+        --key) values='words:p256 p384 rsa2048 rsa3072 rsa4096' ;;
+        --preferred-chain) values='none' ;;
+        --profile) values='none' ;;
+        --eab-key-id) values='none' ;;
+        --eab-hmac-file) values='file' ;;
+        --timeout) values='none' ;;
+        --challenge) values='words:http-01 tls-alpn-01 dns-01' ;;
+        --dns-hook) values='none' ;;
+        --http) values='none' ;;
+        --dns-server) values='none' ;;
+        --dns-timeout) values='none' ;;
+        --validation-port) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=certificate;'
+      ;;
     'cert create')
       options='--local --domain --key --if-missing --json --no-wait --timeout --home --color --quiet --help'
       valued='--domain --key --timeout --home --color'
@@ -416,6 +441,20 @@ _atoll() {
       esac
       arguments+='1=certificate;'
       ;;
+    'cert renew')
+      options='--due --json --no-wait --timeout --http --dns-server --dns-timeout --wait --skip-preflight --validation-port --home --color --quiet --help'
+      valued='--timeout --http --dns-server --dns-timeout --validation-port --home --color'
+      case $previous in
+        --timeout) values='none' ;;
+        --http) values='none' ;;
+        --dns-server) values='none' ;;
+        --dns-timeout) values='none' ;;
+        --validation-port) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1+=certificate;'
+      ;;
     'cert delete')
       options='--yes --if-exists --json --no-wait --timeout --home --color --quiet --help'
       valued='--timeout --home --color'
@@ -451,7 +490,7 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       arguments+='1=words:create update apply list show delete serve purge test cert metrics help;'
-      arguments+='2=words:create import list show delete authority;'
+      arguments+='2=words:ensure create import list show renew delete authority;'
       ;;
     *)
       options='--home --color --quiet --help --version'

@@ -22,8 +22,7 @@ function __atoll_words
   for word in $words[2..-1]
     if test $isValue -eq 1
       set isValue 0
-    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --domain --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --passphrase-file --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X -d
-    else if contains -- $word --accept-encoding --access-log --allowed-methods --balance --ca --cache-path --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dont-cache-path --drain-timeout --drop-query-strings --eject --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --plan --preset --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --viewer-protocol -H -X
+    else if contains -- $word --accept-encoding --access-log --acme --acme-ca --allowed-methods --balance --ca --cache-path --challenge --color --compress --compress-max-size --compress-min-size --compress-types --connect-timeout --connect-to --cors --cors-credentials --cors-expose --cors-headers --cors-max-age --cors-methods --cors-override --count --default-behavior --default-distribution --default-ttl --distribution --dns-hook --dns-server --dns-timeout --domain --dont-cache-path --drain-timeout --drop-query-strings --eab-hmac-file --eab-key-id --eject --email --error-page --error-ttl --expect --expect-header --expect-status --expect-ttl --explain --file --forward-cookies --forward-headers --forward-query-strings --geo-allow --geo-block --geo-database --header --health-check --health-check-healthy --health-check-interval --health-check-status --health-check-timeout --health-check-unhealthy --home --host-header --hsts --http --index-document --key --log-format --max-connections --max-time --max-ttl --memory --method --min-ttl --name --named-origin --origin --origin-connect-attempts --origin-connect-timeout --origin-group --origin-header --origin-keep-alive-timeout --origin-protocol --origin-request-cookies --origin-request-headers --origin-request-query-strings --origin-response-timeout --passphrase-file --plan --preferred-chain --preset --profile --remove-error-page --remove-origin --remove-origin-group --remove-origin-header --remove-path --remove-response-header --remove-tag --remove-trusted-proxy --request-directives --resolve --response-header --root-object --security-headers --server-timing --slice-size --sort-query --stale-if-error --sticky --tag --threads --timeout --trusted-proxy --upgrade-timeout --use-origin --validation-port --viewer-protocol -H -X -d
       set isValue 1
     else if not string match -q -- '-*' $word
       printf '%s\n' $word
@@ -63,10 +62,12 @@ complete -c atoll -n '__atoll_position 0' -l quiet -s q -d 'print only errors an
 complete -c atoll -n '__atoll_position 0' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_position 0' -l version -s V -d 'print the version'
 
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a ensure -d 'have a certificate from an ACME server, and keep it'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a create -d 'make a certificate with the store\'s own authority'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a import -d 'take over a certificate from PEM files'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a list -d 'list the certificates'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a show -d 'show a certificate in full'
+complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a renew -d 'have certificates issued anew'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a delete -d 'remove a certificate and its key'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -a authority -d 'print the root of the store\'s own authority'
 complete -c atoll -n '__atoll_command cert; and __atoll_position 1' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
@@ -406,6 +407,35 @@ complete -c atoll -n '__atoll_command test' -l color -r -f -a 'auto always never
 complete -c atoll -n '__atoll_command test' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command test' -l help -s h -d 'print help; -h is the short form'
 
+complete -c atoll -n '__atoll_command cert ensure' -l domain -s d -r -f -d 'a name it is for: shop.example, *.shop.example, an address; several by commas'
+complete -c atoll -n '__atoll_command cert ensure' -l acme -r -f -d 'directory of the ACME server; else that of Let\'s Encrypt'
+complete -c atoll -n '__atoll_command cert ensure' -l staging -d 'ask Let\'s Encrypt\'s server for trials: no browser believes what it issues'
+complete -c atoll -n '__atoll_command cert ensure' -l acme-ca -r -F -d 'PEM file of the roots to verify the ACME server itself with'
+complete -c atoll -n '__atoll_command cert ensure' -l email -r -f -d 'where the CA may write to about the account'
+complete -c atoll -n '__atoll_command cert ensure' -l key -r -f -a 'p256 p384 rsa2048 rsa3072 rsa4096' -d 'kind of the certificate\'s key'
+complete -c atoll -n '__atoll_command cert ensure' -l preferred-chain -r -f -d 'part of the name of the root to prefer, where the CA offers several chains'
+complete -c atoll -n '__atoll_command cert ensure' -l profile -r -f -d 'one of the CA\'s kinds of certificates'
+complete -c atoll -n '__atoll_command cert ensure' -l eab-key-id -r -f -d 'key of the account that you have with the CA already'
+complete -c atoll -n '__atoll_command cert ensure' -l eab-hmac-file -r -F -d 'file with that key\'s secret, base64url; else $ATOLL_EAB_HMAC'
+complete -c atoll -n '__atoll_command cert ensure' -l new-account -d 'open another account with the CA, with another key'
+complete -c atoll -n '__atoll_command cert ensure' -l now -d 'try at once, even soon after tries that failed'
+complete -c atoll -n '__atoll_command cert ensure' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert ensure' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command cert ensure' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command cert ensure' -l challenge -r -f -a 'http-01 tls-alpn-01 dns-01' -d 'how the domains are proven; else dns-01 for wildcards and with --dns-hook, and http-01'
+complete -c atoll -n '__atoll_command cert ensure' -l dns-hook -r -f -d 'the command that creates and removes DNS records'
+complete -c atoll -n '__atoll_command cert ensure' -l http -r -f -d 'answer http-01 here where no edge runs: port, address:port or [ipv6]:port'
+complete -c atoll -n '__atoll_command cert ensure' -l dns-server -r -f -d 'ask this name server, and not those of the system and of the zone'
+complete -c atoll -n '__atoll_command cert ensure' -l dns-timeout -r -f -d 'how long a DNS record may take to be seen; 1h where a person creates it'
+complete -c atoll -n '__atoll_command cert ensure' -l wait -d 'print the DNS records and wait for them off a terminal, too'
+complete -c atoll -n '__atoll_command cert ensure' -l skip-preflight -d 'do not look first whether the CA will find what it needs'
+complete -c atoll -n '__atoll_command cert ensure' -l validation-port -r -f -d 'the port that the CA connects to, where it is not 80 or 443: of a CA of your own'
+complete -c atoll -n '__atoll_command cert ensure' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert ensure' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert ensure' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert ensure' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command cert ensure; and __atoll_position 2' -f -a '(__atoll_names certificates)'
+
 complete -c atoll -n '__atoll_command cert create' -l local -d 'let the store\'s own authority make it; viewers have to trust that first'
 complete -c atoll -n '__atoll_command cert create' -l domain -s d -r -f -d 'a name it is for: shop.example, *.shop.example, an address; several by commas'
 complete -c atoll -n '__atoll_command cert create' -l key -r -f -a 'p256 p384 rsa2048 rsa3072 rsa4096' -d 'kind of the certificate\'s key'
@@ -445,6 +475,22 @@ complete -c atoll -n '__atoll_command cert show' -l quiet -s q -d 'print only er
 complete -c atoll -n '__atoll_command cert show' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_command cert show; and __atoll_position 2' -f -a '(__atoll_names certificates)'
 
+complete -c atoll -n '__atoll_command cert renew' -l due -d 'only those that are due, as the edges renew them'
+complete -c atoll -n '__atoll_command cert renew' -l json -d 'print the result as one JSON document'
+complete -c atoll -n '__atoll_command cert renew' -l no-wait -d 'return without waiting for the running edges to confirm'
+complete -c atoll -n '__atoll_command cert renew' -l timeout -r -f -d 'how long to wait for the running edges'
+complete -c atoll -n '__atoll_command cert renew' -l http -r -f -d 'answer http-01 here where no edge runs: port, address:port or [ipv6]:port'
+complete -c atoll -n '__atoll_command cert renew' -l dns-server -r -f -d 'ask this name server, and not those of the system and of the zone'
+complete -c atoll -n '__atoll_command cert renew' -l dns-timeout -r -f -d 'how long a DNS record may take to be seen; 1h where a person creates it'
+complete -c atoll -n '__atoll_command cert renew' -l wait -d 'print the DNS records and wait for them off a terminal, too'
+complete -c atoll -n '__atoll_command cert renew' -l skip-preflight -d 'do not look first whether the CA will find what it needs'
+complete -c atoll -n '__atoll_command cert renew' -l validation-port -r -f -d 'the port that the CA connects to, where it is not 80 or 443: of a CA of your own'
+complete -c atoll -n '__atoll_command cert renew' -l home -r -f -a '(__fish_complete_directories)' -d 'the store; else /var/lib/atoll for root, $XDG_DATA_HOME/atoll or ~/.local/share/atoll'
+complete -c atoll -n '__atoll_command cert renew' -l color -r -f -a 'auto always never' -d 'color the output: auto, always or never'
+complete -c atoll -n '__atoll_command cert renew' -l quiet -s q -d 'print only errors and what was asked for'
+complete -c atoll -n '__atoll_command cert renew' -l help -s h -d 'print help; -h is the short form'
+complete -c atoll -n '__atoll_command cert renew; and __atoll_position 2 +' -f -a '(__atoll_names certificates)'
+
 complete -c atoll -n '__atoll_command cert delete' -l yes -s y -d 'answer yes instead of asking'
 complete -c atoll -n '__atoll_command cert delete' -l if-exists -d 'succeed when there is none of that name'
 complete -c atoll -n '__atoll_command cert delete' -l json -d 'print the result as one JSON document'
@@ -475,4 +521,4 @@ complete -c atoll -n '__atoll_command help' -l color -r -f -a 'auto always never
 complete -c atoll -n '__atoll_command help' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command help' -l help -s h -d 'print help; -h is the short form'
 complete -c atoll -n '__atoll_command help; and __atoll_position 1' -f -a 'create update apply list show delete serve purge test cert metrics help'
-complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a 'create import list show delete authority'
+complete -c atoll -n '__atoll_command help; and __atoll_position 2' -f -a 'ensure create import list show renew delete authority'

@@ -49,7 +49,6 @@ extension StoredCertificate {
   /// lifetime, or when the CA said so. nil for certificates that nobody renews, and before the issue.
   package var renewalDue: Int64? {
     guard source != .imported, let leaf = try? certificates().first else { return nil }
-    return renewal.window?.lowerBound
-      ?? leaf.notBefore + (leaf.notAfter - leaf.notBefore) / 3 * 2
+    return schedule(leaf).due
   }
 }

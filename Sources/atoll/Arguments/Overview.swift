@@ -53,6 +53,7 @@ enum Overview {
         Term("distributions/", "one file per distribution"),
         Term("certificates/", "a directory per certificate, with its chain and key"),
         Term("authority/", "the store's own certificate authority"),
+        Term("accounts/", "the accounts with other authorities, with their keys"),
         Term("purges/", "the purge journal"),
         Term("secrets/", "what the edges make the cookies of sticky sessions with"),
         Term("edges/", "what each running edge has applied"),

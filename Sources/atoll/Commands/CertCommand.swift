@@ -4,8 +4,8 @@ import AtollCore
 /// `atoll cert`: the certificates of the store.
 enum CertCommand: CommandGroup {
   static let verbs: [any Command.Type] = [
-    CertCreateCommand.self, CertImportCommand.self, CertListCommand.self, CertShowCommand.self,
-    CertDeleteCommand.self, CertAuthorityCommand.self,
+    CertEnsureCommand.self, CertCreateCommand.self, CertImportCommand.self, CertListCommand.self,
+    CertShowCommand.self, CertRenewCommand.self, CertDeleteCommand.self, CertAuthorityCommand.self,
   ]
 
   static let definition = CommandDefinition(
@@ -18,12 +18,15 @@ enum CertCommand: CommandGroup {
       until they say so.
       """,
       """
-      A certificate is imported from files, or made by the store's own authority, whose root \
-      viewers have to trust first. The edges issue what is their own authority's anew after two \
-      thirds of its 90 days.
+      A certificate comes from a CA that speaks ACME, such as Let's Encrypt (ensure), is made by \
+      the store's own authority, whose root viewers have to trust first (create), or is imported \
+      from files. The edges renew all but the imported ones, after two thirds of their life.
       """,
     ],
     examples: [
+      Example(
+        "atoll cert ensure shop --domain shop.example",
+        "have a certificate that every browser believes, and keep it"),
       Example("atoll cert list", "every certificate with its state, domains and expiry"),
       Example("atoll cert show shop", "one in full, and where it is used"),
     ],

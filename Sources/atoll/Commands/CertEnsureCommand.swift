@@ -8,23 +8,6 @@ enum CertEnsureCommand: Command {
   static let letsEncrypt = "https://acme-v02.api.letsencrypt.org/directory"
   static let letsEncryptStaging = "https://acme-staging-v02.api.letsencrypt.org/directory"
 
-  private static let domain = Option<[String]>(
-    "domain", letter: "d", value: "name", repeatable: true,
-    "a name it is for: shop.example, *.shop.example, an address; several by commas"
-  ) { (text) throws(ValueError) in
-    var names: [String] = []
-    for part in text.split(separator: ",") {
-      do throws(NameError) {
-        names.append(try CertifiedName(String(part)).text)
-      } catch {
-        throw ValueError(
-          text.contains(",") ? "holds \"\(part)\", which \(error.problem)" : error.problem,
-          hint: error.hint)
-      }
-    }
-    if names.isEmpty { throw ValueError("is empty", hint: "write it as shop.example") }
-    return names
-  }
   private static let acme = Option.text(
     "acme", value: "url", excludes: ["staging"],
     "directory of the ACME server; else that of Let's Encrypt")
@@ -43,8 +26,6 @@ enum CertEnsureCommand: Command {
     else { throw ValueError("is no e-mail address", hint: "write it as you@shop.example") }
     return text
   }
-  private static let key = Option<KeyType>.choice(
-    "key", default: "p256", "kind of the certificate's key")
   private static let challenge = Option<ChallengeType>.choice(
     "challenge", group: IssueOptions.group,
     "how the domains are proven; else dns-01 for wildcards and with --dns-hook, and http-01")
@@ -93,8 +74,8 @@ enum CertEnsureCommand: Command {
         "name", "what the certificate is called in this store", completes: .certificate)
     ],
     options: [
-      domain.definition, acme.definition, staging.definition, acmeCA.definition,
-      email.definition, key.definition, preferredChain.definition, profile.definition,
+      CertOptions.domain.definition, acme.definition, staging.definition, acmeCA.definition,
+      email.definition, CertOptions.key.definition, preferredChain.definition, profile.definition,
       eabKeyID.definition, eabHMACFile.definition, newAccount.definition, now.definition,
       CommonOptions.json.definition, CommonOptions.noWait.definition,
       CommonOptions.timeout.definition, challenge.definition, dnsHook.definition,
@@ -117,20 +98,19 @@ enum CertEnsureCommand: Command {
     environment: [
       Term("ATOLL_EAB_HMAC", "the secret of --eab-key-id, where no file is named")
     ],
-    seeAlso: ["domain", "serve"])
+    seeAlso: ["cert renew", "cert show", "serve"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    let catalog = CertificateCatalog(workspace.catalog.store)
     let name = parsed.arguments[0]
-    let stored = try catalog.get(name)
+    let stored = try workspace.certificates.get(name)
     let wanted = try wanted(name, stored, parsed, console)
     var demand = ACMEIssuer.Demand()
     demand.ignoresPause = parsed[now]
     demand.wantsNewAccount = parsed[newAccount]
     demand.externalAccount = try externalAccount(parsed)
     let outcome = try IssueDesk(parsed, workspace, console).keep(name, as: wanted, demand)
-    try IssueReport(outcome).finish(parsed, console, in: workspace)
+    try IssueReport.finish([IssueReport(outcome)], isAlone: true, parsed, console, in: workspace)
   }
 
   // MARK: What is wanted
@@ -148,11 +128,8 @@ enum CertEnsureCommand: Command {
         "the certificate \"\(name)\" is from \(origin), not from an ACME server",
         hint: "choose another name, or atoll cert delete \(name) first")
     }
-    var domains: [String] = []
-    for domain in parsed.values(domain).flatMap({ $0 }) where !domains.contains(domain) {
-      domains.append(domain)
-    }
-    for written in parsed.occurrences where written.name == domain.definition.name {
+    var domains = CertOptions.domains(parsed)
+    for written in parsed.occurrences where written.name == CertOptions.domain.definition.name {
       tellConversions(written.text, console)
     }
     if domains.isEmpty { domains = stored?.domains ?? [] }
@@ -167,7 +144,7 @@ enum CertEnsureCommand: Command {
       ?? StoredCertificate(
         name: name, created: time, modified: time, source: .acme, domains: domains)
     wanted.domains = domains
-    wanted.keyType = parsed[key] ?? wanted.keyType
+    wanted.keyType = parsed[CertOptions.key] ?? wanted.keyType
     wanted.acme = try settings(stored?.acme, domains, parsed)
     return wanted
   }
@@ -239,9 +216,9 @@ enum CertEnsureCommand: Command {
     }
     let text: String
     if let file {
-      do {
+      do throws(SecretFile.Failure) {
         text = String(decoding: try SecretFile.read(file), as: UTF8.self)
-      } catch let error as SecretFile.Failure {
+      } catch {
         throw CommandError.usage(
           "--eab-hmac-file: \"\(file)\" can't be read: \(errorText(error.code))",
           hint: "name a file that holds the secret alone")

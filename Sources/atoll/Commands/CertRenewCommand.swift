@@ -34,11 +34,11 @@ enum CertRenewCommand: Command {
       Example("atoll cert renew", "renew whatever is due"),
     ],
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
-    seeAlso: ["serve"])
+    seeAlso: ["cert ensure", "cert show", "serve"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    let catalog = CertificateCatalog(workspace.catalog.store)
+    let catalog = workspace.certificates
     let isNamed = !parsed.arguments.isEmpty
     let certificates = try isNamed ? named(parsed.arguments, catalog) : renewable(catalog, console)
     let desk = IssueDesk(parsed, workspace, console)
@@ -60,9 +60,7 @@ enum CertRenewCommand: Command {
         }
       }
     }
-    try IssueReport.finish(reports, parsed, console, in: workspace) { reports in
-      JSON.result(["certificates": .array(reports.map(\.json))])
-    }
+    try IssueReport.finish(reports, isAlone: false, parsed, console, in: workspace)
     if certificates.isEmpty { console.note("there is nothing to renew") }
     if !problems.isEmpty { throw CommandError(problems, code: .failed) }
   }

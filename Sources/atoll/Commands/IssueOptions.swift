@@ -142,10 +142,10 @@ struct IssueDesk {
     return try ACMEIssuer.dns(settings)
   }
 
-  /// Whether an edge serves this store's distributions.
+  /// Whether an edge runs that watches this store.
   private func hasEdge() throws(ACMEError) -> Bool {
     do throws(StoreError) {
-      return try workspace.registry.edges().contains { $0.unsaved == nil }
+      return try !workspace.registry.edges().isEmpty
     } catch {
       throw ACMEError(.preparation, error.message, hint: error.hint)
     }

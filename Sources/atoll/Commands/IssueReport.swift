@@ -39,41 +39,40 @@ struct IssueReport {
     }
   }
 
-  var json: JSON {
-    func time(_ seconds: Int64?) -> JSON { .optional(seconds.map { RFC3339.format(seconds: $0) }) }
-    return [
-      "name": .string(certificate.name), "result": .string(result.rawValue),
-      "domains": .strings(certificate.domains), "keyType": .string(certificate.keyType.rawValue),
-      "directory": .optional(certificate.acme?.directory),
-      "challenge": .optional(certificate.acme?.challenge.rawValue),
-      "serial": .optional(leaf.map { Digest.hex($0.serial) }), "notBefore": time(leaf?.notBefore),
-      "notAfter": time(leaf?.notAfter), "renewFrom": time(next),
-      "revision": .integer(Int(clamping: certificate.revision)),
-    ]
-  }
-
-  /// Tells it, and waits for the edges to take it over.
-  func finish(
-    _ parsed: ParsedArguments, _ console: Console, in workspace: Workspace
-  ) throws {
-    try Self.finish([self], parsed, console, in: workspace) { reports in
-      guard case .object(let members) = reports[0].json else { return .null }
-      return .object([.init(key: "schemaVersion", value: 1)] + members)
-    }
-  }
-
+  /// Tells what became of them, and waits for the edges to take them over.
+  /// - Parameter isAlone: one was asked for, and is the whole result.
   static func finish(
-    _ reports: [IssueReport], _ parsed: ParsedArguments, _ console: Console,
-    in workspace: Workspace, json: ([IssueReport]) -> JSON
+    _ reports: [IssueReport], isAlone: Bool, _ parsed: ParsedArguments, _ console: Console,
+    in workspace: Workspace
   ) throws {
+    if !parsed[CommonOptions.json] {
+      for report in reports { console.confirm(report.text) }
+    }
     let revision = reports.filter { $0.result != .unchanged }.map(\.certificate.revision).max()
     let wait = EdgeWait(parsed, console, for: [])
     let confirmations = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
-      console.print(json(reports))
-    } else {
-      for report in reports { console.confirm(report.text) }
+      let uses = try workspace.certificateUses()
+      var members: [JSON.Member] = [.init(key: "schemaVersion", value: 1)]
+      let parts = reports.map { $0.members(uses, in: workspace) }
+      if isAlone {
+        members += parts[0]
+      } else {
+        members.append(.init(key: "certificates", value: .array(parts.map(JSON.object))))
+      }
+      members.append(.init(key: "edges", value: wait.json(confirmations)))
+      console.print(JSON.object(members))
     }
     try wait.demand(confirmations)
+  }
+
+  private func members(_ uses: [CertificateUse], in workspace: Workspace) -> [JSON.Member] {
+    [
+      .init(key: "name", value: .string(certificate.name)),
+      .init(key: "result", value: .string(result.rawValue)),
+      .init(
+        key: "certificate",
+        value: CertificateView(certificate, uses: uses, in: workspace).json(isFull: true)),
+    ]
   }
 }

@@ -90,7 +90,7 @@ final class ChallengeListener: ChallengeProver {
     let size = socklen_t(MemoryLayout<Int32>.size)
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, size)
     if address.family == AF_INET6 {
-      setsockopt(listener, Int32(IPPROTO_IPV6.rawValue), IPV6_V6ONLY, &off, size)
+      setsockopt(listener, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &off, size)
     }
     if address.withUnsafeAddress({ bind(listener, $0, $1) }) != 0
       || Glibc.listen(listener, 128) != 0
@@ -191,7 +191,8 @@ final class ChallengeListener: ChallengeProver {
       status = "200 OK"
       body = found
     }
-    return "HTTP/1.1 \(status)\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n"
+    return
+      "HTTP/1.1 \(status)\r\nContent-Type: text/plain\r\nContent-Length: \(body.utf8.count)\r\n"
       + "Cache-Control: no-store\r\nConnection: close\r\n\r\n" + body
   }
 }

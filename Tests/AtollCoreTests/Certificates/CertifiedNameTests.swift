@@ -25,7 +25,8 @@ struct CertifiedNameTests {
     ("256.1.1.1", "neither a name nor an address"),
     (String(repeating: "a", count: 64) + ".example", "63"),
     (String(repeating: "abcdefg.", count: 32) + "example", "253"),
-    ("☃.example", "for certain"), ("ﬁsh.example", "for certain"), ("u\u{308}.example", "for certain"),
+    ("☃.example", "for certain"), ("ﬁsh.example", "for certain"),
+    ("u\u{308}.example", "for certain"),
   ])
   func `what is no name says why`(written: String, problem: String) {
     #expect {
@@ -53,7 +54,7 @@ struct CertifiedNameTests {
   @Test(arguments: [
     ("münchen", "xn--mnchen-3ya"), ("straße", "xn--strae-oqa"), ("例え", "xn--r8jz45g"),
     ("пример", "xn--e1afmkfd"), ("ελληνικά", "xn--hxargifdar"), ("中国", "xn--fiqs8s"),
-    ("日本語", "xn--wgv71a119e"), ("faß-x", "xn--fa-x-dua"), ("한국", "xn--3e0b707e"),
+    ("日本語", "xn--wgv71a119e"), ("faß-x", "xn--fa-x-wna"), ("한국", "xn--3e0b707e"),
   ])
   func `labels in other letters are RFC 3492's`(label: String, ascii: String) {
     #expect(Punycode.label(label) == ascii)

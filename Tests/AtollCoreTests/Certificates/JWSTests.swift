@@ -115,7 +115,8 @@ struct JWSTests {
         == #"{"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","#
         + #""y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#)
     let rsa = try #require(JWK(try PrivateKey(pem: Self.rsaKey).publicKey))
-    #expect(rsa.canonical.hasPrefix(#"{"e":"AQAB","kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4f"#))
+    #expect(
+      rsa.canonical.hasPrefix(#"{"e":"AQAB","kty":"RSA","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4f"#))
     #expect(JWK(try PrivateKey.generate(.p384).publicKey) == nil)
   }
 

@@ -99,7 +99,8 @@ struct OrderStepTests {
       thumbprint: "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI")
     #expect(
       proof.keyAuthorization
-        == "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI")
+        == "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+    )
     #expect(proof.recordName == "_acme-challenge.www.example.org")
     #expect(
       proof.recordValue
@@ -120,7 +121,8 @@ struct OrderStepTests {
           """)))
     #expect(order.authorizations == ["a", "b"])
     let problem = try #require(order.error)
-    #expect(problem.type == "rejectedIdentifier" && problem.text == "No. Never (rejectedIdentifier)")
+    #expect(
+      problem.type == "rejectedIdentifier" && problem.text == "No. Never (rejectedIdentifier)")
     #expect(problem.details == ["x: bad"] && problem.status == 403)
     let authorization = try #require(
       ACMEAuthorization(
@@ -142,7 +144,8 @@ struct OrderStepTests {
   @Test func `a rate limit says until when`() {
     let problem = ACMEProblem(
       type: "rateLimited", detail: "too many certificates (5) already issued for this exact set")
-    let error = problem.error(from: "ca.example", while: "take the order", retryAfter: 1_735_790_400)
+    let error = problem.error(
+      from: "ca.example", while: "take the order", retryAfter: 1_735_790_400)
     #expect(
       error.message == "ca.example refused to take the order: too many certificates (5) already "
         + "issued for this exact set (rateLimited)")

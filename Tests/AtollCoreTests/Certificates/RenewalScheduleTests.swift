@@ -95,9 +95,10 @@ struct RenewalScheduleTests {
     #expect(state.notBefore == 600)
   }
 
-  @Test(arguments: [
-    (nil, 1_000 + 21_600), (1_030, 1_060), (5_000, 5_000), (1_000 + 10 * 86_400, 1_000 + 86_400),
-  ] as [(Int64?, Int64)])
+  @Test(
+    arguments: [
+      (nil, 1_000 + 21_600), (1_030, 1_060), (5_000, 5_000), (1_000 + 10 * 86_400, 1_000 + 86_400),
+    ] as [(Int64?, Int64)])
   func `the CA is asked again within a minute and a day`(retryAfter: Int64?, expected: Int64) {
     var state = RenewalState(window: 1...2)
     state.take(window: nil, retryAfter: retryAfter, at: 1_000)
@@ -138,12 +139,13 @@ struct RenewalScheduleTests {
     }
   }
 
-  @Test(arguments: [
-    ("0", 1_000), ("120", 1_120), (" 5 ", 1_005), ("Thu, 01 Jan 1970 01:00:00 GMT", 3_600),
-    ("Thu, 01 Jan 1970 00:00:01 GMT", 1_000), ("99999999999999999999", 1_000 + 2_592_000),
-    ("Fri, 31 Dec 1999 23:59:59 GMT", 1_000 + 2_592_000), ("", nil), ("soon", nil), ("-1", nil),
-    ("1.5", nil),
-  ] as [(String, Int64?)])
+  @Test(
+    arguments: [
+      ("0", 1_000), ("120", 1_120), (" 5 ", 1_005), ("Thu, 01 Jan 1970 01:00:00 GMT", 3_600),
+      ("Thu, 01 Jan 1970 00:00:01 GMT", 1_000), ("99999999999999999999", 1_000 + 2_592_000),
+      ("Fri, 31 Dec 1999 23:59:59 GMT", 1_000 + 2_592_000), ("", nil), ("soon", nil), ("-1", nil),
+      ("1.5", nil),
+    ] as [(String, Int64?)])
   func `Retry-After is seconds or a date, within a month`(text: String, moment: Int64?) {
     #expect(RetryAfter.moment(text, now: 1_000) == moment)
   }

@@ -75,7 +75,45 @@ struct CertEnsureTests {
     let json = home.ensure("shop", pebble, "--json")
     let node = try JSONReader.read(Array(json.stdout.utf8))
     #expect(node["schemaVersion"]?.integer == 1 && node["result"]?.text == "unchanged")
-    #expect(node["serial"]?.text == Digest.hex(leaf.serial))
+    #expect(node["certificate"]?["serial"]?.text == Digest.hex(leaf.serial))
+  }
+
+  @Test func `a running edge answers http-01`() throws {
+    let pebble = try Pebble()
+    let edge = try RunningEdge(["--http", "127.0.0.1:\(pebble.ports.http)"])
+    let home = ["ATOLL_HOME": edge.home.path + "/store"]
+    // Behind a redirect to https the edge would not be found; challenges go before it.
+    #expect(
+      edge.atoll(
+        "create", "shop", "--origin", "http://127.0.0.1:9", "--viewer-protocol",
+        "redirect-to-https"
+      ).exitCode == 0)
+    let result = runAtoll(
+      ["cert", "ensure", "shop", "--domain", "shop.example"] + pebble.directoryOptions
+        + ["--validation-port", "\(pebble.ports.http)", "--no-wait"], env: home)
+    #expect(result.exitCode == 0, "\(result.stderr)\(edge.process.complained)")
+    #expect(result.stdout.hasPrefix("obtained "))
+    // Without an edge on the way, what is wrong is said before the CA is asked.
+    let other = runAtoll(
+      ["cert", "ensure", "more", "--domain", "b.example"] + pebble.directoryOptions
+        + ["--validation-port", "\(try #require(freePort()))"], env: home)
+    #expect(other.exitCode == 1)
+    #expect(other.stderr.contains("refused the connection"), "\(other.stderr)")
+    #expect(edge.end().exitCode == 0)
+  }
+
+  @Test func `another server where the CA would look is told apart`() throws {
+    let pebble = try Pebble()
+    let server = ScriptedServer(response("Server: other/1.0", status: "404 Not Found", body: "?"))
+    defer { server.stop() }
+    let edge = try RunningEdge([])
+    let result = runAtoll(
+      ["cert", "ensure", "shop", "--domain", "shop.example"] + pebble.directoryOptions
+        + ["--validation-port", "\(server.port)"], env: ["ATOLL_HOME": edge.home.path + "/store"])
+    #expect(result.exitCode == 1)
+    #expect(
+      result.stderr.contains("with 404 (other/1.0): it is another server"), "\(result.stderr)")
+    #expect(server.requests.first?.hasPrefix("GET /.well-known/acme-challenge/") == true)
   }
 
   @Test func `renewing makes another, with another key`() throws {
@@ -199,7 +237,8 @@ struct CertEnsureTests {
     let log = readText(hook.log) ?? ""
     #expect(log.split(separator: "\n").last?.hasPrefix("cleanup ") == true, "\(log)")
     // Nobody is about it any longer.
-    try pebble.place.write("hook", try #require(readText(pebble.place.file("hook"))).replacing("exit 0\n", with: "\n"))
+    let script = try #require(readText(pebble.place.file("hook")))
+    pebble.place.write("hook", script.replacing("exit 0\n", with: "\n"))
     let again = home.ensure("shop", pebble)
     #expect(again.exitCode == 0, "\(again.stderr)")
   }

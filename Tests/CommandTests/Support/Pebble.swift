@@ -57,10 +57,14 @@ final class Pebble: Sendable {
   var log: String { server.printed + server.complained }
 
   /// What `cert ensure` needs to find it.
+  var directoryOptions: [String] {
+    ["--acme", url, "--acme-ca", trust, "--dns-server", dnsServer]
+  }
+
+  /// The same, answering by itself.
   var options: [String] {
-    [
-      "--acme", url, "--acme-ca", trust, "--dns-server", dnsServer, "--http",
-      "127.0.0.1:\(ports.http)", "--validation-port", "\(ports.http)",
+    directoryOptions + [
+      "--http", "127.0.0.1:\(ports.http)", "--validation-port", "\(ports.http)",
     ]
   }
 

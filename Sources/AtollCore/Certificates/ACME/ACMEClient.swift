@@ -96,7 +96,7 @@ package final class ACMEClient {
   }
 
   /// Who signs from now on.
-  func sign(with signer: JWS.Signer, as key: JWS.Key) {
+  package func sign(with signer: JWS.Signer, as key: JWS.Key) {
     self.signer = signer
     self.key = key
   }

@@ -99,7 +99,10 @@ package struct ACMEIssuer: Sendable {
       // The others read it there; where it can't be written, they ask again.
       if var noted = stored {
         noted.renewal = certificate.renewal
-        if let written = try? put(noted) { certificate.revision = written.revision }
+        if let written = try? put(noted) {
+          certificate.revision = written.revision
+          certificate.modified = written.modified
+        }
       }
     }
     guard let reason = why(certificate, stored, demand, client.ca) else {
@@ -214,7 +217,7 @@ package struct ACMEIssuer: Sendable {
     do throws(ACMEError) {
       return try ACMEOrdering.run(
         order, client: client, thumbprint: signer.thumbprint, prover: prover, report: report)
-    } catch where error.type == "accountDoesNotExist" {
+    } catch  where error.type == "accountDoesNotExist" {
       // The CA has forgotten it, as test servers do; the key may go on.
       report("\(client.ca) knows the account no more: it is registered again")
       signer = try accounts.register(settings, demand)

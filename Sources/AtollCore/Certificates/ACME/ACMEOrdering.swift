@@ -83,7 +83,8 @@ package final class ACMEOrdering {
       throw ACMEError(
         .settings, "\(client.ca) has no profile \(quoted(profile))",
         hint: directory.profiles.isEmpty
-          ? "it has none at all: leave --profile out" : "it has \(listed(directory.profiles, "and"))")
+          ? "it has none at all: leave --profile out"
+          : "it has \(listed(directory.profiles, "and"))")
     }
     func post(replacing: String?) throws(ACMEError) -> ACMEResponse {
       let identifiers = wanted.names.map { name in
@@ -104,7 +105,7 @@ package final class ACMEOrdering {
     }
     do throws(ACMEError) {
       return try post(replacing: replaces)
-    } catch where error.type != "rateLimited" && error.fault == .refused {
+    } catch  where error.type != "rateLimited" && error.fault == .refused {
       // RFC 9773 §5: an order that can't replace may still be one of its own.
       return try post(replacing: nil)
     }
@@ -194,7 +195,7 @@ package final class ACMEOrdering {
     for (index, url) in places {
       do throws(ACMEError) {
         note(try client.post(url, "{}", doing: "look for a proof"))
-      } catch where error.fault == .refused {
+      } catch  where error.fault == .refused {
         // It may have been told twice, and have looked already.
         authorizations[index] = try authorization(order.authorizations[index])
         if authorizations[index].status == .pending { throw error }
@@ -221,7 +222,7 @@ package final class ACMEOrdering {
     let payload = JWS.compact { $0.member("csr", Base64URL.encode(csr)) }
     do throws(ACMEError) {
       try take(try client.post(order.finalize, payload, doing: "issue the certificate"))
-    } catch where error.type == "orderNotReady" {
+    } catch  where error.type == "orderNotReady" {
       // It may have been told twice, and be at it.
       try take(try client.post(orderURL, nil, doing: "show the order"))
     }

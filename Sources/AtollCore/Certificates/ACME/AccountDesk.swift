@@ -23,7 +23,9 @@ struct AccountDesk {
 
   /// The account of the store, made where there is none; the client signs with it from now on.
   func open(_ settings: ACMESettings, _ demand: ACMEIssuer.Demand) throws(ACMEError) -> Opened {
-    if !demand.wantsNewAccount, let (account, revision) = try stored(settings), let url = account.url {
+    if !demand.wantsNewAccount, let (account, revision) = try stored(settings),
+      let url = account.url
+    {
       let key = try ACMEKeys.read(account.key)
       client.sign(with: key.signer, as: .id(url))
       try tell(settings.contacts, account, revision, url)
@@ -99,7 +101,7 @@ struct AccountDesk {
     let payload = JWS.compact { $0.member("contact", contacts.map { "mailto:\($0)" }) }
     do throws(ACMEError) {
       _ = try client.post(url, payload, doing: "take the contact addresses")
-    } catch where error.type == "accountDoesNotExist" {
+    } catch  where error.type == "accountDoesNotExist" {
       // The order finds that out, and has it registered again.
       return
     }

@@ -136,7 +136,8 @@ package struct RecordWatch: Sendable {
             + "with --dns-timeout", details: Array(late.dropFirst()))
       }
       if !isTold {
-        report("waiting until the name servers have \(listed(missing.map(\.name.description), "and"))")
+        report(
+          "waiting until the name servers have \(listed(missing.map(\.name.description), "and"))")
         isTold = true
       }
       time.pause(pause)

@@ -33,7 +33,7 @@ package final class EdgeProver: ChallengeProver {
         .preparation, "no edge runs on this store that could answer the CA",
         hint: "start one with atoll serve")
     }
-    for late in answers where !late.isConfirmed && late.edge.unsaved == nil {
+    for late in answers where !late.isConfirmed {
       throw ACMEError(
         .preparation,
         "edge \"\(late.edge.id)\" (process \(late.edge.pid)) does not answer challenges",
