@@ -67,6 +67,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case httpsRequired, countryBlocked
   // Why a request with conditions for the origin was passed on.
   case requestCondition
+  // A domain that a distribution has given up.
+  case domainDetached
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -131,6 +133,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
     case .requestCondition: "request-condition"
+    case .domainDetached: "domain-detached"
     }
   }
 }

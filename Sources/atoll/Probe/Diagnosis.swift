@@ -209,6 +209,10 @@ struct Cause: Equatable {
       self.init(
         "no distribution answers for the host \"\(request.url.host)\"",
         "ask for <name>.atoll.localhost, see atoll list")
+    case .domainDetached:
+      self.init(
+        "the domain \"\(request.url.host)\" was detached from its distribution",
+        "attach it again with atoll domain attach <name> \(request.url.host)")
     case .distributionDisabled:
       self.init("the distribution is disabled", "enable it with atoll update <name> --enabled")
     case .requestTooLarge: self.init("the request is too large")
@@ -274,7 +278,7 @@ extension Reason {
     case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
       .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
       .originBadResponse, .originClosed, .originTls, .overloaded, .draining,
-      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked:
+      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked, .domainDetached:
       true
     default: false
     }
