@@ -23,6 +23,11 @@ package struct CertificateCare: Equatable, Sendable {
   /// Seconds since 1970.
   package var next: Int64
 
+  package init(tasks: [Task], next: Int64) {
+    self.tasks = tasks
+    self.next = next
+  }
+
   /// Seconds after which it looks in any case.
   package static let longest: Int64 = 21_600
 

@@ -101,7 +101,7 @@ package struct CertificateDeployment {
     for (name, why) in reasons {
       let kept = names.contains(name) ? before(name)?.stored.revision : nil
       let standing = kept.map { "revision \($0) of it stays in use" } ?? "it is not shown"
-      problems.append("certificate \(quoted(name)): \(why); \(standing)")
+      problems.append("certificate \"\(name)\": \(why); \(standing)")
       refused.append(RefusedCertificate(name: name, kept: kept))
     }
     if let built {
@@ -166,12 +166,12 @@ package struct CertificateDeployment {
       if old?.leaf == certificate.leaf { continue }
       let names = certificate.domains.prefix(4).joined(separator: ", ")
       lines.append(
-        "certificate \(quoted(name)) for \(names)\(certificate.domains.count > 4 ? ", …" : "") is "
+        "certificate \"\(name)\" for \(names)\(certificate.domains.count > 4 ? ", …" : "") is "
           + (old == nil ? "in use" : "renewed")
           + ", until \(RFC3339.format(seconds: certificate.leaf.notAfter))")
     }
     for old in former where !next.contains(where: { $0.stored.name == old.stored.name }) {
-      lines.append("certificate \(quoted(old.stored.name)) is no longer in use")
+      lines.append("certificate \"\(old.stored.name)\" is no longer in use")
     }
     return lines
   }

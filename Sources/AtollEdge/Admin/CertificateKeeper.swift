@@ -208,7 +208,7 @@ final class CertificateKeeper: @unchecked Sendable {
     case let error as CertificateError: reason = error.message
     default: reason = "\(error)"
     }
-    report("certificate \(quoted(task.name)) could not be renewed: \(reason)")
+    report("certificate \"\(task.name)\" could not be renewed: \(reason)")
   }
 
   // MARK: Status

@@ -29,7 +29,7 @@ package struct CertificateMeans: Sendable {
     CertificateMeans(
       now: { SystemCall.wallSeconds() },
       renew: { name, ends in
-        let tell: @Sendable (String) -> Void = { report("certificate \(quoted(name)): \($0)") }
+        let tell: @Sendable (String) -> Void = { report("certificate \"\(name)\": \($0)") }
         let time = ACMETime(
           now: { SystemCall.wallSeconds() },
           pause: { milliseconds in
