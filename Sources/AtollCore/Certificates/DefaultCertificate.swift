@@ -59,7 +59,8 @@ package struct DefaultCertificate: Sendable {
   package func isDue(_ stored: StoredCertificate, _ names: [String], now: Int64) throws -> Bool {
     guard let chain = stored.chain, let leaf = try? CertificateInfo(pem: chain) else { return true }
     if !Set(names).isSubset(of: stored.domains) { return true }
-    return LocalRenewal.isDue(leaf, root: try LocalAuthority(store).existing()?.certificate, now: now)
+    return LocalRenewal.isDue(
+      leaf, root: try LocalAuthority(store).existing()?.certificate, now: now)
   }
 
   /// One that no store keeps, signed by itself: better than none.

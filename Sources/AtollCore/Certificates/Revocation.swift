@@ -41,7 +41,8 @@ package struct RevocationQuery: Sendable {
         thisUpdate: thisUpdate, nextUpdate: nextUpdate)
     case Int(CTLS_STATUS_UNKNOWN): throw RevocationError("it does not know the certificate")
     case Int(CTLS_STATUS_REFUSED): throw RevocationError("it gives no answer")
-    case Int(CTLS_STATUS_FORGED): throw RevocationError("its answer is not signed by the certificate's CA")
+    case Int(CTLS_STATUS_FORGED):
+      throw RevocationError("its answer is not signed by the certificate's CA")
     default: throw RevocationError("its answer can't be read")
     }
   }

@@ -44,7 +44,8 @@ final class CertificateKeeper: @unchecked Sendable {
 
   /// - Parameter changed: called on the keeper's thread when `staples` has changed.
   init(
-    _ store: any Store, edgeID: String, means: CertificateMeans, report: @escaping @Sendable (String) -> Void,
+    _ store: any Store, edgeID: String, means: CertificateMeans,
+    report: @escaping @Sendable (String) -> Void,
     changed: @escaping @Sendable () -> Void
   ) {
     self.store = store
@@ -252,10 +253,12 @@ final class CertificateKeeper: @unchecked Sendable {
         report("the certificate for \(name) has been revoked by its CA: replace it")
       }
     } catch {
-      let reason = (error as? RevocationError)?.message ?? (error as? ClientError)?.message ?? "\(error)"
+      let reason =
+        (error as? RevocationError)?.message ?? (error as? ClientError)?.message ?? "\(error)"
       staple.fail(at: means.now())
       if staple.isNewTrouble {
-        report("the status of the certificate for \(name) is not to be had from \(query.url): \(reason)")
+        report(
+          "the status of the certificate for \(name) is not to be had from \(query.url): \(reason)")
       }
     }
   }

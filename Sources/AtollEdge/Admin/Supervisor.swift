@@ -63,7 +63,7 @@ package final class Supervisor: @unchecked Sendable {
   var temporaryCertificate: StoredCertificate?
   var keeper: CertificateKeeper?
   var expiryWarnings = ExpiryWarnings()
-  /// The hour in which it was looked last whether one ends soon.
+  /// The minute in which it was looked last whether one ends soon.
   var expiryRound: Int64 = 0
   private var isDraining = false
   private var hasStickySecret = false
@@ -227,8 +227,8 @@ package final class Supervisor: @unchecked Sendable {
       transferRound = round
       keepTransfer(at: seconds)
     }
-    if expiryRound != seconds / 3_600 {
-      expiryRound = seconds / 3_600
+    if expiryRound != seconds / 60 {
+      expiryRound = seconds / 60
       warnOfExpiry(at: seconds)
     }
     if let retryAt, now >= retryAt, !isDraining {
