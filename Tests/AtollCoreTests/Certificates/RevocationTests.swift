@@ -128,6 +128,17 @@ struct RevocationTests {
 
 /// When a responder is asked again.
 struct StapleTests {
+  /// The macro of an expectation calls nothing that mutates.
+  private final class Kept {
+    private var staple = Staple(fingerprint: [])
+
+    var askAt: Int64 { staple.askAt }
+    var isNewTrouble: Bool { staple.isNewTrouble }
+    func response(at now: Int64) -> [UInt8]? { staple.response(at: now) }
+    func take(_ status: RevocationStatus, at now: Int64) -> Bool { staple.take(status, at: now) }
+    func fail(at now: Int64) { staple.fail(at: now) }
+  }
+
   private static let day: Int64 = 86_400
 
   private func status(_ from: Int64, _ until: Int64, isRevoked: Bool = false) -> RevocationStatus {
@@ -135,7 +146,7 @@ struct StapleTests {
   }
 
   @Test func `an answer is shown until its end and renewed in its middle`() {
-    var staple = Staple(fingerprint: [])
+    let staple = Kept()
     #expect(staple.askAt == 0 && staple.response(at: 10) == nil)
     #expect(staple.take(status(0, 4 * Self.day), at: 100))
     #expect(staple.askAt == 2 * Self.day)
@@ -153,7 +164,7 @@ struct StapleTests {
   }
 
   @Test func `an answer of another time is not taken`() {
-    var staple = Staple(fingerprint: [])
+    let staple = Kept()
     #expect(!staple.take(status(0, 100), at: 100))
     #expect(!staple.take(status(1_000, 2_000), at: 600))
     #expect(staple.response(at: 50) == nil)
@@ -161,13 +172,13 @@ struct StapleTests {
   }
 
   @Test func `a revoked certificate is no good word to show`() {
-    var staple = Staple(fingerprint: [])
+    let staple = Kept()
     #expect(staple.take(status(0, 1_000, isRevoked: true), at: 1))
     #expect(staple.response(at: 1) == nil)
   }
 
   @Test func `a responder that is down is asked less and less, and what it said still stands`() {
-    var staple = Staple(fingerprint: [])
+    let staple = Kept()
     #expect(staple.take(status(0, 4 * Self.day), at: 0))
     var waits: [Int64] = []
     var now = staple.askAt
