@@ -28,11 +28,11 @@ package struct DefaultCertificate: Sendable {
     return names + ofTheMachine
   }
 
-  /// What is stored, if need be made or made anew.
+  /// What is stored, if need be made or made anew. One that is damaged stays for somebody to look at.
   package func ensure(_ names: [String], now: Int64) throws -> StoredCertificate {
     let catalog = CertificateCatalog(store)
     while true {
-      let stored = try? catalog.get(Self.name)
+      let stored = try catalog.get(Self.name)
       if let stored, try !isDue(stored, names, now: now) { return stored }
       let issued = try LocalAuthority(store).issue(names, now: now)
       var next =
@@ -46,8 +46,7 @@ package struct DefaultCertificate: Sendable {
       next.modified = now
       next.renewal = RenewalState(lastAttempt: now)
       do {
-        next.revision = try catalog.put(
-          next, ifRevision: stored?.revision ?? (try catalog.get(Self.name))?.revision ?? 0)
+        next.revision = try catalog.put(next, ifRevision: stored?.revision ?? 0)
         return next
       } catch StoreError.conflict {
         // Another edge was faster: its certificate will do.

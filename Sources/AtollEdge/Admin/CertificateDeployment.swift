@@ -63,7 +63,14 @@ package struct CertificateDeployment {
     for (name, _) in invalid {
       if let kept = before(name) { next.append(kept) }
     }
-    for certificate in stored where certificate.chain != nil {
+    for certificate in stored {
+      if certificate.chain == nil {
+        // Still to be issued; but what was once there must not vanish by somebody's mistake.
+        guard let kept = before(certificate.name) else { continue }
+        reasons.append((certificate.name, "the store has lost it"))
+        next.append(kept)
+        continue
+      }
       if var same = before(certificate.name), same.stored.chain == certificate.chain,
         same.stored.key == certificate.key
       {

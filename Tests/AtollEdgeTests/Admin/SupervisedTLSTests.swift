@@ -15,6 +15,8 @@ struct SupervisedTLSTests {
   ) throws -> SupervisedEdge {
     try SupervisedEdge(in: directory, unsaved: unsaved, withoutStore: withoutStore) {
       $0.edge.secureListeners = [.tcp(host: "127.0.0.1", port: 0)]
+      $0.certificates = CertificateMeans(
+        now: { Int64(time(nil)) }, renew: { _, _ in }, ask: { _, _ in [] })
       change(&$0)
     }
   }
@@ -127,8 +129,9 @@ struct SupervisedTLSTests {
     let revision = try #require(try CertificateCatalog(edge.store).get("shop")?.revision)
     let broken = try edge.store.write(
       "certificates/shop", Array("{\n  \"source\": \"imported\"\n}\n".utf8), ifRevision: nil)
-    // Neither is confirmed by saying nothing.
     try edge.waitUntilApplied(broken)
+    #expect(try shown(edge, "shop.example").pem == good.chain)
+    #expect(edge.record?.refusedCertificates == [RefusedCertificate(name: "shop", kept: revision)])
     let unusable = try edge.store.write(
       "certificates/shop",
       DocumentWriter.document { writer in
@@ -214,8 +217,9 @@ struct SupervisedTLSTests {
   }
 
   @Test func `https-only refuses what comes in the clear alone`() throws {
+    let origin = try numberingOrigin()
     let edge = try edge()
-    try edge.put(try site(try numberingOrigin()) { $0.settings.viewerProtocol = .httpsOnly })
+    try edge.put(try site(origin) { $0.settings.viewerProtocol = .httpsOnly })
     #expect(try edge.get("/").status == 403)
     #expect(try get(edge, "/", host: "site.atoll.localhost").status == 200)
   }
@@ -223,11 +227,18 @@ struct SupervisedTLSTests {
   @Test func `http and https share what is stored, unless the key tells them apart`() throws {
     let origin = try numberingOrigin()
     let edge = try edge()
-    try edge.put(try site(origin))
+    func distribution(keysScheme: Bool) throws -> Distribution {
+      try site(origin) {
+        $0 = Distribution.make(
+          name: $0.name, origin: $0.origin, preset: .static, id: $0.id, now: 0)
+        $0.settings.key.scheme = keysScheme
+      }
+    }
+    try edge.put(try distribution(keysScheme: false))
     let host = "site.atoll.localhost"
     #expect(try edge.get("/", host: host).text == "1")
     #expect(try get(edge, "/", host: host).text == "1")
-    try edge.put(try site(origin) { $0.settings.key.scheme = true })
+    try edge.put(try distribution(keysScheme: true))
     #expect(try edge.get("/", host: host).text == "2")
     #expect(try get(edge, "/", host: host).text == "3")
     #expect(try edge.get("/", host: host).text == "2")
