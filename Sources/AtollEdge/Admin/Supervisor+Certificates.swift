@@ -30,8 +30,21 @@ extension Supervisor {
   private var defaultNames: [String]? {
     if edge.secureAddresses.isEmpty { return nil }
     return DefaultCertificate.names(
-      base: "atoll.localhost",
+      base: Distribution.standardBase,
       hosts: deployment.policies.flatMap { $0.distribution.ownDomains })
+  }
+
+  /// The domains that certificates were chosen for, by the certificate's name.
+  private var chosenHosts: [String: [String]] {
+    var hosts: [String: [String]] = [:]
+    for policy in deployment.policies {
+      for domain in policy.distribution.domains {
+        for certificate in domain.certificates {
+          hosts[certificate, default: []].append(domain.name)
+        }
+      }
+    }
+    return hosts
   }
 
   func readCertificates(_ store: any Store) throws(StoreError) {
@@ -45,6 +58,7 @@ extension Supervisor {
   /// Returns when every loop shows what was read last to who connects from then on.
   func showCertificates() {
     var surroundings = CertificateDeployment.Surroundings()
+    surroundings.hosts = chosenHosts
     surroundings.challenges = servedChallenges()
     surroundings.staples = keeper?.staples(at: SystemCall.wallSeconds()) ?? [:]
     var stored = storedCertificates

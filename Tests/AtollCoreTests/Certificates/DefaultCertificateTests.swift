@@ -62,7 +62,8 @@ struct DefaultCertificateTests {
     #expect(try CertificateInfo(pem: try #require(third.chain)).isIssued(by: root))
   }
 
-  @Test func `a damaged one is left for somebody to look at, one without sense is replaced`() throws {
+  @Test func `a damaged one is left for somebody to look at, one without sense is replaced`() throws
+  {
     var stored = try certificate.ensure(Self.names, now: Self.now)
     stored.chain = nil
     stored.key = nil
