@@ -82,10 +82,8 @@ private final class StandInEdge: Sendable {
     // Another's trouble is not this command's.
     let other = RunningAtoll(
       ["cert", "create", "other", "--local", "-d", "other.test"], env: home.environment)
-    try edge.confirm(refused: [RefusedCertificate(name: "shop")])
-    while try EdgeRegistry(DirectoryStore(home: home.environment["ATOLL_HOME"]!)).store.keys(
-      "certificates/"
-    ).count < 2 { usleep(2_000) }
+    let store = DirectoryStore(home: home.environment["ATOLL_HOME"]!)
+    while try store.keys("certificates/").count < 2 { usleep(2_000) }
     try edge.confirm(refused: [RefusedCertificate(name: "shop")])
     #expect(other.wait().exitCode == 0)
   }
