@@ -163,6 +163,9 @@ enum ServeManual {
           Term(
             "\(Limits.rangeHabits)", "URLs of which is remembered how their origin takes ranges"),
           Term(
+            Quantity.size(Limits.statusResponse),
+            "what a CA's responder says about a certificate's status (OCSP)"),
+          Term(
             "\(Limits.challengeToken)", "characters of the token of a CA's challenge (ACME)"),
           Term("\(Limits.certificateNames)", "names on one certificate"),
           Term(Quantity.size(Limits.acmeResponse), "one answer of a CA"),
