@@ -216,7 +216,7 @@ final class HealthProbe: Channel {
   /// Whether the handshake is over; it is not when there is to be no connection, either.
   private func secure() -> Bool {
     guard let secured else { return false }
-    switch secured.tls.handshake() {
+    switch secured.tls.handshake(scratch: loop.services.recordBuffer) {
     case .waiting: return false
     case .failed:
       end(.failed(.tls(secured.failure().detail)))
@@ -233,7 +233,7 @@ final class HealthProbe: Channel {
     while sent < request.count, !isClosed {
       let rest = request.count - sent
       let outcome =
-        secured?.tls.send(request.base + sent, rest)
+        secured?.tls.send(request.base + sent, rest, scratch: loop.services.recordBuffer)
         ?? SystemCall.send(descriptor, request.base + sent, rest)
       switch outcome {
       case .moved(let count): sent += count

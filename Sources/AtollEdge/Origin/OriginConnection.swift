@@ -140,7 +140,7 @@ final class OriginConnection: Channel {
   /// Goes on with the handshake, for which there is no more time than for connecting.
   private func secure() {
     guard let secured else { return }
-    switch secured.tls.handshake() {
+    switch secured.tls.handshake(scratch: loop.services.recordBuffer) {
     case .waiting: return
     case .done:
       if !secured.isResumed { pool.verified() }
@@ -255,7 +255,8 @@ final class OriginConnection: Channel {
   }
 
   private func transmit(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
-    secured?.tls.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+    secured?.tls.send(bytes, count, scratch: loop.services.recordBuffer)
+      ?? SystemCall.send(descriptor, bytes, count)
   }
 
   private func transmit(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) -> Transfer {
