@@ -4,8 +4,8 @@ import CSystem
 import Glibc
 import Synchronization
 
-/// Stands before a server and passes bytes on, but for the connections that it breaks: of four the
-/// fourth at once, and the second once the request has gone through, so that the answer is lost.
+/// Stands before a server and passes bytes on, but for the connections that it breaks: of five the
+/// fifth at once, and the third once the request has gone through, so that the answer is lost.
 final class FlakyProxy: Sendable {
   let port: UInt16
   private let listener: Int32
@@ -45,7 +45,7 @@ final class FlakyProxy: Sendable {
 
   private func serve(_ client: Int32) {
     defer { close(client) }
-    let number = count.add(1, ordering: .relaxed).newValue % 4
+    let number = count.add(1, ordering: .relaxed).newValue % 5
     if number == 0 {
       losses.add(1, ordering: .relaxed)
       return
@@ -63,7 +63,7 @@ final class FlakyProxy: Sendable {
       ]
       guard poll(&events, 2, 60_000) > 0 else { return }
       if events[1].revents != 0 {
-        if number == 2, sent >= Self.request {
+        if number == 3, sent >= Self.request {
           losses.add(1, ordering: .relaxed)
           return
         }

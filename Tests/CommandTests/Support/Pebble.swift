@@ -84,10 +84,10 @@ final class Pebble: Sendable {
     server = RunningAtoll(
       ["-config", place.file("pebble.json"), "-dnsserver", "127.0.0.1:\(ports.dns)"],
       env: environment, program: try #require(findProgram("pebble")))
-    let (server, names, records) = (server, names, ports.records)
+    let (server, names) = (server, names)
+    let needed = [ports.directory, ports.management, ports.records]
     try wait(for: "pebble to serve; it said: \(server.printed)\(names.complained)") {
-      (server.printed + server.complained).contains("ACME directory available")
-        && Self.isOpen(records)
+      needed.allSatisfy(Self.isOpen)
     }
   }
 
