@@ -87,7 +87,7 @@ struct CertificateDeploymentTests {
     var deployment = try deployment()
     let good = try certificate("shop")
     _ = deployment.update(to: [good])
-    let weak = TestCertificate("a.example", key: .shortRSA)
+    let weak = ServerCertificate("a.example", key: .shortRSA)
     var stored = good
     stored.revision = 2
     stored.chain = weak.certificatePEM
@@ -126,7 +126,7 @@ struct CertificateDeploymentTests {
     #expect(!deployment.update(to: [shop], surroundings).isNew)
     surroundings.hosts = ["shop": ["a.example"]]
     #expect(deployment.update(to: [shop], surroundings).isNew)
-    let test = TestCertificate("a.example")
+    let test = ServerCertificate("a.example")
     surroundings.challenges = [
       ServedChallenge(
         domain: "a.example", certificatePEM: test.certificatePEM, keyPEM: test.keyPEM)

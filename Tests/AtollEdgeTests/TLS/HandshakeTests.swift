@@ -9,7 +9,7 @@ import Testing
 /// What viewers and the edge agree on before the first request.
 @Suite(.timeLimit(.minutes(10)))
 struct HandshakeTests {
-  static let site = TestCertificate("test.example", "*.test.example")
+  static let site = ServerCertificate("test.example", "*.test.example")
   let origin: ScriptedOrigin
 
   init() throws {
@@ -97,9 +97,9 @@ struct HandshakeTests {
   }
 
   @Test func `the most specific name counts, and preference before it`() throws {
-    let wildcard = TestCertificate("*.test.example")
-    let exact = TestCertificate("www.test.example", "api.test.example")
-    let attached = TestCertificate("*.test.example", "shop.test.example")
+    let wildcard = ServerCertificate("*.test.example")
+    let exact = ServerCertificate("www.test.example", "api.test.example")
+    let attached = ServerCertificate("*.test.example", "shop.test.example")
     let edge = try edge([
       wildcard.served("wildcard"), exact.served("exact"),
       attached.served("attached", preferredHosts: ["API.test.example.", "other.example"]),
@@ -117,8 +117,8 @@ struct HandshakeTests {
   }
 
   @Test func `of two certificates the one that lasts longer is shown`() throws {
-    let short = TestCertificate("test.example", days: 2)
-    let long = TestCertificate("test.example", days: 20)
+    let short = ServerCertificate("test.example", days: 2)
+    let long = ServerCertificate("test.example", days: 20)
     for order in [[short, long], [long, short]] {
       let edge = try edge(order.map { $0.served() })
       #expect(
@@ -128,8 +128,8 @@ struct HandshakeTests {
 
   @Test(arguments: [TLS1_2_VERSION, TLS1_3_VERSION])
   func `RSA and ECDSA stand side by side`(version: Int32) throws {
-    let rsa = TestCertificate("test.example", key: .rsa)
-    let ec = TestCertificate("test.example")
+    let rsa = ServerCertificate("test.example", key: .rsa)
+    let ec = ServerCertificate("test.example")
     let edge = try edge([
       rsa.served("rsa", ocsp: [1, 2, 3]), ec.served("ec", ocsp: [4, 5, 6, 7]),
     ])
@@ -147,8 +147,8 @@ struct HandshakeTests {
   }
 
   @Test func `a certificate that cannot be used does not keep others from being served`() throws {
-    let weak = TestCertificate("weak.example", key: .shortRSA)
-    let other = TestCertificate("test.example")
+    let weak = ServerCertificate("weak.example", key: .shortRSA)
+    let other = ServerCertificate("test.example")
     let certificates = try TLSCertificates(
       [
         weak.served("weak"),
@@ -175,7 +175,7 @@ struct HandshakeTests {
     let edge = try edge()
     let viewer = try edge.secureViewer()
     #expect(try viewer.get("/").status == 200)
-    let next = TestCertificate("test.example")
+    let next = ServerCertificate("test.example")
     edge.edge.apply(
       certificates: try TLSCertificates([next.served()], policy: .intermediate))
     #expect(try viewer.get("/").status == 200)
@@ -184,7 +184,7 @@ struct HandshakeTests {
   }
 
   @Test func `a CA's challenge is answered by its certificate alone`() throws {
-    let challenge = TestCertificate("new.example")
+    let challenge = ServerCertificate("new.example")
     let edge = try edge(challenges: [
       ServedChallenge(
         domain: "new.example", certificatePEM: challenge.certificatePEM, keyPEM: challenge.keyPEM)
@@ -238,7 +238,7 @@ struct HandshakeTests {
     settings.session = try session(edge, settings)
     edge.edge.apply(
       certificates: try TLSCertificates(
-        [TestCertificate("test.example").served()], policy: .intermediate))
+        [ServerCertificate("test.example").served()], policy: .intermediate))
     #expect(try edge.secureViewer(settings).wire.tls?.isResumed == true)
   }
 

@@ -3,7 +3,7 @@ import AtollEdge
 import CTLS
 
 /// A self-signed certificate of a test, with its key.
-struct TestCertificate: Sendable {
+struct ServerCertificate: Sendable {
   enum Key: Sendable { case ec, rsa, shortRSA }
 
   let certificatePEM: String
