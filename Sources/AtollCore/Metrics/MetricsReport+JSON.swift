@@ -47,7 +47,6 @@ extension EdgeFacts {
       writer.member("logLinesLost", gauges.logLinesLost)
       writer.member("compressions", gauges.compressions)
       writer.member("compressionsSkipped", gauges.compressionsSkipped)
-      writer.member("http2") { http2.write(to: &$0) }
       writer.member("handshakes") { writer in
         writer.object { writer in
           handshakes.sinceStart.write(to: &writer)
@@ -59,6 +58,7 @@ extension EdgeFacts {
           }
         }
       }
+      writer.member("http2") { http2.write(to: &$0) }
       writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
       writer.member("certificates") { CertificateExpiry.write(certificates, to: &$0) }
     }
