@@ -442,6 +442,7 @@ enum ReferenceManual {
           "Lightsail's statuses, and not yet valid; any number of names, where Lightsail has 10; RSA from 2048 bits and ECDSA on P-256, P-384 and P-521; one in use is kept (atoll cert)"
         ),
         Term("HTTP/3", "absent in this version"),
+        Term("HTTP/2", "as theirs, and in the clear for viewers that begin with it"),
         Term(
           "signed URLs and cookies, field-level encryption, functions",
           "absent: they need keys and code at the edge, which this version does not hold"),
