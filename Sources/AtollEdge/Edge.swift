@@ -21,11 +21,15 @@ package final class Edge: @unchecked Sendable {
   package let accessLog: AccessLog?
   /// Bound addresses, ports resolved: "127.0.0.1:8080", "[::]:8080", "unix:/path".
   package private(set) var addresses: [String] = []
+  /// Those where viewers speak TLS.
+  package private(set) var secureAddresses: [String] = []
+  /// Sealed tickets stay good whatever certificates come and go.
+  let ticketKeys = TicketKeys()
   /// Where viewers who came in the clear are sent; as it was bound.
   private(set) var securePorts = SecurePorts()
 
   private var loops: [EventLoop] = []
-  private var listeners: [(descriptor: Int32, isUnix: Bool, loop: Int)] = []
+  private var listeners: [(descriptor: Int32, isUnix: Bool, isSecure: Bool, loop: Int)] = []
   private var unixPaths: [String] = []
   /// Before `start` the loops have no threads: their owner may still touch them.
   private var isStarted = false
@@ -63,41 +67,58 @@ package final class Edge: @unchecked Sendable {
     } else {
       accessLog = nil
     }
+    let certificates: TLSCertificates
+    do throws(TLSError) {
+      certificates = try TLSCertificates([], policy: options.tlsPolicy)
+    } catch {
+      throw .tls(error.message)
+    }
     for index in 0..<max(1, options.threads) {
       let loop = try EventLoop(index: index)
-      loop.services = LoopServices(loop: loop, edge: self, configuration: configuration)
+      loop.services = LoopServices(
+        loop: loop, edge: self, configuration: configuration, certificates: certificates)
       loops.append(loop)
     }
     checker = HealthChecker(loop: loops[0], resolver: resolver, report: options.report)
     do {
-      for listener in options.listeners { try bind(listener) }
+      for listener in options.listeners { try bind(listener, isSecure: false) }
+      for listener in options.secureListeners { try bind(listener, isSecure: true) }
     } catch {
       closeListeners()
       throw error
     }
+    if let listener = options.defaultSecureListener {
+      do throws(EdgeError) {
+        try bind(listener, isSecure: true)
+      } catch {
+        options.report("\(error.message): no https; choose another address with --https")
+      }
+    }
+    securePorts = SecurePorts(
+      clear: addresses.compactMap(Self.port), secure: secureAddresses.compactMap(Self.port))
   }
 
-  private func bind(_ listener: ListenAddress) throws(EdgeError) {
+  private func bind(_ listener: ListenAddress, isSecure: Bool) throws(EdgeError) {
     switch listener {
     case .unix(let path):
       guard let address = SocketAddress(unixPath: path) else { throw .badListenAddress(path) }
       let descriptor = try ListeningSocket.open(address, shares: false)
       unixPaths.append(path)
-      addresses.append("unix:\(path)")
-      listeners.append((descriptor, true, 0))
+      note("unix:\(path)", isSecure: isSecure)
+      listeners.append((descriptor, true, isSecure, 0))
       for loop in loops.indices.dropFirst() {
-        listeners.append((dup(descriptor), true, loop))
+        listeners.append((dup(descriptor), true, isSecure, loop))
       }
     case .tcp(let host, let port):
       if let host {
         guard let address = SocketAddress(host: host, port: port) else {
           throw .badListenAddress(host)
         }
-        try bind(address)
+        try bind(address, isSecure: isSecure)
       } else if hasIPv6 {
-        try bind(SocketAddress(host: "::", port: port)!)
+        try bind(SocketAddress(host: "::", port: port)!, isSecure: isSecure)
       } else {
-        try bind(SocketAddress(host: "0.0.0.0", port: port)!)
+        try bind(SocketAddress(host: "0.0.0.0", port: port)!, isSecure: isSecure)
       }
     }
   }
@@ -110,15 +131,24 @@ package final class Edge: @unchecked Sendable {
     return any.withUnsafeAddress { pointer, length in Glibc.bind(probe, pointer, length) } == 0
   }
 
-  private func bind(_ address: SocketAddress) throws(EdgeError) {
+  /// Of an address as it is printed; nil of a Unix socket's.
+  private static func port(of address: String) -> UInt16? {
+    address.hasPrefix("unix:") ? nil : address.split(separator: ":").last.flatMap { UInt16($0) }
+  }
+
+  private func note(_ address: String, isSecure: Bool) {
+    if isSecure { secureAddresses.append(address) } else { addresses.append(address) }
+  }
+
+  private func bind(_ address: SocketAddress, isSecure: Bool) throws(EdgeError) {
     // Without SO_REUSEPORT first: another process on this address must be an error, not a share.
     if address.port != 0 { close(try ListeningSocket.open(address, shares: false)) }
     let first = try ListeningSocket.open(address, shares: true)
     let bound = SocketAddress.local(of: first) ?? address
-    addresses.append(bound.description)
-    listeners.append((first, false, 0))
+    note(bound.description, isSecure: isSecure)
+    listeners.append((first, false, isSecure, 0))
     for loop in loops.indices.dropFirst() {
-      listeners.append((try ListeningSocket.open(bound, shares: true), false, loop))
+      listeners.append((try ListeningSocket.open(bound, shares: true), false, isSecure, loop))
     }
   }
 
@@ -138,7 +168,8 @@ package final class Edge: @unchecked Sendable {
       let loop = loops[listener.loop]
       loop.post {
         _ = Listener(
-          services: loop.services, descriptor: listener.descriptor, isUnix: listener.isUnix)
+          services: loop.services, descriptor: listener.descriptor, isUnix: listener.isUnix,
+          isSecure: listener.isSecure)
       }
     }
     listeners = []
@@ -169,6 +200,11 @@ package final class Edge: @unchecked Sendable {
     configurationLock.locked { self.configuration = configuration }
     onEveryLoop { $0.services.configuration = configuration }
     if isStarted { checkHealth(of: configuration) }
+  }
+
+  /// Returns when every loop shows these certificates to who connects from then on.
+  package func apply(certificates: TLSCertificates) {
+    onEveryLoop { $0.services.certificates = certificates }
   }
 
   /// The health checks run on the first loop.
@@ -239,7 +275,9 @@ package final class Edge: @unchecked Sendable {
   // MARK: Services
 
   package func counters() -> CounterSnapshot {
-    CounterSnapshot(loops.map { $0.services.counters })
+    var snapshot = CounterSnapshot(loops.map { $0.services.counters })
+    snapshot.handshakes = handshakes()
+    return snapshot
   }
 
   package func http2Counts() -> HTTP2Counts {
@@ -253,6 +291,12 @@ package final class Edge: @unchecked Sendable {
     return currentConfiguration.distributions.map {
       DistributionHealth($0, now: now, wallTime: wallTime)
     }
+  }
+
+  package func handshakes() -> HandshakeCounts {
+    var counts = HandshakeCounts()
+    for loop in loops { loop.services.handshakeCounters.add(to: &counts) }
+    return counts
   }
 
   package func reopenLogs() { accessLog?.reopen() }
@@ -298,6 +342,7 @@ package final class Edge: @unchecked Sendable {
         case let viewer as ViewerConnection: viewer.close()
         case let viewer as HTTP2Connection: viewer.close()
         case let origin as OriginConnection: origin.cancel()
+        case let handshake as TLSHandshake: handshake.close()
         default: channel.closeChannel()
         }
       }

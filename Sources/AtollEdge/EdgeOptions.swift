@@ -6,6 +6,11 @@ import Glibc
 /// How one edge runs; what it serves is in `EdgeConfiguration`.
 package struct EdgeOptions: Sendable {
   package var listeners: [ListenAddress] = [.tcp(host: nil, port: 8080)]
+  /// Where viewers speak TLS.
+  package var secureListeners: [ListenAddress] = []
+  /// One more of these, where nobody asked for it: when it cannot be had the edge says so, and serves.
+  package var defaultSecureListener: ListenAddress?
+  package var tlsPolicy = TLSPolicy.intermediate
   /// Event loops.
   package var threads = Int(csystem_cpu_count())
   /// Bytes for entries, index, buffers and fills together.
@@ -17,6 +22,7 @@ package struct EdgeOptions: Sendable {
   /// Seconds, by default those of `Limits`.
   package var idleTimeout = Limits.idleTimeout
   package var headTimeout = Limits.headTimeout
+  package var handshakeTimeout = Limits.handshakeTimeout
   package var bodyTimeout = Limits.bodyTimeout
   /// Takes a line of the edge's own log.
   package var report: @Sendable (String) -> Void = { _ in }
@@ -80,6 +86,7 @@ package enum EdgeError: Error, Equatable, Sendable {
   case memoryTooSmall(minimum: Int)
   case memoryRefused(Int)
   case accessLog(path: String, reason: String)
+  case tls(String)
   case system(String, Int32)
 
   package var message: String {
@@ -91,6 +98,7 @@ package enum EdgeError: Error, Equatable, Sendable {
     case .memoryTooSmall(let minimum): "memory must be at least \(minimum >> 20)M"
     case .memoryRefused(let bytes): "the kernel refuses the memory for a cache of \(bytes >> 20)M"
     case .accessLog(let path, let reason): "cannot write the access log \"\(path)\": \(reason)"
+    case .tls(let message): message
     case .system(let call, let error): "\(call) failed: \(SystemCall.errorText(error))"
     }
   }
@@ -98,12 +106,14 @@ package enum EdgeError: Error, Equatable, Sendable {
   package var hint: String {
     switch self {
     case .badListenAddress: "write a port, address:port, [ipv6]:port or unix:/path"
-    case .addressInUse: "stop the process that listens there, or choose another with --http"
+    case .addressInUse:
+      "stop the process that listens there, or choose another with --http or --https"
     case .addressNotPermitted: "choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
-    case .cannotListen: "check the address given with --http"
+    case .cannotListen: "check the address given with --http or --https"
     case .memoryTooSmall: "give more with --memory"
     case .memoryRefused: "give less with --memory, or raise the process's limit (ulimit -v)"
     case .accessLog: "choose another file with --access-log"
+    case .tls: "check the system's OpenSSL configuration (openssl.cnf)"
     case .system: "check the limits of this process"
     }
   }

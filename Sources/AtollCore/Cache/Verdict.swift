@@ -67,6 +67,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case httpsRequired, countryBlocked
   // Why a request with conditions for the origin was passed on.
   case requestCondition
+  // A request on the wrong connection: its host is not on the certificate.
+  case misdirected
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -131,6 +133,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .httpsRequired: "https-required"
     case .countryBlocked: "country-blocked"
     case .requestCondition: "request-condition"
+    case .misdirected: "misdirected"
     }
   }
 }

@@ -20,6 +20,10 @@ package enum Limits {
   package static let idleTimeout = 60
   /// Seconds from the first byte of a head to its last.
   package static let headTimeout = 10
+  /// Seconds that a TLS handshake may take.
+  package static let handshakeTimeout = 10
+  /// Microseconds of a loop's turn after which no further handshake begins in it.
+  package static let handshakeTurn: Int64 = 2_000
   /// Seconds without a byte of body moving in either direction.
   package static let bodyTimeout = 30
   /// Requests on one viewer connection.

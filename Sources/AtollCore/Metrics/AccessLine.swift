@@ -119,6 +119,8 @@ package struct AccessLineWriter: ~Copyable {
     } else {
       buffer.appendDecimal(UInt64(record.originStatus))
     }
+    buffer.append(",\"tls\":")
+    appendString(record.tls, to: buffer)
     buffer.append(",\"referer\":")
     appendString(record.referer, to: buffer)
     buffer.append(",\"userAgent\":")

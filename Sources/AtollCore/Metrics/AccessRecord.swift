@@ -36,6 +36,8 @@ package struct AccessRecord {
   package var age: Int64 = -1
   /// 0 when the origin was not asked.
   package var originStatus: UInt16 = 0
+  /// Version of TLS, as `TLSv1.3`; empty in the clear.
+  package var tls = Bytes(start: nil, count: 0)
 
   package init() {}
 }

@@ -107,6 +107,7 @@ package final class LoopCounters: @unchecked Sendable {
 /// The counters of all loops at one moment, by slot; slots without traffic are left out.
 package struct CounterSnapshot: Equatable, Sendable {
   package private(set) var slots: [Int: TrafficCounts] = [:]
+  package var handshakes = HandshakeCounts()
 
   package init() {}
 
@@ -128,6 +129,7 @@ package struct CounterSnapshot: Equatable, Sendable {
     for (slot, counts) in slots where counts != earlier.slots[slot] {
       difference.slots[slot] = counts - earlier[slot]
     }
+    difference.handshakes = handshakes - earlier.handshakes
     return difference
   }
 }

@@ -47,8 +47,43 @@ extension EdgeFacts {
       writer.member("logLinesLost", gauges.logLinesLost)
       writer.member("compressions", gauges.compressions)
       writer.member("compressionsSkipped", gauges.compressionsSkipped)
+      writer.member("handshakes") { writer in
+        writer.object { writer in
+          handshakes.sinceStart.write(to: &writer)
+          writer.member("last5Minutes") { writer in
+            writer.object { writer in
+              writer.member("seconds", handshakes.seconds)
+              handshakes.last5Minutes.write(to: &writer)
+            }
+          }
+        }
+      }
       writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
       writer.member("certificates") { CertificateExpiry.write(certificates, to: &$0) }
+    }
+  }
+}
+
+extension HandshakeCounts {
+  fileprivate func write(to writer: inout DocumentWriter) {
+    for end in [HandshakeEnd.full, .resumed, .challenge] {
+      writer.member(end.text.description, self[end])
+    }
+    writer.member("failed", failed)
+    writer.member("failures") { writer in
+      writer.object { writer in
+        for end in HandshakeEnd.failures where self[end] > 0 {
+          writer.member(end.text.description, self[end])
+        }
+      }
+    }
+  }
+
+  fileprivate init(node: JSONNode) {
+    self.init()
+    for end in HandshakeEnd.allCases {
+      let place = HandshakeEnd.failures.contains(end) ? node["failures"] : node
+      self[end] = place?[end.text.description]?.unsigned ?? 0
     }
   }
 }
@@ -202,6 +237,13 @@ extension EdgeFacts {
     gauges.logLinesLost = node["logLinesLost"]?.unsigned ?? 0
     gauges.compressions = node["compressions"]?.unsigned ?? 0
     gauges.compressionsSkipped = node["compressionsSkipped"]?.unsigned ?? 0
+    if let node = node["handshakes"] {
+      handshakes.sinceStart = HandshakeCounts(node: node)
+      if let recent = node["last5Minutes"] {
+        handshakes.last5Minutes = HandshakeCounts(node: recent)
+        handshakes.seconds = Int64(clamping: recent["seconds"]?.unsigned ?? 0)
+      }
+    }
   }
 }
 

@@ -34,6 +34,10 @@ package struct MetricsReport: Equatable, Sendable {
         max(time - edge.started, 0), minutes.windowSeconds(minutes: 5, at: time),
         minutes.windowSeconds(minutes: 60, at: time)
       ))
+    var edge = edge
+    edge.handshakes.sinceStart = snapshot.handshakes
+    edge.handshakes.last5Minutes = view.last5.handshakes
+    edge.handshakes.seconds = view.seconds.1
     self.init(
       time: time, edges: [edge], total: view.history { $0.total },
       distributions: distributions.map { distribution in
@@ -106,6 +110,7 @@ package struct EdgeFacts: Equatable, Sendable {
   /// Seconds since 1970.
   package var started: Int64
   package var gauges: EdgeGauges
+  package var handshakes = HandshakeTraffic()
   /// The targets of the origins as this edge sees them.
   package var health: [DistributionHealth]
   /// Those that it shows to viewers.

@@ -50,6 +50,7 @@ package struct MinuteRing: Sendable {
     var sum = CounterSnapshot()
     for minute in minutes(snapshot) where minute.number > current - Int64(count) {
       for (slot, counts) in minute.counts.slots { sum.add(counts, slot: slot) }
+      sum.handshakes += minute.counts.handshakes
     }
     return sum
   }

@@ -16,6 +16,7 @@ package struct PrometheusText {
     text.writeTraffic()
     text.writeTransfer()
     text.writeGauges()
+    text.writeHandshakes()
     text.writeTargets()
     text.writeCertificates()
     return Array(text.buffer.bytes)
@@ -135,6 +136,26 @@ package struct PrometheusText {
     for edge in reports.flatMap(\.edges) {
       series(
         "atoll_compressions_skipped_total", [("edge", edge.id)], edge.gauges.compressionsSkipped)
+    }
+  }
+
+  private func writeHandshakes() {
+    family("atoll_tls_handshakes_total", "counter", "TLS handshakes of viewers that succeeded.")
+    for edge in reports.flatMap(\.edges) {
+      for end in [HandshakeEnd.full, .resumed, .challenge] {
+        series(
+          "atoll_tls_handshakes_total", [("edge", edge.id), ("kind", end.text.description)],
+          edge.handshakes.sinceStart[end])
+      }
+    }
+    family(
+      "atoll_tls_handshake_failures_total", "counter", "TLS handshakes of viewers that failed.")
+    for edge in reports.flatMap(\.edges) {
+      for end in HandshakeEnd.failures {
+        series(
+          "atoll_tls_handshake_failures_total",
+          [("edge", edge.id), ("reason", end.text.description)], edge.handshakes.sinceStart[end])
+      }
     }
   }
 

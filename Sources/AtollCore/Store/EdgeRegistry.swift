@@ -9,6 +9,8 @@ package struct EdgeRecord: Equatable, Sendable {
   /// Seconds since 1970.
   package var started: Int64
   package var addresses: [String]
+  /// Those where viewers speak TLS.
+  package var secureAddresses: [String]
   package var adminSocket: String
   /// The store's revision whose configuration every loop uses.
   package var revision: UInt64
@@ -29,7 +31,8 @@ package struct EdgeRecord: Equatable, Sendable {
   package static let purgesKept = 4_096
 
   package init(
-    id: String, pid: Int32, started: Int64, addresses: [String] = [], adminSocket: String = "",
+    id: String, pid: Int32, started: Int64, addresses: [String] = [],
+    secureAddresses: [String] = [], adminSocket: String = "",
     revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
     refused: [RefusedDistribution] = [], unsaved: String? = nil, challenges: [String] = []
   ) {
@@ -37,6 +40,7 @@ package struct EdgeRecord: Equatable, Sendable {
     self.pid = pid
     self.started = started
     self.addresses = addresses
+    self.secureAddresses = secureAddresses
     self.adminSocket = adminSocket
     self.revision = revision
     self.purge = purge
@@ -175,6 +179,7 @@ package struct EdgeRegistry: Sendable {
       writer.member("pid", record.pid)
       writer.member("started", RFC3339.format(seconds: record.started))
       writer.member("addresses", record.addresses)
+      writer.member("secureAddresses", record.secureAddresses)
       writer.member("adminSocket", record.adminSocket)
       writer.member("appliedRevision", record.revision)
       writer.member("appliedPurge", record.purge)
@@ -213,6 +218,7 @@ package struct EdgeRegistry: Sendable {
     guard let pid = node["pid"]?.integer, let started = node["started"]?.time else { return nil }
     var record = EdgeRecord(id: id, pid: Int32(truncatingIfNeeded: pid), started: started)
     record.addresses = (node["addresses"]?.elements ?? []).compactMap(\.text)
+    record.secureAddresses = (node["secureAddresses"]?.elements ?? []).compactMap(\.text)
     record.adminSocket = node["adminSocket"]?.text ?? ""
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))

@@ -111,6 +111,7 @@ package final class Supervisor: @unchecked Sendable {
     keepTransfer(at: SystemCall.wallSeconds())
     edge.start()
     for address in edge.addresses { options.report("listening on \(address)") }
+    for address in edge.secureAddresses { options.report("listening on \(address), https") }
     var nextRound = SystemCall.monotonicMilliseconds()
     while true {
       var events = [
@@ -254,6 +255,7 @@ package final class Supervisor: @unchecked Sendable {
   /// Before anything is served: afterwards nothing is missed, since the watches stand first.
   private func load() throws {
     record.addresses = edge.addresses
+    record.secureAddresses = edge.secureAddresses
     if let store {
       do {
         try watch(store)

@@ -93,6 +93,7 @@ final class SupervisorView: @unchecked Sendable {
         writer.member("id", record.id)
         writer.member("pid", record.pid)
         writer.member("addresses", record.addresses)
+        writer.member("secureAddresses", record.secureAddresses)
         writer.member("appliedRevision", record.revision)
         writer.member("appliedPurge", record.purge)
         writer.member("problems", record.problems)

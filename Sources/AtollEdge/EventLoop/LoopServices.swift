@@ -33,7 +33,11 @@ final class LoopServices {
   let budget: MemoryBudget
   let resolver: Resolver
   let seed: HashSeed
+  /// What viewers are shown from the next handshake on.
+  var certificates: TLSCertificates
+  let handshakes: HandshakeTurns
   let counters = LoopCounters()
+  let handshakeCounters = HandshakeCounters()
   let http2Counters = HTTP2Counters()
   /// Once there is a connection that needs it.
   private(set) lazy var http2 = HTTP2Services(services: self)
@@ -41,6 +45,7 @@ final class LoopServices {
   // Milliseconds.
   let idleTimeout: Int
   let headTimeout: Int
+  let handshakeTimeout: Int
   let bodyTimeout: Int
   var isDraining = false
   /// Viewer connections of this loop.
@@ -49,8 +54,9 @@ final class LoopServices {
   // Scratch memory: valid until the next use, never across a return to the loop.
   let scratchSize = 65_536
   let scratch: UnsafeMutablePointer<UInt8>
-  /// Where a TLS record's plaintext is put together.
-  let recordBuffer = UnsafeMutableRawPointer.allocate(byteCount: TLSSession.record, alignment: 16)
+  /// Where TLS records are put together.
+  let recordBuffer = UnsafeMutableRawPointer.allocate(
+    byteCount: TLSSession.scratchSize, alignment: 16)
   let requestHead = RequestHead()
   let responseHead = ResponseHead()
   /// For a second head while the first is in use.
@@ -70,10 +76,14 @@ final class LoopServices {
   /// Milliseconds of the loop's clock until which a failing origin is not reported again.
   private var reportedUntil: [Int: Int64] = [:]
 
-  init(loop: EventLoop, edge: Edge, configuration: EdgeConfiguration) {
+  init(
+    loop: EventLoop, edge: Edge, configuration: EdgeConfiguration, certificates: TLSCertificates
+  ) {
     self.loop = loop
     self.edge = edge
     self.configuration = configuration
+    self.certificates = certificates
+    handshakes = HandshakeTurns(loop: loop)
     currentConfiguration = .passUnretained(configuration)
     cache = edge.cache
     registry = edge.registry
@@ -83,6 +93,7 @@ final class LoopServices {
     log = edge.accessLog?.makeBuffer()
     idleTimeout = edge.options.idleTimeout * 1000
     headTimeout = edge.options.headTimeout * 1000
+    handshakeTimeout = edge.options.handshakeTimeout * 1000
     bodyTimeout = edge.options.bodyTimeout * 1000
     scratch = .allocate(capacity: scratchSize)
     var generator = SystemRandomNumberGenerator()

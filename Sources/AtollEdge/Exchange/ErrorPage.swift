@@ -60,6 +60,7 @@ struct ErrorPage {
     case .originError: return "The origin\(site) answered with this error."
     case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."
     case .unknownHost: return "No distribution answers for this host."
+    case .misdirected: return "The certificate of this connection is not for this host."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."
     case .httpsRequired: return "This is served over https only."

@@ -80,6 +80,26 @@ final class Exchange {
 
   /// - Parameter base: valid during this call; afterwards the connection keeps the head.
   func begin(_ head: RequestHead, _ base: UnsafePointer<UInt8>, canPersist: Bool) {
+    prepare(head, canPersist: canPersist)
+    policyReference = services.currentConfiguration._withUnsafeGuaranteedRef {
+      $0.distribution(for: head, base)
+    }
+    guard let policyReference else {
+      behaviorReference = nil
+      return answerUnclaimed(head, base)
+    }
+    policyReference._withUnsafeGuaranteedRef { policy in
+      let path = UnsafeBufferPointer(
+        start: base + Int(head.pathStart), count: Int(head.pathLength))
+      let behavior = policy.unretainedBehavior(forPath: path)
+      behaviorReference = behavior
+      behavior._withUnsafeGuaranteedRef { admit(head, base, policy, $0) }
+    }
+    if step != .idle { configuration = services.configuration }
+  }
+
+  @inline(__always)
+  private func prepare(_ head: RequestHead, canPersist: Bool) {
     step = .idle
     hasResponded = false
     bytesDown = 0
@@ -98,22 +118,15 @@ final class Exchange {
     isConditional = head.fields.present & Self.conditionFields != 0
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
+  }
 
-    policyReference = services.currentConfiguration._withUnsafeGuaranteedRef {
-      $0.distribution(for: head, base)
-    }
-    guard let policyReference else {
-      behaviorReference = nil
-      return answerUnclaimed(head, base)
-    }
-    policyReference._withUnsafeGuaranteedRef { policy in
-      let path = UnsafeBufferPointer(
-        start: base + Int(head.pathStart), count: Int(head.pathLength))
-      let behavior = policy.unretainedBehavior(forPath: path)
-      behaviorReference = behavior
-      behavior._withUnsafeGuaranteedRef { admit(head, base, policy, $0) }
-    }
-    if step != .idle { configuration = services.configuration }
+  /// Instead of `begin`, for a request that belongs on another connection (RFC 9110 §15.5.20).
+  @inline(never)
+  func beginMisdirected(_ head: RequestHead, _ base: UnsafePointer<UInt8>, canPersist: Bool) {
+    prepare(head, canPersist: canPersist)
+    policyReference = nil
+    behaviorReference = nil
+    answer(head, base, status: 421, reason: .misdirected)
   }
 
   // MARK: Viewer policy

@@ -23,6 +23,7 @@ extension Exchange {
     record.firstByte = firstByteAt == 0 ? -1 : firstByteAt - beganAt
     record.age = age
     record.originStatus = originStatus
+    if let security = viewer.security { record.tls = security.version }
     if let head = viewer.presentHead, let base = viewer.presentHeadBase {
       // The proxies that are believed know better than the connection.
       if let policy, !policy.trustedProxies.isEmpty { record.viewer = viewerAddress(head, base) }

@@ -35,18 +35,24 @@ final class UpgradeTunnel {
     var pending: ByteBuffer?
     var pendingStart = 0
 
-    func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+    mutating func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
       switch wire {
       case .socket(let descriptor, let tls):
-        tls?.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
-      case .stream(let stream): stream.takeData(memory, count)
+        guard let tls else { return SystemCall.receive(descriptor, memory, count) }
+        let transfer = tls.receive(memory, count)
+        // No event will tell of it.
+        if tls.peerHasClosed { peerEnded = true }
+        return transfer
+      case .stream(let stream): return stream.takeData(memory, count)
       }
     }
 
-    func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+    func send(
+      _ bytes: UnsafePointer<UInt8>, _ count: Int, scratch: UnsafeMutableRawPointer
+    ) -> Transfer {
       switch wire {
       case .socket(let descriptor, let tls):
-        tls?.send(bytes, count) ?? SystemCall.send(descriptor, bytes, count)
+        tls?.send(bytes, count, scratch: scratch) ?? SystemCall.send(descriptor, bytes, count)
       case .stream(let stream): stream.giveData(bytes, count)
       }
     }
@@ -177,7 +183,9 @@ final class UpgradeTunnel {
       if let pending = sink.pending {
         guard sink.isWritable else { return (count, .waiting) }
         let left = pending.count - sink.pendingStart
-        switch sink.send(pending.base + sink.pendingStart, left) {
+        switch sink.send(
+          pending.base + sink.pendingStart, left, scratch: services.recordBuffer)
+        {
         case .moved(let sent):
           count += sent
           sink.pendingStart += sent
@@ -206,7 +214,7 @@ final class UpgradeTunnel {
       case .moved(0): source.inputEnded = true
       case .moved(let received):
         if received < services.scratchSize { source.isReadable = source.peerEnded }
-        switch sink.send(scratch, received) {
+        switch sink.send(scratch, received, scratch: services.recordBuffer) {
         case .moved(let sent):
           count += sent
           if sent < received { keep(scratch + sent, received - sent, for: &sink) }

@@ -159,13 +159,16 @@ final class HTTP2Connection: Channel {
 
   @inline(__always)
   private func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    if let tls { return tls.receive(memory, count) }
-    return SystemCall.receive(descriptor, memory, count)
+    guard let tls else { return SystemCall.receive(descriptor, memory, count) }
+    let transfer = tls.receive(memory, count)
+    // No event will tell of it.
+    if tls.peerHasClosed { peerEnded = true }
+    return transfer
   }
 
   @inline(__always)
   private func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
-    if let tls { return tls.send(bytes, count) }
+    if let tls { return tls.send(bytes, count, scratch: services.recordBuffer) }
     return SystemCall.send(descriptor, bytes, count)
   }
 

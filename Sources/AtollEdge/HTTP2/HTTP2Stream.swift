@@ -99,7 +99,11 @@ final class HTTP2Stream: Viewer {
     ownHeadLength = text.text.count
     isBeginning = true
     presentHeadBase = base
-    exchange.begin(head, base, canPersist: true)
+    if let tls = connection.tls, !tls.covers(head.authority(in: base)) {
+      exchange.beginMisdirected(head, base, canPersist: true)
+    } else {
+      exchange.begin(head, base, canPersist: true)
+    }
     isBeginning = false
     presentHeadBase = nil
     if phase != .exchanging { return }

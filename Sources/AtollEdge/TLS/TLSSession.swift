@@ -8,6 +8,10 @@ import Glibc
 /// `receive` and `send` mean what `SystemCall`'s mean, so that whoever moves bytes need not know
 /// which of both it does: a receive that fills less than its room has drained the connection, and
 /// bytes that could not be sent are to be offered again, more of them behind the same if need be.
+///
+/// Records leave together, several with one system call. What the kernel does not take of them stays
+/// here, sealed; the plaintext of the last one then counts as not sent, so that whoever sends knows
+/// to come back.
 final class TLSSession {
   enum Progress: Equatable {
     case done
@@ -16,41 +20,82 @@ final class TLSSession {
     case failed
   }
 
+  private enum Flush { case done, blocked, failed }
+
   /// What one record carries at most, in bytes (RFC 8446 §5.1).
   static let record = 16_384
+  /// Records that leave with one system call.
+  private static let batch = 4
+  /// A record with its header, padding and tag (RFC 8446 §5.2), rounded.
+  private static let sealedRecord = record + 512
+  /// Kept bytes that leave with the records behind them, in one call.
+  private static let shortRest = 4_096
+  /// Of the memory that the calls need as scratch: a record's plaintext, then sealed records.
+  static let scratchSize = record + shortRest + (batch + 1) * sealedRecord
 
   let ssl: OpaquePointer
+  /// What the peer was shown: the hosts that it may ask for. Nil towards an origin.
+  var identity: TLSIdentity?
   private let wire: UnsafeMutablePointer<ctls_wire>
+  /// Counts what is kept.
+  private let budget: MemoryBudget?
+  /// Sealed bytes that the kernel has not taken; they come before everything else.
+  private var kept: UnsafeMutableRawPointer?
+  private var keptStart = 0
+  private var keptEnd = 0
+  /// Plaintext of what is kept that the sender has been told is not sent.
+  private var owed = 0
+  /// The authority that was covered last; most requests of a connection name the same.
+  private var covered: ByteBuffer?
 
   /// - Parameter context: an SSL_CTX; the session keeps it. Nil without memory.
-  init?(context: OpaquePointer, descriptor: Int32) {
+  init?(context: OpaquePointer, descriptor: Int32, budget: MemoryBudget? = nil) {
     guard let ssl = SSL_new(context) else { return nil }
     let wire = UnsafeMutablePointer<ctls_wire>.allocate(capacity: 1)
     wire.initialize(to: ctls_wire())
     wire.pointee.descriptor = descriptor
     self.ssl = ssl
     self.wire = wire
+    self.budget = budget
     if ctls_attach(ssl, wire) != 1 { return nil }
   }
 
   deinit {
     SSL_free(ssl)
     wire.deallocate()
+    dropKept()
   }
 
   // MARK: Handshake
 
   /// Goes on with the handshake; the session's role was set with `SSL_set_accept_state` or
-  /// `SSL_set_connect_state`.
-  func handshake() -> Progress {
-    wire.pointee.drained = false
+  /// `SSL_set_connect_state`. When it is done, its last bytes may wait for what is sent next:
+  /// `flush` sends them by themselves.
+  /// - Parameter scratch: `scratchSize` bytes.
+  func handshake(scratch: UnsafeMutableRawPointer) -> Progress {
+    switch flushKept() {
+    case .done: break
+    case .blocked: return .waiting
+    case .failed: return .failed
+    }
+    prepareReceive()
+    gather(in: scratch)
     ERR_clear_error()
     let result = SSL_do_handshake(ssl)
-    if result == 1 { return .done }
-    switch SSL_get_error(ssl, result) {
-    case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: return .waiting
-    default: return .failed
+    let progress: Progress
+    if result == 1 {
+      progress = .done
+    } else {
+      switch SSL_get_error(ssl, result) {
+      case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: progress = .waiting
+      default: progress = .failed
+      }
     }
+    if progress == .done {
+      keepGathered(from: 0)
+      return .done
+    }
+    return sendGathered() == .failed ? .failed : progress
   }
 
   /// What ALPN (RFC 7301) has settled on; empty when it was not used.
@@ -59,6 +104,33 @@ final class TLSSession {
     var count: UInt32 = 0
     SSL_get0_alpn_selected(ssl, &name, &count)
     return UnsafeBufferPointer(start: name, count: Int(count))
+  }
+
+  /// The first byte that came; 0 before.
+  var firstByte: UInt8 { wire.pointee.first }
+  var peerHasEnded: Bool { wire.pointee.ended }
+
+  /// Whether the peer may ask for this authority on the connection (RFC 9110 §7.4): the certificate
+  /// that it was shown has to cover it.
+  func covers(_ authority: UnsafeBufferPointer<UInt8>) -> Bool {
+    if let covered, covered.count == authority.count,
+      memcmp(covered.base, authority.baseAddress!, authority.count) == 0
+    {
+      return true
+    }
+    return coversAnother(authority)
+  }
+
+  @inline(never)
+  private func coversAnother(_ authority: UnsafeBufferPointer<UInt8>) -> Bool {
+    // HTTP/1.0 may name no host; the distribution that answers for every host is asked for then.
+    guard let identity, !authority.isEmpty else { return true }
+    guard identity.covers(serverName(ofAuthority: authority)) else { return false }
+    let copy = covered ?? ByteBuffer(capacity: authority.count)
+    copy.removeAll()
+    copy.append(authority)
+    covered = copy
+    return true
   }
 
   /// What was agreed on; the texts are OpenSSL's own and stay.
@@ -80,86 +152,104 @@ final class TLSSession {
   /// Fills the memory as far as what has come goes. 0 bytes: the peer has ended its side, by a
   /// close_notify or, which viewers often do, without one; `wasCutOff` tells.
   func receive(_ memory: UnsafeMutableRawPointer, _ count: Int) -> Transfer {
-    wire.pointee.drained = false
+    prepareReceive()
     var filled = 0
-    while filled < count {
+    while true {
       var got = 0
       let result = SSL_read_ex(ssl, memory + filled, count - filled, &got)
-      if result == 1 {
-        filled += got
-        continue
-      }
-      if filled > 0 {
+      if result != 1 {
+        if filled == 0 { return outcome(result) }
         // Whatever stopped it is told again by the next call, but an error's text must not linger.
         ERR_clear_error()
         return .moved(filled)
       }
-      return outcome(result)
+      filled += got
+      wire.pointee.receives = 0
+      if filled == count || (wire.pointee.drained && SSL_has_pending(ssl) == 0) {
+        return .moved(filled)
+      }
     }
-    return .moved(filled)
   }
+
+  private func prepareReceive() {
+    wire.pointee.drained = false
+    wire.pointee.receives = 0
+  }
+
+  /// The peer has said that it sends nothing more (close_notify).
+  var peerHasClosed: Bool { SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN != 0 }
 
   /// The peer's side ended without a close_notify: what has come may lack its end.
   var wasCutOff: Bool {
-    wire.pointee.ended && SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN == 0
+    wire.pointee.ended && !peerHasClosed
   }
 
-  /// - Parameter scratch: room for a record, where small pieces are put together.
+  /// - Parameter scratch: `scratchSize` bytes.
   func send(
     _ vectors: UnsafeMutablePointer<iovec>, _ count: Int, scratch: UnsafeMutableRawPointer
   ) -> Transfer {
-    var gathered = 0
-    var index = 0
-    var offset = 0
+    var source = Vectors(vectors, count)
     var sent = 0
-    while true {
-      gathered = 0
-      while index < count && gathered < Self.record {
-        let vector = vectors[index]
-        let part = min(vector.iov_len - offset, Self.record - gathered)
-        if part > 0 { memcpy(scratch + gathered, vector.iov_base + offset, part) }
-        gathered += part
-        offset += part
-        if offset == vector.iov_len {
-          index += 1
-          offset = 0
-        }
+    if owed > 0 || keptEnd - keptStart > Self.shortRest {
+      switch flushKept() {
+      case .done: break
+      case .blocked: return .wouldBlock
+      case .failed: return .failed(failure)
       }
-      if gathered == 0 { return .moved(sent) }
-      var moved = 0
-      let result = SSL_write_ex(ssl, scratch, gathered, &moved)
-      if result != 1 {
-        if sent > 0 {
-          ERR_clear_error()
-          return .moved(sent)
-        }
-        return outcome(result)
-      }
-      sent += moved
-      // Only ever whole records: a part that was taken has been encrypted.
-      if moved < gathered { return .moved(sent) }
+      sent = owed
+      source.skip(owed)
+      owed = 0
     }
-  }
-
-  func send(_ memory: UnsafeRawPointer, _ count: Int) -> Transfer {
-    var sent = 0
-    while sent < count {
-      var moved = 0
-      let result = SSL_write_ex(ssl, memory + sent, min(count - sent, Self.record), &moved)
-      if result != 1 {
-        if sent > 0 {
-          ERR_clear_error()
-          return .moved(sent)
+    while source.left > 0 {
+      gather(in: scratch)
+      var taken = 0
+      var last = 0
+      var records = 0
+      repeat {
+        let (bytes, part) = source.next(Self.record, scratch)
+        var moved = 0
+        let result = SSL_write_ex(ssl, bytes, part, &moved)
+        if result != 1 {
+          let outcome = outcome(result)
+          if taken == 0 && sent == 0 {
+            return sendGathered() == .failed ? .failed(failure) : outcome
+          }
+          // It is told again by the next call.
+          break
         }
-        return outcome(result)
+        last = moved
+        taken += moved
+        records += 1
+      } while source.left > 0 && records < Self.batch
+      switch sendGathered() {
+      case .done:
+        sent += taken
+        if taken == 0 { return .moved(sent) }
+      case .blocked:
+        owed = last
+        sent += taken - last
+        return sent > 0 ? .moved(sent) : .wouldBlock
+      case .failed:
+        return sent > 0 ? .moved(sent) : .failed(failure)
       }
-      sent += moved
     }
     return .moved(sent)
   }
 
+  func send(
+    _ memory: UnsafeRawPointer, _ count: Int, scratch: UnsafeMutableRawPointer
+  ) -> Transfer {
+    var vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: memory), iov_len: count)
+    return withUnsafeMutablePointer(to: &vector) { send($0, 1, scratch: scratch) }
+  }
+
+  /// Sends what is kept. False when the kernel does not take it all.
+  @discardableResult
+  func flush() -> Bool { flushKept() == .done }
+
   /// Says that nothing follows (close_notify), as far as the kernel takes it now.
   func endOutput() {
+    guard flushKept() == .done else { return }
     _ = SSL_shutdown(ssl)
     ERR_clear_error()
   }
@@ -173,7 +263,135 @@ final class TLSSession {
     default:
       ERR_clear_error()
       if wire.pointee.ended { return .moved(0) }
-      return .failed(wire.pointee.error != 0 ? wire.pointee.error : EPROTO)
+      return .failed(failure)
     }
+  }
+
+  private var failure: Int32 { wire.pointee.error != 0 ? wire.pointee.error : EPROTO }
+
+  // MARK: Sealed bytes
+
+  /// From here on sealed records are put together, behind what is kept.
+  private func gather(in scratch: UnsafeMutableRawPointer) {
+    let sealed = scratch + Self.record
+    let rest = keptEnd - keptStart
+    if rest > 0 {
+      memcpy(sealed, kept! + keptStart, rest)
+      dropKept()
+    }
+    wire.pointee.gather = sealed.assumingMemoryBound(to: UInt8.self)
+    wire.pointee.gathered = rest
+    wire.pointee.room = Self.scratchSize - Self.record
+  }
+
+  private func sendGathered() -> Flush {
+    let count = wire.pointee.gathered
+    guard count > 0 else {
+      wire.pointee.gather = nil
+      return .done
+    }
+    switch SystemCall.send(wire.pointee.descriptor, wire.pointee.gather, count) {
+    case .moved(count):
+      wire.pointee.gather = nil
+      return .done
+    case .moved(let sent):
+      keepGathered(from: sent)
+      return .blocked
+    case .wouldBlock:
+      keepGathered(from: 0)
+      return .blocked
+    case .failed(let error):
+      wire.pointee.gather = nil
+      wire.pointee.error = error
+      return .failed
+    }
+  }
+
+  private func keepGathered(from start: Int) {
+    let count = wire.pointee.gathered - start
+    if count > 0 {
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+      memcpy(memory, wire.pointee.gather + start, count)
+      kept = memory
+      keptStart = 0
+      keptEnd = count
+      budget?.charge(count)
+      wire.pointee.blocked = true
+    }
+    wire.pointee.gather = nil
+  }
+
+  private func flushKept() -> Flush {
+    guard let kept else { return .done }
+    let count = keptEnd - keptStart
+    switch SystemCall.send(wire.pointee.descriptor, kept + keptStart, count) {
+    case .moved(count):
+      dropKept()
+      return .done
+    case .moved(let sent):
+      keptStart += sent
+      return .blocked
+    case .wouldBlock:
+      return .blocked
+    case .failed(let error):
+      wire.pointee.error = error
+      return .failed
+    }
+  }
+
+  private func dropKept() {
+    guard let kept else { return }
+    kept.deallocate()
+    budget?.release(keptEnd)
+    self.kept = nil
+    keptStart = 0
+    keptEnd = 0
+    wire.pointee.blocked = false
+  }
+}
+
+/// Goes through pieces of memory a record at a time.
+private struct Vectors {
+  private let vectors: UnsafeMutablePointer<iovec>
+  private let count: Int
+  private var index = 0
+  private var offset = 0
+  private(set) var left: Int
+
+  init(_ vectors: UnsafeMutablePointer<iovec>, _ count: Int) {
+    self.vectors = vectors
+    self.count = count
+    left = 0
+    for index in 0..<count { left += vectors[index].iov_len }
+  }
+
+  mutating func skip(_ bytes: Int) {
+    left -= bytes
+    offset += bytes
+    while index < count, offset >= vectors[index].iov_len {
+      offset -= vectors[index].iov_len
+      index += 1
+    }
+  }
+
+  /// The next bytes, at most `limit` of them: where they are, or put together in `scratch`.
+  mutating func next(_ limit: Int, _ scratch: UnsafeMutableRawPointer)
+    -> (UnsafeRawPointer, Int)
+  {
+    let part = min(limit, left)
+    while vectors[index].iov_len == offset { skip(0) }
+    if vectors[index].iov_len - offset >= part {
+      let bytes = UnsafeRawPointer(vectors[index].iov_base + offset)
+      skip(part)
+      return (bytes, part)
+    }
+    var gathered = 0
+    while gathered < part {
+      let piece = min(vectors[index].iov_len - offset, part - gathered)
+      if piece > 0 { memcpy(scratch + gathered, vectors[index].iov_base + offset, piece) }
+      gathered += piece
+      skip(piece)
+    }
+    return (UnsafeRawPointer(scratch), part)
   }
 }

@@ -7,12 +7,14 @@ import Glibc
 final class Listener: Channel {
   private let services: LoopServices
   private let isUnix: Bool
+  private let isSecure: Bool
   /// Accepted per turn, so that a burst does not starve the connections that are open.
   private static let batch = 64
 
-  init(services: LoopServices, descriptor: Int32, isUnix: Bool) {
+  init(services: LoopServices, descriptor: Int32, isUnix: Bool, isSecure: Bool) {
     self.services = services
     self.isUnix = isUnix
+    self.isSecure = isSecure
     super.init(loop: services.loop, descriptor: descriptor)
     // Level-triggered: what a batch leaves is told again. A Unix socket is shared by all loops.
     register(events: events)
@@ -47,12 +49,27 @@ final class Listener: Channel {
         continue
       }
       services.viewerOpened()
+      if isSecure {
+        beginHandshake(accepted, address)
+        continue
+      }
       let connection = ViewerConnection(
         services: services, descriptor: accepted, address: address)
       // Most viewers have sent their request by now.
       connection.ready(Events.input)
     }
     return true
+  }
+
+  private func beginHandshake(_ accepted: Int32, _ address: SocketAddress) {
+    guard
+      let handshake = TLSHandshake(services: services, descriptor: accepted, address: address)
+    else {
+      close(accepted)
+      return services.viewerClosed()
+    }
+    // The hello comes with the connection, as a rule.
+    handshake.ready(Events.input)
   }
 
   /// Out of descriptors: those who wait in the backlog are served when some are free again.
@@ -67,6 +84,11 @@ final class Listener: Channel {
 
   /// Too many connections: says so rather than letting the viewer wait.
   private func refuse(_ accepted: Int32) {
+    // In the clear there is nothing to say to whom expects TLS.
+    if isSecure {
+      close(accepted)
+      return
+    }
     let text: StaticString =
       "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\nCache-Status: atoll; detail=overloaded\r\n\r\n"
     _ = SystemCall.send(accepted, text.utf8Start, text.utf8CodeUnitCount)

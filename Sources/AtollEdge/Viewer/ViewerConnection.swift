@@ -145,7 +145,10 @@ final class ViewerConnection: Viewer {
   // Calls of their own: a reference to the session would be counted before it is known to be nil.
   @inline(never)
   private func receiveSecurely(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    tls!.receive(memory, count)
+    let transfer = tls!.receive(memory, count)
+    // No event will tell of it.
+    if tls!.peerHasClosed { peerEnded = true }
+    return transfer
   }
 
   @inline(never)
@@ -257,7 +260,12 @@ final class ViewerConnection: Viewer {
         isBeginning = true
         didFinishAtOnce = false
         presentHeadBase = UnsafePointer(base + at)
-        exchange.begin(head, base + at, canPersist: requestCount < Limits.requestsPerConnection)
+        let canPersist = requestCount < Limits.requestsPerConnection
+        if isSecure, !tls!.covers(head.authority(in: base + at)) {
+          exchange.beginMisdirected(head, base + at, canPersist: canPersist)
+        } else {
+          exchange.begin(head, base + at, canPersist: canPersist)
+        }
         isBeginning = false
         presentHeadBase = nil
         if phase == .closed { return }
@@ -548,6 +556,8 @@ final class ViewerConnection: Viewer {
   override func close() {
     guard phase != .closed else { return }
     let wasExchanging = phase == .exchanging || phase == .upgraded
+    // What is broken off must not look finished.
+    if phase == .reading { tls?.endOutput() }
     phase = .closed
     bodyEntry?.release()
     bodyEntry = nil

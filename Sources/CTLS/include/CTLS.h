@@ -2,6 +2,7 @@
 // OpenSSL, with its macros as functions, and a BIO that knows when a socket has been drained.
 #pragma once
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -23,8 +24,19 @@ typedef struct ctls_wire {
   bool drained;
   /// The peer has ended its side.
   bool ended;
+  /// Nothing may be sent before what is kept elsewhere.
+  bool blocked;
+  /// Receives that filled their room since the owner has cleared this; 4 in a row without anything
+  /// coming out are too many.
+  uint8_t receives;
+  /// The first byte that came; 0 before.
+  uint8_t first;
   /// errno of the last call that failed for good; 0 when none did.
   int error;
+  /// Where sealed records are put together for one send; null: each is sent by itself.
+  unsigned char *gather;
+  size_t gathered;
+  size_t room;
 } ctls_wire;
 
 /// Gives `ssl` the wire for both directions; the wire outlives it.
@@ -40,6 +52,9 @@ static inline long ctls_set_maximum_version(SSL_CTX *context, int version) {
 static inline long ctls_set_mode(SSL_CTX *context, long mode) {
   return SSL_CTX_set_mode(context, mode);
 }
+static inline void ctls_set_plain_options(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+}
 static inline void ctls_set_read_ahead(SSL_CTX *context, int on) {
   SSL_CTX_set_read_ahead(context, on);
 }
@@ -49,3 +64,62 @@ static inline long ctls_set_session_cache_mode(SSL_CTX *context, long mode) {
 static inline long ctls_set_server_name(SSL *ssl, const char *name) {
   return SSL_set_tlsext_host_name(ssl, (char *)name);
 }
+static inline long ctls_set_servername_callback(
+    SSL_CTX *context, int (*callback)(SSL *, int *, void *)) {
+  return SSL_CTX_set_tlsext_servername_callback(context, callback);
+}
+static inline long ctls_set_status_callback(
+    SSL_CTX *context, int (*callback)(SSL *, void *), void *argument) {
+  SSL_CTX_set_tlsext_status_cb(context, callback);
+  return SSL_CTX_set_tlsext_status_arg(context, argument);
+}
+/// OpenSSL frees `bytes`, which OPENSSL_malloc gave.
+static inline long ctls_set_status_response(SSL *ssl, unsigned char *bytes, long count) {
+  return SSL_set_tlsext_status_ocsp_resp(ssl, bytes, count);
+}
+static inline long ctls_set_groups(SSL_CTX *context, const char *names) {
+  return SSL_CTX_set1_groups_list(context, names);
+}
+static inline long ctls_ask_status(SSL *ssl) {
+  return SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
+}
+static inline long ctls_status_response(SSL *ssl, const unsigned char **bytes) {
+  return SSL_get_tlsext_status_ocsp_resp(ssl, bytes);
+}
+static inline long ctls_set_signatures(SSL_CTX *context, const char *names) {
+  return SSL_CTX_set1_sigalgs_list(context, names);
+}
+static inline long ctls_negotiated_group(SSL *ssl) { return SSL_get_negotiated_group(ssl); }
+static inline void *ctls_malloc(size_t count) { return OPENSSL_malloc(count); }
+static inline int ctls_error_reason(unsigned long error) { return ERR_GET_REASON(error); }
+
+/// Leaf, key and issuers for one type of key.
+int ctls_use_identity(
+    SSL_CTX *context, X509 *leaf, EVP_PKEY *key, X509 *const *issuers, int count);
+
+/// Calls `found` with each subjectAltName (RFC 5280 §4.2.1.6) that is a DNS name (`isAddress` false)
+/// or an IP address of 4 or 16 bytes.
+void ctls_each_name(
+    const X509 *certificate, void *owner,
+    void (*found)(void *owner, bool isAddress, const unsigned char *bytes, int count));
+
+/// Seconds since 1970; 0 when the certificate does not tell.
+int64_t ctls_not_after(const X509 *certificate);
+
+/// What tickets (RFC 5077 §4, RFC 8446 §4.6.1) are sealed with.
+typedef struct ctls_ticket_key {
+  uint8_t name[16];
+  uint8_t secret[32];
+  uint8_t mac[32];
+  /// Seconds since 1970.
+  int64_t born;
+} ctls_ticket_key;
+
+/// A new one; 0 without randomness.
+int ctls_make_ticket_key(ctls_ticket_key *key, int64_t now);
+bool ctls_is_ticket_key(const ctls_ticket_key *key, const uint8_t *name);
+void ctls_forget_ticket_key(ctls_ticket_key *key);
+/// Sets a ticket's cipher and MAC up; sealing writes `name` and `iv`. 0 on failure.
+int ctls_use_ticket_key(
+    const ctls_ticket_key *key, uint8_t *name, uint8_t *iv, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int seal);

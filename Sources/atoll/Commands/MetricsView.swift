@@ -118,6 +118,31 @@ struct MetricsView {
       ])
     }
     console.write(table.text(console))
+    printHandshakes()
+  }
+
+  /// Only where viewers speak TLS.
+  private func printHandshakes() {
+    let edges = report.edges.filter { !$0.handshakes.sinceStart.isZero }
+    if edges.isEmpty { return }
+    var table = Table([
+      .left("tls handshakes"), .right("full"), .right("resumed"), .right("failed"),
+      .right("per second"), .left("failures"),
+    ])
+    for edge in edges {
+      let counts = edge.handshakes.sinceStart
+      let failures = HandshakeEnd.failures.filter { counts[$0] > 0 }
+        .sorted { counts[$0] > counts[$1] }
+        .map { "\($0.text.description) \(Self.number(counts[$0]))" }
+      table.add([
+        edge.id, Self.number(counts[.full]), Self.number(counts[.resumed]),
+        Self.number(counts.failed),
+        edge.handshakes.rate.map { Quantity.decimal(Int(($0 * 10).rounded())) } ?? "-",
+        failures.isEmpty ? "-" : failures.joined(separator: ", "),
+      ])
+    }
+    console.print()
+    console.write(table.text(console))
   }
 
   private static func table(_ title: String) -> Table {

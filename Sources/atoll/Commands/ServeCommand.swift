@@ -6,15 +6,16 @@ import Glibc
 /// `atoll serve`: the edge.
 enum ServeCommand: Command {
   private static let http = Option<ListenAddress>(
-    "http", value: "address", default: "8080", repeatable: true,
+    "http", value: "address", default: "8080, unless there is --https", repeatable: true,
     "accept viewers here: port, address:port, [ipv6]:port or unix:/path"
-  ) { (text) throws(ValueError) in
-    do throws(EdgeError) {
-      return try ListenAddress(parsing: text)
-    } catch {
-      throw ValueError("is no address to listen on", hint: error.hint)
-    }
-  }
+  ) { (text) throws(ValueError) in try listenAddress(text) }
+  private static let https = Option<ListenAddress>(
+    "https", value: "address", default: "8443, unless there is --http", repeatable: true,
+    "accept viewers who speak TLS here, written as for --http"
+  ) { (text) throws(ValueError) in try listenAddress(text) }
+  private static let tlsPolicy = Option<TLSPolicy>.choice(
+    "tls-policy", default: "intermediate",
+    "TLS 1.3 alone, or TLS 1.2 with modern ciphers as well")
   private static let threads = Option.integer(
     "threads", in: 1...1_024, "event loops; else one for each processor")
   private static let memory = Option.size(
@@ -76,7 +77,8 @@ enum ServeCommand: Command {
         "origin-url", "serve this origin, http://host[:port][/path]", optional: true)
     ],
     options: [
-      http.definition, threads.definition, memory.definition, accessLog.definition,
+      http.definition, https.definition, tlsPolicy.definition, threads.definition,
+      memory.definition, accessLog.definition,
       logFormat.definition, maxConnections.definition, defaultDistribution.definition,
       geoDatabase.definition, drainTimeout.definition, name.definition,
     ] + shape,
@@ -135,7 +137,13 @@ enum ServeCommand: Command {
     EdgeOptions.raiseDescriptorLimit()
     var options = EdgeOptions()
     let listeners = parsed.values(http)
-    if !listeners.isEmpty { options.listeners = listeners }
+    options.secureListeners = parsed.values(https)
+    if !listeners.isEmpty || !options.secureListeners.isEmpty {
+      options.listeners = listeners
+    } else {
+      options.defaultSecureListener = .tcp(host: nil, port: 8443)
+    }
+    options.tlsPolicy = parsed[tlsPolicy] ?? .intermediate
     if let count = parsed[threads] { options.threads = count }
     if let bytes = parsed[memory] { options.memory = bytes }
     if let count = parsed[maxConnections] { options.maxConnections = count }
@@ -181,10 +189,19 @@ enum ServeCommand: Command {
     return distribution
   }
 
+  private static func listenAddress(_ text: String) throws(ValueError) -> ListenAddress {
+    do throws(EdgeError) {
+      return try ListenAddress(parsing: text)
+    } catch {
+      throw ValueError("is no address to listen on", hint: error.hint)
+    }
+  }
+
   private static func failure(_ error: EdgeError) -> CommandError {
     switch error {
     case .badListenAddress, .memoryTooSmall: .usage(error.message, hint: error.hint)
-    case .addressInUse, .addressNotPermitted, .cannotListen, .memoryRefused, .accessLog, .system:
+    case .addressInUse, .addressNotPermitted, .cannotListen, .memoryRefused, .accessLog, .tls,
+      .system:
       .failed(error.message, hint: error.hint)
     }
   }

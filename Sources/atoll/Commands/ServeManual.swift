@@ -56,6 +56,34 @@ enum ServeManual {
             + "might store both."),
       ]),
     Section(
+      "HTTPS",
+      [
+        .paragraph(
+          "Viewers who speak TLS are shown the certificate for the name that they ask for: one that "
+            + "a domain was attached with before others, the name itself before a wildcard, and of "
+            + "two with keys of one type the one that expires last; certificates with RSA and ECDSA "
+            + "keys stand side by side. Who names no host gets the first. A name without certificate "
+            + "ends the handshake with the alert unrecognized_name; a request for a host that is not "
+            + "on the certificate of its connection is answered with 421. Certificates that change "
+            + "are taken over at once, and connections go on with what they were shown."),
+        .terms([
+          Term(
+            "modern",
+            "TLS 1.3 alone: every browser since 2019. Mozilla's configuration of that name"),
+          Term(
+            "intermediate",
+            "TLS 1.2 as well, with ECDHE and AES-GCM or ChaCha20-Poly1305. Mozilla's, without its "
+              + "finite-field groups"),
+        ]),
+        .paragraph(
+          "Among ciphers and groups (X25519, P-256, P-384) the viewer chooses. Sessions are resumed "
+            + "by ticket for a day, under the name that they began with; the keys of tickets are made "
+            + "in memory, change every 12 hours, are shared by all loops and end with the process. An "
+            + "OCSP response is stapled where the certificate has one. Neither renegotiation nor "
+            + "compression nor early data is spoken. A request in the clear on such a port is answered "
+            + "with 400 and a hint."),
+      ]),
+    Section(
       "Where viewers are",
       [
         .paragraph(
@@ -79,6 +107,10 @@ enum ServeManual {
           Term(Quantity.size(Limits.trailers), "trailers of a chunked body"),
           Term(Quantity.duration(Limits.idleTimeout), "between two requests of a connection"),
           Term(Quantity.duration(Limits.headTimeout), "for a request's head to arrive; 408 beyond"),
+          Term(Quantity.duration(Limits.handshakeTimeout), "for a TLS handshake"),
+          Term(
+            "\(Limits.handshakeTurn / 1000) ms",
+            "of TLS handshakes in one turn of a loop; the others wait for the next one"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
           Term(
             Quantity.size(Limits.lingering),

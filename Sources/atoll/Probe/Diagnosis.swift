@@ -209,6 +209,10 @@ struct Cause: Equatable {
       self.init(
         "no distribution answers for the host \"\(request.url.host)\"",
         "ask for <name>.atoll.localhost, see atoll list")
+    case .misdirected:
+      self.init(
+        "the edge's certificate is not for the host \"\(request.url.host)\"",
+        "ask for a name that is on it, or attach the domain with a certificate that covers it")
     case .distributionDisabled:
       self.init("the distribution is disabled", "enable it with atoll update <name> --enabled")
     case .requestTooLarge: self.init("the request is too large")

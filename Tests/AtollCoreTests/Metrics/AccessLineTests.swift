@@ -61,6 +61,7 @@ private struct Line: Decodable {
   var reason: String?
   var age: Int?
   var originStatus: Int?
+  var tls: String?
   var referer: String?
   var userAgent: String?
 }
@@ -111,8 +112,18 @@ struct AccessLineTests {
     #expect(read.reason == "absent")
     #expect(read.age == nil)
     #expect(read.originStatus == 200)
+    #expect(read.tls == nil)
     #expect(read.referer == nil)
     #expect(read.userAgent == "curl/8.0")
+  }
+
+  @Test func `a JSON line tells the version of TLS`() throws {
+    let version: StaticString = "TLSv1.3"
+    let read = try decode(
+      line(.json) {
+        $0.tls = UnsafeBufferPointer(start: version.utf8Start, count: version.utf8CodeUnitCount)
+      })
+    #expect(read.tls == "TLSv1.3")
   }
 
   @Test func `what did not happen is null`() throws {

@@ -19,7 +19,17 @@ struct MetricsReportTests {
     }
     var ring = MinuteRing(startedAt: Self.start)
     account(.hit, times: 5)
-    ring.advance(to: Self.start + 600, CounterSnapshot([loop]))
+    let handshakes = HandshakeCounters()
+    func snapshot() -> CounterSnapshot {
+      var snapshot = CounterSnapshot([loop])
+      handshakes.add(to: &snapshot.handshakes)
+      return snapshot
+    }
+    handshakes.count(.full)
+    handshakes.count(.unknownName)
+    ring.advance(to: Self.start + 600, snapshot())
+    for _ in 1...54 { handshakes.count(.resumed) }
+    handshakes.count(.plainHTTP)
     account(.miss, .absent, times: 1)
     account(.pass, .method, method: .post, status: 503, times: 2)
     account(.error, .unknownHost, slot: LoopCounters.unclaimed, status: 421, times: 1)
@@ -56,7 +66,7 @@ struct MetricsReportTests {
             notBefore: Self.start - 3_600, notAfter: Self.start + Int64(scale) * 3_600)
         ]),
       distributions: [(name, "d\(name)", 3), ("idle", "didle", 4)],
-      snapshot: CounterSnapshot([loop]), minutes: ring)
+      snapshot: snapshot(), minutes: ring)
   }
 
   @Test func `windows tell the last minutes apart from everything since the start`() {
@@ -68,6 +78,16 @@ struct MetricsReportTests {
     #expect(shop.last5Minutes.counts.hitRatio == 0)
     #expect(shop.last60Minutes.counts.requests == 8)
     #expect(shop.minutes.map(\.start) == [Self.start, Self.start + 600])
+  }
+
+  @Test func `handshakes have a rate`() {
+    let handshakes = report().edges[0].handshakes
+    #expect(handshakes.sinceStart[.full] == 1 && handshakes.sinceStart[.resumed] == 54)
+    #expect(handshakes.sinceStart.failed == 2)
+    #expect(handshakes.last5Minutes[.full] == 0 && handshakes.last5Minutes[.resumed] == 54)
+    #expect(handshakes.last5Minutes.failed == 1)
+    #expect(handshakes.rate == 54.0 / 270)
+    #expect(HandshakeTraffic().rate == nil)
   }
 
   @Test func `the total counts what no distribution claimed`() {
@@ -142,6 +162,8 @@ struct MetricsReportTests {
       "atoll_log_lines_lost_total{edge=\"e1\"} 2",
       "atoll_compressions_total{edge=\"e1\"} 5",
       "atoll_compressions_skipped_total{edge=\"e1\"} 3",
+      "atoll_tls_handshakes_total{edge=\"e1\",kind=\"resumed\"} 54",
+      "atoll_tls_handshake_failures_total{edge=\"e1\",reason=\"plain-http\"} 1",
       "atoll_start_time_seconds{edge=\"e1\"} 1772366400",
       target("up", "e1", "a:80") + "1",
       target("up", "e2", "b:80") + "0",

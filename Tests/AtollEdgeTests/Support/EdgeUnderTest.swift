@@ -8,6 +8,8 @@ import Glibc
 final class EdgeUnderTest: @unchecked Sendable {
   let edge: Edge
   let port: UInt16
+  /// Where it speaks TLS; 0 when it does not.
+  let securePort: UInt16
   private let distributions: Shared<[Distribution]>
   private let purges = Shared<UInt64>(0)
   private let isStopped = Shared(false)
@@ -53,8 +55,8 @@ final class EdgeUnderTest: @unchecked Sendable {
     edge = try Edge(
       options: settings, configuration: Self.configuration(distributions, geoDatabase))
     edge.start()
-    let digits = edge.addresses.first?.split(separator: ":").last ?? ""
-    port = UInt16(digits) ?? 0
+    port = Self.port(of: edge.addresses.first)
+    securePort = Self.port(of: edge.secureAddresses.first)
   }
 
   deinit { stop() }
@@ -65,6 +67,10 @@ final class EdgeUnderTest: @unchecked Sendable {
       return !stopped
     }
     if isFirst { edge.stop() }
+  }
+
+  private static func port(of address: String?) -> UInt16 {
+    UInt16(address?.split(separator: ":").last ?? "") ?? 0
   }
 
   static func distribution(
@@ -91,6 +97,30 @@ final class EdgeUnderTest: @unchecked Sendable {
 
   func viewer(receiveBuffer: Int32? = nil) throws -> ScriptedViewer {
     try ScriptedViewer(port: port, receiveBuffer: receiveBuffer)
+  }
+
+  /// An edge before `origin` that speaks TLS with these certificates.
+  static func secure(
+    _ origin: ScriptedOrigin, _ certificates: [ServedCertificate],
+    challenges: [ServedChallenge] = [], policy: TLSPolicy = .intermediate,
+    options: (inout EdgeOptions) -> Void = { _ in }
+  ) throws -> EdgeUnderTest {
+    let edge = try EdgeUnderTest(
+      origin,
+      options: { settings in
+        settings.secureListeners = [.tcp(host: "127.0.0.1", port: 0)]
+        settings.tlsPolicy = policy
+        options(&settings)
+      })
+    edge.edge.apply(
+      certificates: try TLSCertificates(certificates, challenges: challenges, policy: policy))
+    return edge
+  }
+
+  func secureViewer(_ tls: ClientTLS = ClientTLS(), receiveBuffer: Int32? = nil) throws
+    -> ScriptedViewer
+  {
+    try ScriptedViewer(port: securePort, receiveBuffer: receiveBuffer, tls: tls)
   }
 
   /// One request on a connection of its own.

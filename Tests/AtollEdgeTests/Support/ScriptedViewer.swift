@@ -32,8 +32,10 @@ struct ViewerResponse: Sendable, CustomStringConvertible {
 final class ScriptedViewer: @unchecked Sendable {
   let wire: Wire
 
-  init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+  /// - Parameter tls: nil speaks in the clear.
+  init(port: UInt16, receiveBuffer: Int32? = nil, tls: ClientTLS? = nil) throws {
     wire = try Wire(port: port, receiveBuffer: receiveBuffer)
+    if let tls { try wire.secure(tls) }
   }
 
   func send(_ text: String) throws { try wire.send(text) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import CSystem
+import CTLS
 import Glibc
 
 enum WireError: Error, Equatable {
@@ -57,6 +58,33 @@ final class Wire: @unchecked Sendable {
     memory.deallocate()
   }
 
+  // MARK: TLS
+
+  private(set) var tls: ClientTLSSession?
+
+  /// Speaks TLS from here on.
+  func secure(_ settings: ClientTLS) throws {
+    let tls = ClientTLSSession(settings, descriptor: descriptor)
+    try untilDone(tls) { SSL_do_handshake(tls.ssl) }
+    self.tls = tls
+  }
+
+  /// Repeats a call of OpenSSL until it is done or the peer has said that it sends no more.
+  private func untilDone(_ tls: ClientTLSSession, _ call: () -> Int32) throws {
+    while true {
+      ERR_clear_error()
+      let result = call()
+      if result == 1 { return }
+      switch SSL_get_error(tls.ssl, result) {
+      case SSL_ERROR_WANT_READ: try wait(forEvents: Int16(POLLIN))
+      case SSL_ERROR_WANT_WRITE: try wait(forEvents: Int16(POLLOUT))
+      case SSL_ERROR_ZERO_RETURN: return
+      case SSL_ERROR_SYSCALL where ERR_peek_error() == 0: throw WireError.reset
+      default: throw tls.error()
+      }
+    }
+  }
+
   // MARK: Sending
 
   func send(_ text: String) throws { try send(Array(text.utf8)) }
@@ -70,6 +98,14 @@ final class Wire: @unchecked Sendable {
 
   /// Sends what the peer and the kernel take before `patience` is over.
   func sendSome(_ bytes: [UInt8], from offset: Int = 0) throws -> Int {
+    if let tls {
+      var sent = 0
+      try untilDone(tls) {
+        SSL_write_ex(tls.ssl, Array(bytes[offset...]), bytes.count - offset, &sent)
+      }
+      bytesSent += sent
+      return sent
+    }
     while true {
       let sent = bytes.withUnsafeBytes {
         Glibc.send(
@@ -109,6 +145,17 @@ final class Wire: @unchecked Sendable {
       memmove(memory, memory + start, end - start)
       end -= start
       start = 0
+    }
+    if let tls {
+      var received = 0
+      do {
+        try untilDone(tls) { SSL_read_ex(tls.ssl, memory + end, Self.capacity - end, &received) }
+      } catch ClientTLSError.failed("unexpected eof while reading") {
+        throw WireError.closed
+      }
+      end += received
+      bytesReceived += received
+      return received > 0
     }
     while true {
       let received = recv(descriptor, memory + end, Self.capacity - end, 0)
@@ -197,6 +244,9 @@ final class Wire: @unchecked Sendable {
   }
 
   // MARK: Ending
+
+  /// Says by TLS alone that nothing more is sent.
+  func closeNotify() { SSL_shutdown(tls!.ssl) }
 
   /// Ends our direction only.
   func halfClose() { shutdown(descriptor, Int32(SHUT_WR)) }

@@ -140,7 +140,7 @@ import Testing
     #expect(
       result.stderr == """
         atoll: error: address 127.0.0.1:\(other.port) is in use
-        atoll: hint: stop the process that listens there, or choose another with --http
+        atoll: hint: stop the process that listens there, or choose another with --http or --https
 
         """)
   }
