@@ -2,15 +2,17 @@
 import AtollCore
 
 /// What an edge serves, immutable: every loop uses one until it is handed the next.
-package final class EdgeConfiguration: Sendable {
+package final class EdgeConfiguration: @unchecked Sendable {
   package let distributions: [DistributionPolicy]
   /// Tells where viewers are; nil when nobody wants to know.
   package let geoDatabase: GeoDatabase?
   /// Answers for hosts that no distribution claims.
-  private let fallback: DistributionPolicy?
+  private let fallback: Unmanaged<DistributionPolicy>?
   /// The fallback when there is no other: no host needs to be looked at.
   private let only: Unmanaged<DistributionPolicy>?
-  private let byHost: [String: DistributionPolicy]
+  private let hosts: HostTable
+  /// In the order of `distributions`, which keeps them: an array's element would be counted.
+  private let policies: UnsafeMutablePointer<Unmanaged<DistributionPolicy>>
   /// Of certificate authorities: they come before every distribution's own rules.
   let challenges: ChallengeAnswers
   /// Of all origins.
@@ -27,22 +29,26 @@ package final class EdgeConfiguration: Sendable {
     self.challenges = challenges
     self.distributions = distributions
     self.geoDatabase = geoDatabase
-    var byHost: [String: DistributionPolicy] = [:]
-    for policy in distributions {
-      for host in policy.hostNames where byHost[host] == nil { byHost[host] = policy }
+    let hosts = HostTable(distributions.map(\.distribution))
+    self.hosts = hosts
+    policies = .allocate(capacity: max(distributions.count, 1))
+    for (index, policy) in distributions.enumerated() {
+      (policies + index).initialize(to: .passUnretained(policy))
     }
-    self.byHost = byHost
     targets = Set(distributions.flatMap { $0.origins.flatMap { $0.origin.allTargets } })
-    if let defaultName {
-      fallback = distributions.first { $0.distribution.name == defaultName }
-    } else {
-      fallback = distributions.count == 1 && isComplete ? distributions[0] : nil
-    }
+    let chosen =
+      if let defaultName {
+        distributions.first { $0.distribution.name == defaultName }
+      } else {
+        distributions.count == 1 && isComplete ? distributions[0] : nil
+      }
+    fallback = chosen.map { .passUnretained($0) }
     // A challenge makes a difference to every request, as long as it is pending.
     only =
-      distributions.count == 1 && challenges.isEmpty
-      ? fallback.map { .passUnretained($0) } : nil
+      distributions.count == 1 && !hosts.hasDetached && challenges.isEmpty ? fallback : nil
   }
+
+  deinit { policies.deallocate() }
 
   /// Goes on from what is known about the targets of the former configuration, before any loop uses
   /// this one. A distribution that has not changed brings its policy, and so its targets, along.
@@ -63,32 +69,27 @@ package final class EdgeConfiguration: Sendable {
     return search(head, base)
   }
 
+  /// Whether a distribution has answered for the host once and is to answer no more.
+  func isDetached(_ authority: UnsafeBufferPointer<UInt8>) -> Bool {
+    hosts.owner(of: authority) == HostTable.detached
+  }
+
   @inline(never)
   private func search(_ head: RequestHead, _ base: UnsafePointer<UInt8>)
     -> Unmanaged<DistributionPolicy>?
   {
     if !challenges.isEmpty, challengeAnswer(to: head, base) != nil { return nil }
-    return search(head.authority(in: base)).map { .passUnretained($0) }
+    // No reference is counted for the table, which lives as long as this.
+    let owner = Unmanaged.passUnretained(hosts)._withUnsafeGuaranteedRef {
+      $0.owner(of: head.authority(in: base))
+    }
+    if owner >= 0 { return policies[Int(owner)] }
+    return owner == HostTable.unknown ? fallback : nil
   }
 
   /// Nil for every other request.
   func challengeAnswer(to head: RequestHead, _ base: UnsafePointer<UInt8>) -> String? {
     guard head.method == .get || head.method == .head else { return nil }
     return challenges.answer(toPath: head.path(in: base))
-  }
-
-  /// - Parameter authority: as received, with or without a port.
-
-  private func search(_ authority: UnsafeBufferPointer<UInt8>) -> DistributionPolicy? {
-    var end = authority.count
-    var at = end
-    while at > 0, authority[at - 1] >= 48, authority[at - 1] <= 57 { at -= 1 }
-    if at > 0, authority[at - 1] == 0x3a { end = at - 1 }
-    // A name may be written with its root's dot.
-    if end > 0, authority[end - 1] == 0x2e { end -= 1 }
-    let host = String(
-      decoding: authority[..<end].lazy.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 },
-      as: UTF8.self)
-    return byHost[host] ?? fallback
   }
 }

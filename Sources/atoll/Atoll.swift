@@ -20,6 +20,7 @@ struct Atoll {
     PurgeCommand.self,
     TestCommand.self,
     CertCommand.self,
+    DomainCommand.self,
     MetricsCommand.self,
     HelpCommand.self,
     CompleteCommand.self,

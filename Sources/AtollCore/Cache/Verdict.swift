@@ -69,6 +69,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case requestCondition
   // A request on the wrong connection: its host is not on the certificate.
   case misdirected
+  // A domain that a distribution has given up.
+  case domainDetached
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -134,6 +136,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .countryBlocked: "country-blocked"
     case .requestCondition: "request-condition"
     case .misdirected: "misdirected"
+    case .domainDetached: "domain-detached"
     }
   }
 }

@@ -5,4 +5,10 @@ package struct CertificateUse: Equatable, Sendable {
   package let certificate: String
   package let distribution: String
   package let domain: String
+
+  package init(certificate: String, distribution: String, domain: String) {
+    self.certificate = certificate
+    self.distribution = distribution
+    self.domain = domain
+  }
 }

@@ -87,6 +87,7 @@ struct CloudFrontForm {
     if let isDual = reader.bool(members["IPV6Enabled"], "\(path).IPV6Enabled") {
       draft.set(\.ipAddressType, .some(isDual ? .dualstack : .ipv4))
     }
+    readAliases(members)
     refuseForeign(members)
     readOrigins(members["Origins"])
     readGroups(members["OriginGroups"])
@@ -115,19 +116,6 @@ struct CloudFrontForm {
 
   /// What belongs to Amazon's network, or to a later version of ours.
   mutating func refuseForeign(_ members: Members) {
-    for key in ["Aliases", "CNAMEs"] {
-      refuse(
-        members[key], "\(path).\(key)", "this version serves no domains of your own",
-        hint: "remove it, and let a proxy before the edge send Host: <name>.atoll.localhost")
-    }
-    if let certificate = members["ViewerCertificate"] {
-      let isDefault = certificate["CloudFrontDefaultCertificate"]?.bool ?? false
-      if !isDefault {
-        refuse(
-          certificate, "\(path).ViewerCertificate", "this version of atoll serves no certificates",
-          hint: "remove ViewerCertificate, and end TLS before the edge")
-      }
-    }
     refuse(
       members["Logging"], "\(path).Logging", "access logs are no setting of a distribution",
       hint: "remove it, and see --access-log of atoll serve")
@@ -138,6 +126,52 @@ struct CloudFrontForm {
       refuse(
         members[key], "\(path).\(key)", "there is no continuous deployment",
         hint: "remove it, and make a second distribution to try")
+    }
+  }
+
+  // MARK: Domains
+
+  /// The certificate itself stays with Amazon: each alias wants one of the store that covers it.
+  mutating func readAliases(_ members: Members) {
+    var aliases: [String] = []
+    for key in ["Aliases", "CNAMEs"] {
+      for alias in texts(members[key], "\(path).\(key)") {
+        let domain = normalizedDomain(alias)
+        if !aliases.contains(domain) { aliases.append(domain) }
+      }
+    }
+    if members["Aliases"] != nil || members["CNAMEs"] != nil { draft.aliases = aliases }
+    if let node = members["ViewerCertificate"] { readCertificate(node) }
+  }
+
+  private mutating func readCertificate(_ node: JSONNode) {
+    let place = "\(path).ViewerCertificate"
+    let keys = [
+      "ACMCertificateArn", "AcmCertificateArn", "Certificate", "CertificateSource",
+      "CloudFrontDefaultCertificate", "IAMCertificateId", "IamCertificateId",
+      "MinimumProtocolVersion", "SSLSupportMethod", "SslSupportMethod",
+    ]
+    guard let members = reader.object(node, place, keys: keys) else { return }
+    if reader.bool(
+      members["CloudFrontDefaultCertificate"], "\(place).CloudFrontDefaultCertificate") ?? false
+    {
+      return
+    }
+    for key in ["SSLSupportMethod", "SslSupportMethod"] {
+      let method = reader.string(members[key], "\(place).\(key)", example: "sni-only")
+      if let method, method != "sni-only" {
+        reader.add(
+          "\(place).\(key)", "\(quoted(method)) gives a distribution addresses of its own",
+          hint: "write \"sni-only\"")
+      }
+    }
+    let version = reader.string(
+      members["MinimumProtocolVersion"], "\(place).MinimumProtocolVersion", example: "TLSv1.2_2021")
+    if let version, !version.hasPrefix("TLSv1.2") {
+      reader.add(
+        "\(place).MinimumProtocolVersion", "\(quoted(version)) is no choice of a distribution's",
+        hint: "write \"TLSv1.2_2021\": edges speak TLS 1.2 and 1.3, see --tls-policy of atoll serve"
+      )
     }
   }
 

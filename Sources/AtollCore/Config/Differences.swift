@@ -10,6 +10,8 @@ package func differences(from old: Distribution?, to new: Distribution) -> [Stri
   for member in Distribution.table {
     switch member.key {
     case "tags": list.compareTags(old.tags, new.tags)
+    case "domains": list.compareDomains(old, new)
+    case "detachedDomains": continue
     case "origins", "originGroups": continue  // told one by one, after the distribution's own
     default: list.lines += member.differences(old, new) { "the \($0)" }
     }
@@ -60,6 +62,32 @@ private struct DifferenceList {
     if old != new, Set(old.map(\.key)) == Set(new.map(\.key)), old.map(\.key) != new.map(\.key) {
       lines.append("reorder the tags")
     }
+  }
+
+  mutating func compareDomains(_ old: Distribution, _ new: Distribution) {
+    for domain in old.domains where !new.domains.contains(where: { $0.name == domain.name }) {
+      lines.append("detach the domain \(quoted(domain.name))")
+    }
+    for domain in new.domains {
+      let what = "the domain \(quoted(domain.name))"
+      guard let before = old.domains.first(where: { $0.name == domain.name }) else {
+        lines.append(
+          "attach \(what)"
+            + (domain.certificates.isEmpty ? "" : " with the \(domain.certificateWords)"))
+        continue
+      }
+      compare("the certificates of \(what)", before.certificates, domain.certificates) { names in
+        names.isEmpty ? "any" : names.map { quoted($0) }.joined(separator: ", ")
+      }
+    }
+    let attached = Set((old.domains + new.domains).map(\.name))
+    for name in old.detachedDomains where !new.detachedDomains.contains(name) {
+      if !attached.contains(name) { lines.append("forget the detached domain \(quoted(name))") }
+    }
+    for name in new.detachedDomains where !old.detachedDomains.contains(name) {
+      if !attached.contains(name) { lines.append("refuse the domain \(quoted(name))") }
+    }
+    if lines.isEmpty { compareOrder(old.domains.map(\.name), new.domains.map(\.name), "domains") }
   }
 
   mutating func compareOrigin(
@@ -193,7 +221,7 @@ package func describeExtras(of distribution: Distribution) -> [DescribedSetting]
     name: distribution.name, origin: distribution.origin, preset: .origin, id: distribution.id,
     now: distribution.created)
   let members = Distribution.table.filter {
-    $0.isQuiet && $0.key != "origins" && $0.key != "originGroups"
+    $0.isQuiet && !["origins", "originGroups", "domains", "detachedDomains"].contains($0.key)
   }
   return changed(members, distribution, plain)
 }

@@ -13,13 +13,6 @@ extension Distribution {
     for _ in 0..<13 { id.append(characters.randomElement(using: &generator)!) }
     return String(decoding: id, as: UTF8.self)
   }
-
-  /// Names that viewers reach it by without a domain of their own.
-  package var ownDomains: [String] { Self.ownDomains(name: name, id: id) }
-
-  package static func ownDomains(name: String, id: String) -> [String] {
-    [name, id].map { "\($0).atoll.localhost" }
-  }
 }
 
 extension TTL {

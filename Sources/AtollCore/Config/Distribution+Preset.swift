@@ -3,11 +3,13 @@
 extension Distribution {
   /// A distribution with nothing set by hand: the preset's caching and the defaults for the rest.
   package static func make(
-    name: String, origin: Origin, preset: Preset, id: String, now: Int64
+    name: String, origin: Origin, preset: Preset, id: String,
+    baseDomain: String = standardBase, now: Int64
   ) -> Distribution {
     let caching = preset.caching
     return Distribution(
-      name: name, id: id, created: now, modified: now, preset: preset, origin: origin,
+      name: name, id: id, defaultDomain: "\(id).\(baseDomain)", created: now, modified: now,
+      preset: preset, origin: origin,
       defaultBehavior: caching.defaultBehavior, behaviors: caching.behaviors,
       settings: caching.settings, rootObject: preset.rootObject, errors: preset.errors)
   }

@@ -5,6 +5,8 @@ package struct Distribution: Equatable, Sendable {
   package var name: String
   /// Assigned at creation, kept for life: "d" and 13 characters of a-z0-9.
   package var id: String
+  /// `<id>.<base domain>`, assigned at creation from the store's base domain, kept for life.
+  package var defaultDomain: String
   /// The store's revision of the last write; 0 before the first.
   package var revision: UInt64
   /// Seconds since 1970.
@@ -17,6 +19,10 @@ package struct Distribution: Equatable, Sendable {
   /// CloudFormation's IpAddressType, kept for those who read the configuration: what an edge listens
   /// on is its own option.
   package var ipAddressType: IPAddressType?
+  /// What it answers for beside its own domains.
+  package var domains: [AttachedDomain]
+  /// What it answered for once: whoever asks for these is told so with 403.
+  package var detachedDomains: [String]
   /// The origin of every behavior that names no other.
   package var origin: Origin
   /// Further origins, for behaviors and groups to name.
@@ -39,9 +45,11 @@ package struct Distribution: Equatable, Sendable {
   package var geoRestriction: GeoRestriction
 
   package init(
-    name: String, id: String, revision: UInt64 = 0, created: Int64, modified: Int64,
+    name: String, id: String, defaultDomain: String? = nil, revision: UInt64 = 0, created: Int64,
+    modified: Int64,
     preset: Preset, isEnabled: Bool = true, plan: Plan = .unlimited, tags: [Tag] = [],
-    ipAddressType: IPAddressType? = nil, origin: Origin, origins: [NamedOrigin] = [],
+    ipAddressType: IPAddressType? = nil, domains: [AttachedDomain] = [],
+    detachedDomains: [String] = [], origin: Origin, origins: [NamedOrigin] = [],
     originGroups: [OriginGroup] = [], defaultBehavior: Caching,
     behaviors: [PathBehavior] = [], settings: BehaviorSettings, rootObject: String? = nil,
     indexDocument: String? = nil, errors: ErrorSettings = ErrorSettings(),
@@ -49,6 +57,7 @@ package struct Distribution: Equatable, Sendable {
   ) {
     self.name = name
     self.id = id
+    self.defaultDomain = defaultDomain ?? "\(id).\(Self.standardBase)"
     self.revision = revision
     self.created = created
     self.modified = modified
@@ -57,6 +66,8 @@ package struct Distribution: Equatable, Sendable {
     self.plan = plan
     self.tags = tags
     self.ipAddressType = ipAddressType
+    self.domains = domains
+    self.detachedDomains = detachedDomains
     self.origin = origin
     self.origins = origins
     self.originGroups = originGroups

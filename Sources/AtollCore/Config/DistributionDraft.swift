@@ -9,6 +9,7 @@ package struct DistributionDraft: Sendable {
 
   package var name: String?
   package var id: String?
+  package var defaultDomain: String?
   package var revision: UInt64?
   package var created: Int64?
   package var modified: Int64?
@@ -18,6 +19,14 @@ package struct DistributionDraft: Sendable {
   package var origin: Origin?
   var originEdit: Edit<Origin> = { _ in }
   package var defaultBehavior: Caching?
+  /// Whether the file has these keys: domains stay as they are where it has not.
+  var saysDomains = false
+  var saysDetachedDomains = false
+  /// The certificate whose names are to be attached (CloudFormation's CertificateName), until
+  /// `attach` says which these are.
+  package internal(set) var certificateName: String?
+  /// Domains that want a certificate of the store each (CloudFront's Aliases), until `attach`.
+  package internal(set) var aliases: [String]?
   /// Of everything else but behaviors and settings.
   var edits: [Edit<Distribution>] = []
   var settings = SettingsDraft()
@@ -62,8 +71,10 @@ package struct DistributionDraft: Sendable {
   ///   - name: wins over the file's.
   ///   - existing: the stored distribution that this one replaces: it keeps its id and dates.
   ///   - id: for a new one; made up when missing.
+  ///   - baseDomain: the store's, for a new one.
   package func make(
-    name: String? = nil, existing: Distribution? = nil, id: String? = nil, now: Int64
+    name: String? = nil, existing: Distribution? = nil, id: String? = nil,
+    baseDomain: String = Distribution.standardBase, now: Int64
   ) throws(ConfigError) -> Distribution {
     var problems = ProblemList()
     let chosenName = name ?? self.name ?? base?.name
@@ -89,12 +100,20 @@ package struct DistributionDraft: Sendable {
           ? "add \"Origin\": {\"Name\": \"shop.example\"}"
           : "add \"origin\": {\"url\": \"http://shop.example\"}")
     }
+    if let certificateName {
+      problems.add(
+        "\(source): \(pathPrefix)CertificateName",
+        "which domains \(quoted(certificateName)) covers is known to a store alone",
+        hint: "write \"domains\" in the form that atoll show --json prints")
+    }
     try problems.check()
     originEdit(&origin!)
     var result = Distribution.make(
       name: chosenName!, origin: origin!, preset: .origin, id: "", now: now)
     fillGaps(of: &result)
     for edit in edits { edit(&result) }
+    if let aliases { result.domains = aliases.map { AttachedDomain(name: $0) } }
+    settleDomains(of: &result, name: name, existing: existing)
     result.defaultBehavior = defaultBehavior ?? result.defaultBehavior
     settings.edit(&result.settings)
     if let behaviors {
@@ -105,6 +124,7 @@ package struct DistributionDraft: Sendable {
       }
     }
     result.id = existing?.id ?? id ?? Distribution.makeID()
+    result.defaultDomain = existing?.defaultDomain ?? "\(result.id).\(baseDomain)"
     result.created = existing?.created ?? now
     result.revision = existing?.revision ?? 0
     result.modified = existing?.modified ?? now
@@ -116,6 +136,34 @@ package struct DistributionDraft: Sendable {
       throw located(error)
     }
     return result
+  }
+
+  /// Attaches these in place of what the file says, which needs the store's certificates to be
+  /// understood.
+  package mutating func attach(_ domains: [AttachedDomain]) {
+    saysDomains = true
+    certificateName = nil
+    aliases = nil
+    edits.append { $0.domains = domains }
+  }
+
+  /// What a file drops is detached; what it does not speak of stays.
+  private func settleDomains(
+    of result: inout Distribution, name: String?, existing: Distribution?
+  ) {
+    let wanted =
+      saysDomains || aliases != nil ? result.domains : existing?.domains ?? result.domains
+    let detached =
+      saysDetachedDomains ? result.detachedDomains : existing?.detachedDomains ?? []
+    // A copy under another name takes no domains away from what it is a copy of.
+    if existing == nil, isWhole, let name, name != self.name {
+      result.domains = []
+      result.detachedDomains = []
+      return
+    }
+    result.domains = saysDetachedDomains ? wanted : existing?.domains ?? []
+    result.detachedDomains = detached
+    result.setDomains(wanted)
   }
 
   /// The base's values, or a preset's.

@@ -97,10 +97,11 @@ private struct CloudFormationForm {
     draft.set(
       \.ipAddressType,
       reader.choice(members["IpAddressType"], at("IpAddressType"), IPAddressType.self))
-    if members["CertificateName"] != nil {
-      reader.add(
-        at("CertificateName"), "this version of atoll serves no certificates",
-        hint: "remove CertificateName, and end TLS before the edge")
+    if let certificate = reader.string(
+      members["CertificateName"], at("CertificateName"), example: "shop")
+    {
+      draft.certificateName = certificate
+      draft.places["domains"] = "CertificateName"
     }
     readBundle(members["BundleId"])
     readTags(members["Tags"])

@@ -22,6 +22,13 @@ extension DistributionFile {
           hint: "remove it: ids are assigned, \"d\" and 13 lower-case letters or digits")
       }
     }
+    if let domain = reader.string(
+      members["defaultDomain"], at("defaultDomain"), example: "d1a2b3c4d5e6f7.atoll.localhost")
+    {
+      draft.defaultDomain = domain
+    }
+    draft.saysDomains = members["domains"] != nil
+    draft.saysDetachedDomains = members["detachedDomains"] != nil
     if let revision = reader.integer(
       members["revision"], at("revision"), what: "a revision",
       hint: "remove it: revisions are assigned")

@@ -77,6 +77,7 @@ package enum DistributionFile {
     let now = draft.created ?? 0
     var distribution = try draft.make(
       id: draft.id ?? stableID(of: draft.name ?? ""), now: now)
+    distribution.defaultDomain = draft.defaultDomain ?? distribution.defaultDomain
     distribution.modified = draft.modified ?? now
     distribution.revision = draft.revision ?? 0
     return distribution
@@ -99,6 +100,7 @@ package enum DistributionFile {
     writer.member("schemaVersion", schemaVersion)
     writer.member("name", distribution.name)
     writer.member("id", distribution.id)
+    writer.member("defaultDomain", distribution.defaultDomain)
     if revision { writer.member("revision", distribution.revision) }
     writer.member("created", RFC3339.format(seconds: distribution.created))
     writer.member("modified", RFC3339.format(seconds: distribution.modified))

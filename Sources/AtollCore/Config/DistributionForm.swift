@@ -21,6 +21,20 @@ extension Distribution {
       default: "null", example: #""dualstack""#,
       "Kept for those who read it: what an edge listens on is its own option."),
     Member(
+      "domains", \.domains, .domains, noun: "domains", default: "none",
+      example: #"{"www.shop.example": ["shop"], "*.shop.example": []}"#,
+      "Domains that it answers for beside its own, each with the certificates that are meant for "
+        + "it, none for any that covers it. A domain belongs to one distribution; *. at its start "
+        + "stands for all below, and the most specific wins. A file that leaves this key out leaves "
+        + "the domains attached; what a file drops answers 403 from then on."),
+    Member(
+      "detachedDomains", \.detachedDomains,
+      .texts(
+        "list of domains", example: "old.shop.example", most: ConfigLimits.detachedDomains,
+        range: "at most \(ConfigLimits.detachedDomains)", flaw: domainFlaw),
+      noun: "detached domains", default: "none", example: #"["old.shop.example"]"#,
+      "Domains that were detached, whose viewers get 403 unless another distribution has them."),
+    Member(
       "origins", \.origins, .origins, noun: "origins", default: "none",
       example: #"{"images": "http://10.0.0.9:9000"}"#,
       "Further origins by name, each a URL or an object as origin is."),

@@ -15,10 +15,15 @@ package enum DistributionManual {
       key: "name", kind: "text",
       range: "2 to 255 letters, digits, \".\", \"-\" and \"_\", a letter or digit at both ends",
       default: "required", example: #""shop""#,
-      summary: "Names it in commands, and in its host name <name>.atoll.localhost."),
+      summary:
+        "Names it in commands, and in its host name below the base domain: <name>.atoll.localhost."),
     ManualEntry(
       key: "id", kind: "text", range: "\"d\" and 13 lower-case letters or digits",
       default: "assigned", example: #""d0123456789abc""#, summary: "Assigned once, and kept."),
+    ManualEntry(
+      key: "defaultDomain", kind: "domain", range: "", default: "assigned",
+      example: #""d0123456789abc.atoll.localhost""#,
+      summary: "Its id below the store's base domain: assigned at creation, and kept."),
     ManualEntry(
       key: "revision", kind: "number", range: "", default: "assigned", example: "3",
       summary: "Of the store's last write: an update from a file of an older revision is refused."),

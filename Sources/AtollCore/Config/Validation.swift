@@ -14,6 +14,12 @@ package enum ConfigLimits {
   package static let tagValue = 256
   /// Of a distribution.
   package static let origins = 100
+  /// CloudFront's.
+  package static let domains = 100
+  /// Of one domain: several are for several kinds of keys.
+  package static let domainCertificates = 4
+  /// Names that answer 403.
+  package static let detachedDomains = 1_000
   package static let originGroups = 50
   /// Of a group: each one that fails adds its timeouts to what the viewer waits.
   package static let groupMembers = 5
@@ -33,6 +39,10 @@ package func validate(_ distribution: Distribution) throws(ConfigError) {
   var problems = ProblemList()
   if let problem = nameProblem(distribution.name) { problems.add(problem) }
   checkOrigin(distribution.origin, "origin", &problems)
+  if let flaw = defaultDomainFlaw(distribution.defaultDomain) {
+    problems.add(
+      "defaultDomain", "\(quoted(distribution.defaultDomain)) \(flaw.what)", hint: flaw.hint)
+  }
   for member in Distribution.table { member.check(distribution, "", &problems) }
   checkGroups(distribution, &problems)
   checkBehaviors(distribution, &problems)

@@ -12,8 +12,6 @@ package final class DistributionPolicy: @unchecked Sendable {
   package let errors: ErrorPolicy
   /// What its error pages were read from, by path.
   package let errorFiles: [String: ErrorPageFile]
-  /// Names that it answers for without any further set-up, lower case.
-  package let hostNames: [String]
   /// The proxies that are believed about their viewers.
   package let trustedProxies: TrustedProxies
   package let countries: CountryRestriction
@@ -34,7 +32,6 @@ package final class DistributionPolicy: @unchecked Sendable {
         OriginPolicy(name: named.name, index: index + 1, origin: named.origin)
       }
     self.origins = origins
-    hostNames = distribution.ownDomains.map { $0.lowercased() }
     trustedProxies = TrustedProxies(distribution.trustedProxies)
     countries = CountryRestriction(distribution.geoRestriction)
     let settings = distribution.settings

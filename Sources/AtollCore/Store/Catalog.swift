@@ -43,7 +43,8 @@ package struct Catalog: Sendable {
     return try decode(value, name)
   }
 
-  /// Writes a valid distribution.
+  /// Writes a valid distribution, unless another has one of its domains: of two that claim the same
+  /// at once one is refused, with `DomainClaim`.
   ///
   /// - Parameter ifRevision: 0 creates, a revision replaces exactly that one, nil writes in any
   ///   case.
@@ -51,10 +52,27 @@ package struct Catalog: Sendable {
   @discardableResult
   package func put(_ distribution: Distribution, ifRevision: UInt64?) throws -> UInt64 {
     try validate(distribution)
-    return try store.write(
-      Self.prefix + distribution.name, DistributionFile.encodeStored(distribution),
-      ifRevision: ifRevision)
+    let key = Self.prefix + distribution.name
+    let document = DistributionFile.encodeStored(distribution)
+    // Nothing can be attached below the standard base domain, so that what has no other domains
+    // there is nobody's rival.
+    if distribution.domains.isEmpty && distribution.baseDomain == Distribution.standardBase {
+      return try store.write(key, document, ifRevision: ifRevision)
+    }
+    for attempt in 1... {
+      let (revision, others, _) = try all()
+      if let claim = distribution.claim(among: others) { throw claim }
+      let written = try store.write(
+        key, document, ifRevision: ifRevision, unchanged: Self.prefix,
+        // A file whose number a person has raised would be newer for ever.
+        since: attempt < Self.attempts ? revision : .max)
+      if let written { return written }
+    }
+    preconditionFailure("the last attempt writes")
   }
+
+  /// Each loses against another command that was faster.
+  private static let attempts = 1_000
 
   /// - Returns: the revision of the deletion, nil when there was no such distribution.
   @discardableResult

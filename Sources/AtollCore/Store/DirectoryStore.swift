@@ -149,6 +149,25 @@ package final class DirectoryStore: Store {
     }!
   }
 
+  package func write(
+    _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
+    since revision: UInt64
+  ) throws(StoreError) -> UInt64? {
+    precondition(value.starts(with: Self.objectStart), "a value is an object, one member a line")
+    try StoreKey.checkPrefix(prefix)
+    let place = try StoreKey(key)
+    return try change(key, place, ifRevision: ifRevision) {
+      (old, next) throws(StoreError) -> Replacement? in
+      // Under the lock. Mostly nobody has written anything, so nothing has to be read.
+      if revision < next - 1,
+        try self.list(prefix).values.contains(where: { $0.revision > revision })
+      {
+        return nil
+      }
+      return .value(Self.numbered(value, next))
+    }
+  }
+
   @discardableResult
   package func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64? {
     let place = try StoreKey(key)

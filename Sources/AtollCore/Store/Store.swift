@@ -28,6 +28,15 @@ package protocol Store: Sendable {
   @discardableResult
   func write(_ key: String, _ value: [UInt8], ifRevision: UInt64?) throws(StoreError) -> UInt64
 
+  /// The same, and only while no value under a prefix is newer than a revision: what was decided
+  /// by looking at all of them then still holds.
+  ///
+  /// - Returns: nil, with nothing written, when there is a newer one.
+  func write(
+    _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
+    since revision: UInt64
+  ) throws(StoreError) -> UInt64?
+
   /// - Returns: the revision of the deletion; nil when there was nothing to delete.
   @discardableResult
   func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64?

@@ -92,6 +92,15 @@ package struct Deployment {
       }
     }
     next.sort { $0.distribution.name < $1.distribution.name }
+    // Commands let no two have the same; files that were edited by hand may.
+    for (index, policy) in next.enumerated() where !policy.distribution.domains.isEmpty {
+      guard let claim = policy.distribution.claim(among: next[..<index].map(\.distribution)) else {
+        continue
+      }
+      problems.append(
+        "distribution \"\(policy.distribution.name)\" does not answer for \(claim.domain), which "
+          + "belongs to \"\(claim.holder)\"")
+    }
     for policy in former where !next.contains(where: { $0.slot == policy.slot }) {
       change.isNew = true
       change.retiredSlots.append(policy.slot)

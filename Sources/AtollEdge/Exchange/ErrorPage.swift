@@ -61,6 +61,7 @@ struct ErrorPage {
     case .originUnhealthy: return "The origin\(site) fails; others already try whether it is back."
     case .unknownHost: return "No distribution answers for this host."
     case .misdirected: return "The certificate of this connection is not for this host."
+    case .domainDetached: return "This domain is no longer served here."
     case .distributionDisabled: return "Distribution \"\(distribution ?? "")\" is disabled."
     case .methodNotAllowed: return "This method is not allowed here."
     case .httpsRequired: return "This is served over https only."

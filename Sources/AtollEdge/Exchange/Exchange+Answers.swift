@@ -23,6 +23,15 @@ extension Exchange {
     sendPage(page, format: .text, allow: nil)
   }
 
+  /// No distribution answers for the host.
+  func refuseHost(_ head: RequestHead, _ base: UnsafePointer<UInt8>) {
+    if services.configuration.isDetached(head.authority(in: base)) {
+      answer(head, base, status: 403, reason: .domainDetached)
+    } else {
+      answer(head, base, status: 421, reason: .unknownHost)
+    }
+  }
+
   /// - Parameter detail: more than the reason says.
   func answer(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16, reason: Reason,

@@ -41,7 +41,7 @@ extension Exchange {
   @inline(never)
   func answerUnclaimed(_ head: RequestHead, _ base: UnsafePointer<UInt8>) {
     guard let answer = services.configuration.challengeAnswer(to: head, base) else {
-      return self.answer(head, base, status: 421, reason: .unknownHost)
+      return refuseHost(head, base)
     }
     answerLocally(status: 200, reason: .acmeChallenge, body: answer) { out in
       out.append("Cache-Control: no-store\r\n")

@@ -37,8 +37,9 @@ enum ApplyCommand: Command {
     seeAlso: ["show", "create", "update"], pages: ["atoll-distribution(5)"])
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
-    let drafts = try read(parsed.arguments)
+    var drafts = try read(parsed.arguments)
     let workspace = try Workspace.open(parsed)
+    for index in drafts.indices { try workspace.resolveDomains(of: &drafts[index]) }
     // All are checked before the first is written.
     let steps = try plan(drafts, in: workspace)
     var results: [ApplyResult] = []
@@ -107,7 +108,8 @@ enum ApplyCommand: Command {
     for draft: DistributionDraft, in workspace: Workspace
   ) throws -> ApplyResult {
     let (current, revision) = try draft.name.map { try stored($0, in: workspace) } ?? (nil, 0)
-    let wanted = try draft.make(existing: current, now: Clock.now())
+    let wanted = try draft.make(
+      existing: current, baseDomain: workspace.baseDomain(), now: Clock.now())
     let changes = differences(from: current, to: wanted)
     try Workspace.check(wanted, source: draft.source)
     if revision == 0 { try workspace.checkNew(wanted.name) }

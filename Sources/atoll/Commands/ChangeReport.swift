@@ -63,7 +63,8 @@ struct ChangeReport {
     case .created:
       console.confirm("created \"\(name)\"")
       if let distribution {
-        let domains = distribution.ownDomains.joined(separator: ", ")
+        let domains = (distribution.ownDomains + distribution.domains.map(\.name))
+          .joined(separator: ", ")
         console.confirm("  origin   \(distribution.origin.url)")
         console.confirm("  domains  \(domains)")
       }

@@ -48,7 +48,7 @@ enum CreateCommand: Command {
       try ChangeReport(parsed, console).finish(.unchanged, existing, changes: [], in: workspace)
       return
     }
-    var distribution = try make(name, parsed)
+    var distribution = try make(name, parsed, in: workspace)
     try DistributionEdit(parsed: parsed).apply(to: &distribution)
     try Workspace.check(distribution, from: parsed)
     try workspace.checkNew(name)
@@ -66,13 +66,17 @@ enum CreateCommand: Command {
     try ChangeReport(parsed, console).finish(.created, stored, changes: changes, in: workspace)
   }
 
-  private static func make(_ name: String, _ parsed: ParsedArguments) throws -> Distribution {
+  private static func make(
+    _ name: String, _ parsed: ParsedArguments, in workspace: Workspace
+  ) throws -> Distribution {
     let now = Clock.now()
+    let base = try workspace.baseDomain()
     let origin = try DistributionEdit(parsed: parsed).origin(current: nil)
     if let file = parsed[DistributionOptions.file] {
       var draft = try SpecFile.readOne(file)
+      try workspace.resolveDomains(of: &draft)
       if let origin { draft.origin = origin }
-      var made = try draft.make(name: name, now: now)
+      var made = try draft.make(name: name, baseDomain: base, now: now)
       if let origin { made.origin.targets = origin.targets }
       return made
     }
@@ -83,6 +87,6 @@ enum CreateCommand: Command {
     }
     return Distribution.make(
       name: name, origin: origin, preset: parsed[DistributionOptions.preset] ?? .origin,
-      id: Distribution.makeID(), now: now)
+      id: Distribution.makeID(), baseDomain: base, now: now)
   }
 }

@@ -10,7 +10,8 @@ enum DistributionView {
     details.add("Name", distribution.name)
     details.add("Id", distribution.id)
     details.add("State", state(distribution))
-    details.add("Domains", lines: distribution.ownDomains)
+    details.add("Domains", lines: distribution.ownDomains + distribution.domains.map(\.words))
+    details.add("Detached domains", lines: distribution.detachedDomains)
     details.add("Origin", origin.url)
     details.add(
       "  connect",

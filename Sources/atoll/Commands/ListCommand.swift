@@ -9,7 +9,7 @@ enum ListCommand: Command {
       """
       TRANSFER is what all edges have sent to viewers in this calendar month (UTC), as they last \
       told, at most a minute ago, and how much of the plan that is. A plan that is used up stops \
-      nothing.
+      nothing. DOMAINS are those attached; atoll domain list has them all.
       """,
     ],
     options: [CommonOptions.json.definition],
@@ -46,18 +46,27 @@ enum ListCommand: Command {
     }
     var table = Table([
       .left("NAME"), .left("STATE"), .left("ORIGIN"), .left("PRESET"), .left("ID"),
-      .left("TRANSFER"),
+      .left("TRANSFER"), .left("DOMAINS"),
     ])
     let transfer = try workspace.transfer
     var rows = contents.distributions.map { distribution in
       [
         distribution.name, DistributionView.state(distribution), distribution.origin.url,
         distribution.preset.rawValue, distribution.id, transfer.shortText(of: distribution),
+        domains(of: distribution),
       ]
     }
-    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-", "-"] }
+    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-", "-", "-"] }
     for row in rows.sorted(by: { $0[0] < $1[0] }) { table.add(row) }
     console.write(table.text(console))
+  }
+
+  /// The attached ones, of many the first two.
+  private static func domains(of distribution: Distribution) -> String {
+    let names = distribution.domains.map(\.name)
+    if names.isEmpty { return "-" }
+    let more = names.count > 2 ? " and \(names.count - 2) more" : ""
+    return names.prefix(2).joined(separator: ", ") + more
   }
 
   private static func invalid(_ name: String, _ error: ConfigError) -> JSON {

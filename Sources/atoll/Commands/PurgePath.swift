@@ -22,6 +22,16 @@ struct PurgeTarget {
     policy = nil
   }
 
+  /// Whether viewers who ask for the host reach it.
+  func answers(_ host: String) -> Bool {
+    let host = host.lowercased()
+    guard let distribution = policy?.distribution else {
+      return [name, id].contains { "\($0.lowercased()).\(Distribution.standardBase)" == host }
+    }
+    return distribution.ownDomains.contains { $0.lowercased() == host }
+      || distribution.domains.contains { $0.matches(host) }
+  }
+
   /// The URL under which a response is stored: without the parameters that its behavior leaves out
   /// of the key.
   func keyed(_ path: String) -> String {
@@ -93,8 +103,7 @@ enum PurgePath {
     guard let (host, _) = HostPort.split(rest[..<end]), !host.isEmpty else {
       throw .usage("\"\(text)\" is no URL", hint: "write the path alone: \(wanted)")
     }
-    let own = Distribution.ownDomains(name: target.name, id: target.id)
-    let isOwn = own.contains { $0.lowercased() == host.lowercased() }
+    let isOwn = target.answers(host)
     // An edge with one distribution answers for it under any address of the machine.
     guard isOwn || host.lowercased() == "localhost" || SocketAddress(host: host, port: 0) != nil
     else {

@@ -36,10 +36,11 @@ enum ReferenceManual {
         Term("origin path", "a leading and no trailing slash; at most 1024 characters"),
         Term(
           "default domain",
-          "<name>.atoll.localhost and <id>.atoll.localhost, since there is no Amazon domain"),
+          "<id>.<base domain>, and <name>.<base domain> beside it: below atoll.localhost unless "
+            + "atoll domain base sets another. Assigned when it is made, and kept"),
         Term(
           "alternate domain names",
-          "absent in this version, wildcards included: hosts that no distribution claims get the only one, or that of atoll serve --default-distribution"
+          "domains, attached with atoll domain: lower case, at most 100, each to one distribution, with a certificate that covers it, self-signed ones included. *. at the start matches at any depth, the most specific wins. Hosts that no distribution claims get the only one, or that of atoll serve --default-distribution; detached domains get 403"
         ),
         Term(
           "status",

@@ -60,7 +60,8 @@ enum ServeCommand: Command {
       """
       Without a URL the edge serves every distribution of the store, and follows the store while \
       it runs: a change is in force between two requests, without a connection being dropped. A \
-      distribution answers for <name>.atoll.localhost and <id>.atoll.localhost; the only one \
+      distribution answers for its default domain, <name> beside it, and the domains attached to \
+      it (atoll domain), such as shop.atoll.localhost; the only one \
       answers for every host, of several --default-distribution chooses the one that does.
       """,
       """

@@ -185,7 +185,8 @@ enum TestCommand: Command {
     let host = request.headers.last { $0.name.lowercased() == "host" }?.value
     let named = host.map { String($0.prefix { $0 != ":" }) } ?? request.url.host
     let all = try workspace.catalog.all().distributions
-    if let one = all.first(where: { $0.ownDomains.contains(named.lowercased()) }) { return one }
+    let owner = HostTable(all).owner(of: named)
+    if owner >= 0 { return all[Int(owner)] }
     if let one = all.first, all.count == 1 { return one }
     throw CommandError.usage(
       "--explain: no distribution of the store is called by the host \"\(named)\"",

@@ -40,7 +40,8 @@ enum UpdateCommand: Command {
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]
     let workspace = try Workspace.open(parsed)
-    let draft = try parsed[DistributionOptions.file].map(SpecFile.readOne)
+    var draft = try parsed[DistributionOptions.file].map(SpecFile.readOne)
+    if draft != nil { try workspace.resolveDomains(of: &draft!) }
     // Another command may write between our reading and our writing: then the options, which are
     // differences, are applied to what it wrote.
     while true {

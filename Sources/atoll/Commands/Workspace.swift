@@ -56,8 +56,16 @@ struct Workspace {
       hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll cert list")
   }
 
-  /// What the distributions use certificates for: nothing, since no domain can be attached to them.
-  func certificateUses() throws(StoreError) -> [CertificateUse] { [] }
+  /// What the distributions use certificates for.
+  func certificateUses() throws(StoreError) -> [CertificateUse] {
+    try catalog.all().distributions.flatMap { distribution in
+      distribution.domains.flatMap { domain in
+        domain.certificates.map {
+          CertificateUse(certificate: $0, distribution: distribution.name, domain: domain.name)
+        }
+      }
+    }
+  }
 
   /// A new name that another differs from only in case would share that one's host names.
   func checkNew(_ name: String) throws {
@@ -76,9 +84,20 @@ struct Workspace {
       stored.revision = try catalog.put(distribution, ifRevision: revision)
     } catch StoreError.conflict {
       return nil
+    } catch let claim as DomainClaim {
+      throw CommandError.failed(
+        claim.isOwn
+          ? "\"\(claim.domain)\" is a domain of \"\(claim.holder)\"'s own"
+          : "\"\(claim.domain)\" is attached to \"\(claim.holder)\"",
+        hint: claim.isOwn
+          ? "choose another domain"
+          : "detach it first with atoll domain detach \(claim.holder) \(claim.domain)")
     }
     return stored
   }
+
+  /// What the own domains of a new distribution end in.
+  func baseDomain() throws -> String { try BaseDomain(catalog.store).get() }
 
   /// Validity, and what only this version, not the configuration's form, forbids.
   /// - Parameter parsed: the command line that the settings came from; without one, or with a file

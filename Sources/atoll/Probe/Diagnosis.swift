@@ -213,6 +213,10 @@ struct Cause: Equatable {
       self.init(
         "the edge's certificate is not for the host \"\(request.url.host)\"",
         "ask for a name that is on it, or attach the domain with a certificate that covers it")
+    case .domainDetached:
+      self.init(
+        "the domain \"\(request.url.host)\" was detached from its distribution",
+        "attach it again with atoll domain attach <name> \(request.url.host)")
     case .distributionDisabled:
       self.init("the distribution is disabled", "enable it with atoll update <name> --enabled")
     case .requestTooLarge: self.init("the request is too large")
@@ -278,7 +282,7 @@ extension Reason {
     case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
       .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
       .originBadResponse, .originClosed, .originTls, .overloaded, .draining,
-      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked:
+      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked, .domainDetached:
       true
     default: false
     }

@@ -111,8 +111,7 @@ import Testing
       "write seconds, such as 86400"
     ),
     (
-      #"{"CertificateName": "mine"}"#, "site.json: CertificateName", "serves no certificates",
-      "remove CertificateName"
+      #"{"CertificateName": 1}"#, "site.json: CertificateName", "is not text", "\"shop\""
     ),
     (#"{"IpAddressType": "ipx"}"#, "site.json: IpAddressType", "\"ipx\"", "\"ipv4\""),
     (#"{"BundleId": "huge_1_0"}"#, "site.json: BundleId", "\"huge_1_0\"", "\"small_1_0\""),

@@ -143,10 +143,13 @@ import Testing
   }
 
   @Test(arguments: [
-    (#""Aliases": ["www.shop.example"]"#, "Aliases", "no domains", "Host"),
     (
-      #""ViewerCertificate": {"AcmCertificateArn": "arn"}"#, "ViewerCertificate", "no certificates",
-      "TLS"
+      #""ViewerCertificate": {"AcmCertificateArn": "arn", "SslSupportMethod": "vip"}"#,
+      "ViewerCertificate.SslSupportMethod", "addresses of its own", "sni-only"
+    ),
+    (
+      #""ViewerCertificate": {"AcmCertificateArn": "arn", "MinimumProtocolVersion": "TLSv1"}"#,
+      "ViewerCertificate.MinimumProtocolVersion", "no choice of a distribution's", "--tls-policy"
     ),
     (#""Logging": {"Bucket": "b"}"#, "Logging", "no setting", "--access-log"),
     (#""WebACLId": "arn""#, "WebACLId", "no web application firewall", "remove"),

@@ -87,6 +87,12 @@ import Testing
         ErrorResponse(status: 503, minimumTTL: 0),
       ])
     distribution.trustedProxies = ["10.0.0.0/8", "2001:db8::/32", "::1"]
+    distribution.defaultDomain = "d0123456789abc.cdn.example"
+    distribution.domains = [
+      AttachedDomain(name: "www.shop.example", certificates: ["shop", "shop-rsa"]),
+      AttachedDomain(name: "*.shop.example"),
+    ]
+    distribution.detachedDomains = ["old.shop.example"]
     distribution.geoRestriction = .allow(["DE", "US"])
     // Everything that a behavior can have of its own, part of it as inherited.
     var own = SettingsOverride(ttl: distribution.settings.ttl)
@@ -128,6 +134,7 @@ import Testing
           "schemaVersion": 1,
           "name": "shop",
           "id": "d0123456789abc",
+          "defaultDomain": "d0123456789abc.atoll.localhost",
           "revision": 3,
           "created": "2026-01-01T00:00:00Z",
           "modified": "2026-01-01T00:00:00Z",

@@ -72,7 +72,9 @@ struct PolicyTests {
   @Test func `a distribution answers for its id and its name`() {
     let policy = makePolicy { $0.name = "Shop.Example" }
     #expect(
-      policy.hostNames == ["shop.example.atoll.localhost", "d0123456789abc.atoll.localhost"])
+      policy.distribution.hosts == [
+        "shop.example.atoll.localhost", "d0123456789abc.atoll.localhost",
+      ])
   }
 
   @Test func `a hostile path does not make matching slow`() {

@@ -35,6 +35,27 @@ final class MemoryStore: Store {
     try change(key, ifRevision) { StoredValue(key: key, revision: $0, value: value) }!
   }
 
+  func write(
+    _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
+    since revision: UInt64
+  ) throws(StoreError) -> UInt64? {
+    let result: Result<UInt64?, StoreError> = state.withLock { state in
+      let found = state.values[key]?.revision ?? 0
+      if let ifRevision, ifRevision != found {
+        return .failure(.conflict(key: key, expected: ifRevision, found: found))
+      }
+      let isNewer = state.values.values.contains {
+        $0.key.hasPrefix(prefix) && $0.revision > revision
+      }
+      if isNewer { return .success(nil) }
+      state.revision += 1
+      state.values[key] = StoredValue(key: key, revision: state.revision, value: value)
+      return .success(state.revision)
+    }
+    tell(key)
+    return try result.get()
+  }
+
   func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64? {
     if read(key) == nil && ifRevision ?? 0 == 0 { return nil }
     return try change(key, ifRevision) { _ in nil }

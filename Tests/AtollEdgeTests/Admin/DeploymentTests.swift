@@ -234,4 +234,17 @@ struct DeploymentTests {
     var deployment = Deployment()
     #expect(deployment.update(to: [try withPage(largest)]).isNew)
   }
+
+  @Test func `of two files with one domain the first has it`() throws {
+    var deployment = Deployment()
+    _ = deployment.update(
+      to: [
+        try makeDistribution("blog") { $0.domains = [AttachedDomain(name: "a.example")] },
+        try makeDistribution("shop") { $0.domains = [AttachedDomain(name: "a.example")] },
+      ])
+    #expect(
+      deployment.problems == [
+        "distribution \"shop\" does not answer for a.example, which belongs to \"blog\""
+      ])
+  }
 }

@@ -58,4 +58,40 @@ struct DistributionTests {
     #expect(try get("site.atoll.localhost", edge).status >= 400)
     #expect(origin.requestCount == 0)
   }
+
+  @Test func `attached domains answer, the most specific first, detached ones with 403`() throws {
+    let origins = try ["one", "two"].map { try named($0) }
+    let sites = try zip(["one", "two"], origins).map {
+      try EdgeUnderTest.distribution($0, originPort: $1.port)
+    }
+    let edge = try EdgeUnderTest(sites)
+    #expect(try get("www.shop.example", edge).status == 421)
+    try edge.reload { sites in
+      sites[0].setDomains(["www.shop.example", "*.shop.example"].map { AttachedDomain(name: $0) })
+      sites[1].setDomains([AttachedDomain(name: "api.shop.example")])
+    }
+    #expect(try get("www.shop.example", edge).text == "one")
+    #expect(try get("WWW.SHOP.EXAMPLE.:8443", edge).text == "one")
+    #expect(try get("x.shop.example", edge).text == "one")
+    #expect(try get("api.shop.example", edge).text == "two")
+    #expect(try get("shop.example", edge).status == 421)
+    try edge.reload { sites in
+      sites[0].setDomains([AttachedDomain(name: "*.shop.example")])
+      sites[1].setDomains([])
+    }
+    let refused = try get("www.shop.example", edge)
+    #expect(refused.status == 403)
+    #expect(refused.cacheStatus.contains("detail=domain-detached"))
+    #expect(try get("api.shop.example", edge).status == 403)
+    #expect(try get("x.shop.example", edge).text == "one")
+    // Another takes it over.
+    try edge.reload { $0[1].setDomains([AttachedDomain(name: "www.shop.example")]) }
+    #expect(try get("www.shop.example", edge).text == "two")
+  }
+
+  @Test func `the only distribution answers every host but those it has given up`() throws {
+    let edge = try EdgeUnderTest(named("only")) { $0.detachedDomains = ["old.example"] }
+    #expect(try get("a.example", edge).text == "only")
+    #expect(try get("OLD.example:80", edge).status == 403)
+  }
 }

@@ -29,7 +29,7 @@ import Testing
       $0.split(separator: " ").map(String.init)
     }
     #expect(lines.count == 3)
-    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID", "TRANSFER"])
+    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID", "TRANSFER", "DOMAINS"])
     #expect(lines[1].prefix(4) == ["blog", "enabled", "http://localhost:4000", "wordpress"])
     #expect(lines[2].prefix(4) == ["shop", "disabled", "http://localhost:3000", "origin"])
     #expect(home.atoll("list", "--quiet").stdout == "blog\nshop\n")

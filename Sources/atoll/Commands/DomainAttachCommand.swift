@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+enum DomainAttachCommand: Command {
+  private static let cert = Option.text(
+    "cert", value: "name", completes: .certificate, repeatable: true,
+    "the certificate to serve them with; again for one with another kind of key")
+  private static let noCert = Option.flag(
+    "no-cert", excludes: ["cert"],
+    "attach without one: for TLS that ends before the edge, or for none")
+
+  static let definition = CommandDefinition(
+    name: "domain attach", summary: "have a distribution answer for domains",
+    description: [
+      """
+      The certificate must be valid and cover every domain named; without --cert it is chosen \
+      among those that do: one for all where there is one, a public one before the local \
+      authority's. A domain that another distribution has is refused: detach it there first.
+      """,
+      """
+      Attached again, a domain stays as it is unless --cert names another certificate. The command \
+      returns when every running edge answers for the domains.
+      """,
+    ],
+    arguments: [
+      DomainCommand.distribution,
+      ArgumentDefinition(
+        "domain", "such as www.shop.example or *.shop.example", repeatable: true),
+    ],
+    options: [
+      cert.definition, noCert.definition, CommonOptions.json.definition,
+      CommonOptions.noWait.definition, CommonOptions.timeout.definition,
+    ],
+    examples: [
+      Example(
+        "atoll domain attach shop shop.example www.shop.example",
+        "serve both with the certificate that covers them"),
+      Example(
+        "atoll domain attach shop '*.shop.example' --cert shop-wildcard",
+        "serve all below with this certificate"),
+    ],
+    exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],
+    seeAlso: ["domain detach", "domain records", "domain check", "cert"])
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let name = parsed.arguments[0]
+    let domains = try DomainCommand.domains(parsed.arguments.dropFirst())
+    let workspace = try Workspace.open(parsed)
+    while true {
+      let current = try workspace.get(name)
+      let choice = DomainCertificates(
+        try CertificateCatalog(workspace.catalog.store).all().certificates)
+      var wanted = current.domains
+      for domain in domains {
+        let index = wanted.firstIndex { $0.name == domain } ?? wanted.count
+        if index == wanted.count { wanted.append(AttachedDomain(name: domain)) }
+        if parsed[noCert] {
+          wanted[index].certificates = []
+        } else if parsed.has(cert) {
+          wanted[index].certificates = parsed.values(cert)
+        } else {
+          wanted[index].certificates = try choice.certificates(
+            for: wanted[index], among: domains, of: name)
+        }
+      }
+      for certificate in parsed.values(cert) {
+        try choice.demand(certificate, covers: domains)
+      }
+      var changed = current
+      changed.setDomains(wanted)
+      let changes = differences(from: current, to: changed)
+      let report = ChangeReport(parsed, console)
+      // What was detached and is attached again is a change even where no line tells it.
+      guard !changes.isEmpty || changed != current else {
+        try report.finish(.unchanged, current, changes: [], in: workspace)
+        return
+      }
+      changed.modified = Clock.now()
+      do {
+        try validate(changed)
+      } catch {
+        throw CommandError(
+          error.problems.map { .init(message: $0.message, hint: $0.hint) }, code: .usage)
+      }
+      if let stored = try workspace.put(changed, ifRevision: current.revision) {
+        try report.finish(.updated, stored, changes: changes, in: workspace)
+        return
+      }
+    }
+  }
+}
+
+/// Which certificates domains are served with, and what to do where there is none.
+struct DomainCertificates {
+  private let choice: CertificateChoice
+
+  init(_ certificates: [StoredCertificate]) {
+    choice = CertificateChoice(certificates, now: Clock.now())
+  }
+
+  /// Those that the domain has while they fit, else the best there is.
+  /// - Parameters:
+  ///   - domains: what is attached together, and so best shares one.
+  ///   - distribution: for the hint.
+  func certificates(
+    for domain: AttachedDomain, among domains: [String], of distribution: String
+  ) throws(CommandError) -> [String] {
+    let fitting = domain.certificates.filter { choice.flaw(of: $0, for: [domain.name]) == nil }
+    if !fitting.isEmpty { return fitting }
+    if let best = choice.best(for: domain.name, among: domains) { return [best] }
+    let uncovered = domains.filter { choice.best(for: $0, among: domains) == nil }
+    throw .failed(
+      "no certificate of the store covers \(listed(uncovered.map { "\"\($0)\"" }, "and"))",
+      hint: "get one with \(Self.ensure(distribution, domains)), or attach it in the clear with "
+        + "--no-cert")
+  }
+
+  /// A certificate that was named has to be able to serve what it is named for.
+  func demand(_ certificate: String, covers domains: [String]) throws(CommandError) {
+    switch choice.flaw(of: certificate, for: domains) {
+    case nil: return
+    case .missing?:
+      let near = Suggestion.closest(to: certificate, in: choice.candidates.map(\.name))
+      throw .failed(
+        "no certificate named \"\(certificate)\"",
+        hint: near.map { "did you mean \"\($0)\"?" }
+          ?? "get one with \(Self.ensure(certificate, domains)), see atoll cert list")
+    case .notIssued?:
+      throw .failed(
+        "the certificate \"\(certificate)\" is not issued yet",
+        hint: "see atoll cert show \(certificate) for what it waits for")
+    case .expired(let time)?:
+      throw .failed(
+        "the certificate \"\(certificate)\" has expired on \(RFC3339.format(seconds: time))",
+        hint: "renew it with atoll cert renew \(certificate)")
+    case .notYetValid(let time)?:
+      throw .failed(
+        "the certificate \"\(certificate)\" is valid only from \(RFC3339.format(seconds: time)) on",
+        hint: "wait, or name another with --cert")
+    case .uncovered(let missing, let names)?:
+      throw .failed(
+        "the certificate \"\(certificate)\" does not cover "
+          + "\(listed(missing.map { "\"\($0)\"" }, "and")); it is for "
+          + (names.isEmpty ? "no domain" : listed(names, "and")),
+        hint: "get one that does with \(Self.ensure(certificate, names + missing)), or name "
+          + "another with --cert")
+    }
+  }
+
+  private static func ensure(_ name: String, _ domains: [String]) -> String {
+    "atoll cert ensure \(name) "
+      + domains.map { $0.hasPrefix("*") ? "--domain '\($0)'" : "--domain \($0)" }
+      .joined(separator: " ")
+  }
+}
+
+extension Workspace {
+  /// What a file says of certificates and aliases, which the store alone can tell the meaning of.
+  func resolveDomains(of draft: inout DistributionDraft) throws {
+    guard draft.certificateName != nil || draft.aliases != nil else { return }
+    let certificates = try CertificateCatalog(catalog.store).all().certificates
+    let choice = DomainCertificates(certificates)
+    if let name = draft.certificateName {
+      try choice.demand(name, covers: [])
+      let names = (try certificates.first { $0.name == name }?.certificates().first?.domains) ?? []
+      draft.attach(
+        names.map { AttachedDomain(name: normalizedDomain($0), certificates: [name]) })
+    } else if let aliases = draft.aliases {
+      var domains: [AttachedDomain] = []
+      for alias in aliases {
+        domains.append(
+          AttachedDomain(
+            name: alias,
+            certificates: try choice.certificates(
+              for: AttachedDomain(name: alias), among: aliases, of: draft.name ?? "<name>")))
+      }
+      draft.attach(domains)
+    }
+  }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+
+enum DomainListCommand: Command {
+  static let definition = CommandDefinition(
+    name: "domain list", summary: "list the domains and who answers for them",
+    description: [
+      """
+      The default domains are among them. With --quiet only the attached domains are printed, one \
+      per line.
+      """
+    ],
+    arguments: [
+      ArgumentDefinition(
+        "distribution", "only this one's domains", optional: true, completes: .distribution)
+    ],
+    options: [CommonOptions.json.definition],
+    examples: [
+      Example("atoll domain list", "every domain, its distribution and its certificate"),
+      Example(
+        "atoll domain list shop --quiet | xargs -n1 dig +short", "see where shop's domains lead"),
+    ],
+    seeAlso: ["domain attach", "domain check", "cert list"])
+
+  private enum State: String { case `default`, attached, detached }
+
+  private struct Row {
+    let domain: String
+    let distribution: String
+    let state: State
+    var certificates: [String] = []
+    /// Of the certificate that ends first.
+    var expires: Int64?
+  }
+
+  static func run(_ parsed: ParsedArguments, console: Console) throws {
+    let workspace = try Workspace.open(parsed)
+    let distributions =
+      if let name = parsed.argument(0) {
+        [try workspace.get(name)]
+      } else {
+        try workspace.catalog.all().distributions
+      }
+    if parsed[CommonOptions.quiet], !parsed[CommonOptions.json] {
+      for domain in distributions.flatMap(\.domains) { console.print(domain.name) }
+      return
+    }
+    let certificates = try CertificateCatalog(workspace.catalog.store).all().certificates
+    var expiry: [String: Int64] = [:]
+    for certificate in certificates {
+      expiry[certificate.name] = (try? certificate.certificates())?.first?.notAfter
+    }
+    let rows = distributions.flatMap { Self.rows(of: $0, expiry) }
+    if parsed[CommonOptions.json] {
+      console.print(.result(["domains": .array(rows.map(json))]))
+      return
+    }
+    if rows.isEmpty {
+      console.note("there is no distribution yet; atoll create makes one")
+      return
+    }
+    var table = Table([
+      .left("DOMAIN"), .left("DISTRIBUTION"), .left("STATE"), .left("CERTIFICATE"),
+      .left("EXPIRES"),
+    ])
+    for row in rows {
+      table.add([
+        row.domain, row.distribution, row.state.rawValue,
+        row.certificates.isEmpty ? "-" : row.certificates.joined(separator: ", "),
+        row.expires.map { String(RFC3339.format(seconds: $0).prefix(10)) } ?? "-",
+      ])
+    }
+    console.write(table.text(console))
+  }
+
+  private static func rows(of distribution: Distribution, _ expiry: [String: Int64]) -> [Row] {
+    var rows = [
+      Row(
+        domain: distribution.defaultDomain, distribution: distribution.name, state: .default)
+    ]
+    for domain in distribution.domains {
+      rows.append(
+        Row(
+          domain: domain.name, distribution: distribution.name, state: .attached,
+          certificates: domain.certificates,
+          expires: domain.certificates.compactMap { expiry[$0] }.min()))
+    }
+    rows += distribution.detachedDomains.map {
+      Row(domain: $0, distribution: distribution.name, state: .detached)
+    }
+    return rows
+  }
+
+  private static func json(_ row: Row) -> JSON {
+    [
+      "domain": .string(row.domain), "distribution": .string(row.distribution),
+      "state": .string(row.state.rawValue), "certificates": .strings(row.certificates),
+      "expires": .optional(row.expires.map { RFC3339.format(seconds: $0) }),
+    ]
+  }
+}

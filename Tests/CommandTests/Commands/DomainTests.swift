@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+import AtollCore
+import Glibc
+import TestSupport
+import Testing
+
+@testable import atoll
+
+extension Home {
+  var store: DirectoryStore { DirectoryStore(home: directory.path + "/store") }
+
+  /// A certificate of the store's own authority.
+  func certify(_ name: String, _ domains: String...) throws {
+    let now = Int64(time(nil))
+    let (leaf, key) = try LocalAuthority(store).issue(domains, now: now)
+    try CertificateCatalog(store).put(
+      StoredCertificate(
+        name: name, created: now, modified: now, source: .local, domains: domains, chain: leaf.pem,
+        key: key.pem), ifRevision: nil)
+  }
+
+  func domains(_ name: String) throws -> [AttachedDomain] {
+    try #require(try Catalog(store).get(name)).domains
+  }
+}
+
+@Suite struct DomainCommandTests {
+  private func home(_ names: String...) -> Home {
+    let home = Home()
+    for name in names { home.atoll("create", name, "--origin", "http://localhost:3000", "--quiet") }
+    return home
+  }
+
+  @Test func `a domain is attached with the certificate that covers it`() throws {
+    let home = home("shop")
+    try home.certify("mine", "shop.example", "www.shop.example")
+    let result = home.atoll("domain", "attach", "shop", "Shop.example.", "www.shop.example")
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    #expect(
+      result.stdout == """
+        updated "shop"
+          attach the domain "shop.example" with the certificate "mine"
+          attach the domain "www.shop.example" with the certificate "mine"
+
+        """)
+    #expect(
+      try home.domains("shop")
+        == ["shop.example", "www.shop.example"].map {
+          AttachedDomain(name: $0, certificates: ["mine"])
+        })
+    let again = home.atoll("domain", "attach", "shop", "www.shop.example")
+    #expect(again.stdout == "\"shop\" is unchanged\n" && again.exitCode == 0)
+    #expect(
+      home.atoll("show", "shop").stdout.contains(
+        "www.shop.example with the certificate \"mine\"\n"))
+  }
+
+  @Test func `a certificate that does not cover it is refused with the missing name`() throws {
+    let home = home("shop")
+    let none = home.atoll("domain", "attach", "shop", "www.shop.example")
+    #expect(none.exitCode == 1)
+    #expect(
+      none.stderr == """
+        atoll: error: no certificate of the store covers "www.shop.example"
+        atoll: hint: get one with atoll cert ensure shop --domain www.shop.example, or attach it in \
+        the clear with --no-cert
+
+        """)
+    try home.certify("mine", "shop.example")
+    let wrong = home.atoll(
+      "domain", "attach", "shop", "shop.example", "www.shop.example", "--cert", "mine")
+    #expect(wrong.exitCode == 1)
+    #expect(
+      wrong.stderr == """
+        atoll: error: the certificate "mine" does not cover "www.shop.example"; it is for \
+        shop.example
+        atoll: hint: get one that does with atoll cert ensure mine --domain shop.example --domain \
+        www.shop.example, or name another with --cert
+
+        """)
+    let unknown = home.atoll("domain", "attach", "shop", "shop.example", "--cert", "mime")
+    #expect(unknown.exitCode == 1)
+    #expect(unknown.stderr.contains("no certificate named \"mime\""))
+    #expect(unknown.stderr.contains("did you mean \"mine\"?"))
+    #expect(try home.domains("shop").isEmpty)
+    let clear = home.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
+    #expect(clear.exitCode == 0)
+    #expect(try home.domains("shop") == [AttachedDomain(name: "www.shop.example")])
+  }
+
+  @Test(arguments: [
+    ("bücher.example", "write its A-label: xn--bcher-kva.example"),
+    ("https://shop.example", "write the host name alone"), ("10.0.0.1", "attach a name"),
+    ("*.com", "write it like *.shop.example"), ("x.atoll.localhost", "ask for it as it is"),
+  ])
+  func `what is no domain is a mistake of usage`(domain: String, hint: String) {
+    let result = home("shop").atoll("domain", "attach", "shop", domain, "--no-cert")
+    #expect(result.exitCode == 2)
+    #expect(result.stderr.contains(hint), "\(result.stderr)")
+  }
+
+  @Test func `a domain belongs to one distribution`() throws {
+    let home = home("shop", "blog")
+    home.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
+    let taken = home.atoll("domain", "attach", "blog", "www.shop.example", "--no-cert")
+    #expect(taken.exitCode == 1)
+    #expect(
+      taken.stderr == """
+        atoll: error: "www.shop.example" is attached to "shop"
+        atoll: hint: detach it first with atoll domain detach shop www.shop.example
+
+        """)
+    #expect(home.atoll("domain", "detach", "shop", "www.shop.example").exitCode == 0)
+    #expect(home.atoll("domain", "attach", "blog", "www.shop.example", "--no-cert").exitCode == 0)
+    // In a file, too.
+    let file = home.atoll(
+      "apply", "-",
+      stdin: #"{"name": "news", "origin": "http://a.example", "domains": ["www.shop.example"]}"#)
+    #expect(file.exitCode == 1)
+    #expect(file.stderr.contains("\"www.shop.example\" is attached to \"blog\""))
+  }
+
+  @Test func `twelve at once: one gets it`() throws {
+    let names = (0..<12).map { "site\($0)" }
+    let home = Home()
+    for name in names { home.atoll("create", name, "--origin", "http://localhost:1", "--quiet") }
+    let running = names.map {
+      RunningAtoll(
+        ["domain", "attach", $0, "www.shop.example", "own.\($0).example", "--no-cert"],
+        env: home.environment)
+    }
+    let codes = running.map { $0.wait().exitCode }
+    #expect(codes.filter { $0 == 0 }.count == 1)
+    #expect(codes.filter { $0 == 1 }.count == 11)
+    let holders = try names.filter { try !home.domains($0).isEmpty }
+    #expect(holders.count == 1)
+  }
+
+  @Test func `detaching, again, and what never was`() throws {
+    let home = home("shop")
+    home.atoll("domain", "attach", "shop", "old.shop.example", "www.shop.example", "--no-cert")
+    let detached = home.atoll("domain", "detach", "shop", "old.shop.example")
+    #expect(detached.stdout == "updated \"shop\"\n  detach the domain \"old.shop.example\"\n")
+    #expect(
+      home.atoll("domain", "detach", "shop", "old.shop.example").stdout == "\"shop\" is unchanged\n"
+    )
+    let never = home.atoll("domain", "detach", "shop", "wwww.shop.example")
+    #expect(never.exitCode == 1)
+    #expect(never.stderr.contains("did you mean \"www.shop.example\"?"))
+    #expect(
+      home.atoll("domain", "detach", "shop", "wwww.shop.example", "--if-attached").exitCode == 0)
+    let list = home.atoll("domain", "list", "shop", "--json").stdout
+    #expect(list.contains("\"state\": \"detached\"") && list.contains("\"state\": \"default\""))
+    #expect(home.atoll("domain", "list", "-q").stdout == "www.shop.example\n")
+    home.atoll("domain", "detach", "shop", "old.shop.example", "--forget")
+    #expect(try Catalog(home.store).get("shop")?.detachedDomains == [])
+  }
+
+  @Test func `the base domain is that of distributions made later`() throws {
+    let home = home("shop")
+    #expect(home.atoll("domain", "base").stdout == "atoll.localhost\n")
+    #expect(
+      home.atoll("domain", "base", "CDN.example").stdout
+        == "new distributions answer below cdn.example\n")
+    home.atoll("create", "blog", "--origin", "http://localhost:3000")
+    let shop = try #require(try Catalog(home.store).get("shop"))
+    let blog = try #require(try Catalog(home.store).get("blog"))
+    #expect(shop.defaultDomain == "\(shop.id).atoll.localhost")
+    #expect(blog.ownDomains == ["blog.cdn.example", "\(blog.id).cdn.example"])
+    home.atoll("update", "blog", "--disabled")
+    #expect(try Catalog(home.store).get("blog")?.defaultDomain == blog.defaultDomain)
+    #expect(home.atoll("domain", "base", "*.cdn.example").exitCode == 2)
+    let taken = home.atoll("domain", "attach", "shop", "blog.cdn.example", "--no-cert")
+    #expect(taken.stderr.contains("is a domain of \"blog\"'s own"))
+  }
+
+  @Test func `CloudFormation's certificate attaches its names`() throws {
+    let home = Home()
+    try home.certify("mine", "shop.example", "*.shop.example")
+    let template = """
+      {"DistributionName": "shop", "BundleId": "small_1_0", "CertificateName": "mine",
+       "Origin": {"Name": "a.example", "ProtocolPolicy": "http-only"},
+       "DefaultCacheBehavior": {"Behavior": "cache"}}
+      """
+    let result = home.atoll("apply", "-", stdin: template)
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    #expect(
+      try home.domains("shop")
+        == ["shop.example", "*.shop.example"].map {
+          AttachedDomain(name: $0, certificates: ["mine"])
+        })
+    #expect(home.atoll("apply", "-", stdin: template).stdout == "shop: unchanged\n")
+    let missing = home.atoll(
+      "apply", "-", stdin: template.replacing("\"mine\"", with: "\"yours\""))
+    #expect(missing.exitCode == 1)
+    #expect(missing.stderr.contains("no certificate named \"yours\""))
+    // Settings alone leave the domains.
+    home.atoll(
+      "apply", "-", stdin: template.replacing("\"CertificateName\": \"mine\",", with: ""))
+    #expect(try home.domains("shop").count == 2)
+  }
+
+  // MARK: Records and checks
+
+  private static let zone: [String: [String]] = [
+    "shop.example SOA": ["ns.shop.example"], "cdn.test SOA": ["ns.cdn.test"],
+    "shop.example NS": ["ns.shop.example"], "cdn.test NS": ["ns.cdn.test"],
+    "ns.shop.example A": ["127.0.0.1"], "ns.cdn.test A": ["127.0.0.1"],
+    "www.shop.example CNAME": ["host.cdn.test"], "host.cdn.test A": ["127.0.0.1"],
+    "text.shop.example TXT": ["only"], "away.shop.example A": ["192.0.2.1"],
+  ]
+
+  @Test func `records for a zone file, as JSON and for nsupdate`() throws {
+    let server = ScriptedNameServer(Self.zone)
+    defer { server.end() }
+    let home = Home()
+    home.atoll("domain", "base", "cdn.test")
+    home.atoll("create", "shop", "--origin", "http://localhost:3000")
+    home.atoll("domain", "attach", "shop", "shop.example", "www.shop.example", "--no-cert")
+    let own = try #require(try Catalog(home.store).get("shop")).defaultDomain
+    let zone = home.atoll(
+      "domain", "records", "shop", "--ip", "203.0.113.5", "--dns-server", server.address)
+    #expect(zone.exitCode == 0, "\(zone.stderr)")
+    #expect(
+      zone.stdout == """
+        $ORIGIN cdn.test.
+        *  300  IN  A      203.0.113.5
+
+        $ORIGIN shop.example.
+        @    300  IN  A      203.0.113.5
+        www  300  IN  CNAME  \(own).
+
+        """)
+    let json = home.atoll(
+      "domain", "records", "shop", "new.shop.example", "--zone", "shop.example", "--json")
+    #expect(json.stdout.contains("\"name\": \"new.shop.example\""))
+    #expect(json.stdout.contains("\"value\": \"\(own)\""))
+    let update = home.atoll(
+      "domain", "records", "shop", "www.shop.example", "--zone", "shop.example", "--format",
+      "nsupdate", "--ttl", "1h")
+    #expect(
+      update.stdout == """
+        zone shop.example.
+        update delete www.shop.example. CNAME
+        update add www.shop.example. 3600 CNAME \(own).
+        send
+
+        """)
+    let unknown = home.atoll(
+      "domain", "records", "shop", "www.other.example", "--dns-server", server.address)
+    #expect(unknown.exitCode == 1)
+    #expect(unknown.stderr.contains("--zone other.example"))
+  }
+
+  @Test func `below atoll.localhost records need addresses`() {
+    let home = home("shop")
+    let none = home.atoll("domain", "records", "shop")
+    #expect(none.exitCode == 1 && none.stderr.contains("no domain is attached"))
+    let bare = home.atoll("domain", "records", "shop", "www.shop.example")
+    #expect(bare.exitCode == 2 && bare.stderr.contains("missing --ip"))
+    let plan = home.atoll(
+      "domain", "records", "shop", "www.shop.example", "--ip", "203.0.113.5", "--zone",
+      "shop.example")
+    #expect(plan.stdout.hasSuffix("www  300  IN  A      203.0.113.5\n"))
+  }
+
+  @Test func `a check finds what is wrong, and that nothing is`() throws {
+    let server = ScriptedNameServer(Self.zone)
+    defer { server.end() }
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    let edge = try RunningEdge([])
+    let port = try #require(edge.address.split(separator: ":").last).description
+    edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
+    edge.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
+    func check(_ arguments: String...) -> Finished {
+      runAtoll(
+        ["domain", "check", "shop"] + arguments + [
+          "--dns-server", server.address, "--http-port", port,
+        ], env: ["ATOLL_HOME": edge.home.path + "/store"])
+    }
+    let good = check()
+    #expect(good.exitCode == 0, "\(good.stdout)\(good.stderr)")
+    #expect(
+      good.stdout == """
+        www.shop.example
+          dns   ok       host.cdn.test → 127.0.0.1
+          http  ok       127.0.0.1:\(port): 200
+
+        """)
+    #expect(check("--json").stdout.contains("\"ok\": true"))
+    // It leads elsewhere.
+    let stray = check("--ip", "203.0.113.5")
+    #expect(stray.exitCode == 1)
+    #expect(stray.stdout.contains("127.0.0.1 is none of 203.0.113.5"))
+    // The name is not there, has no address, or no server tells.
+    edge.atoll(
+      "domain", "attach", "shop", "no.shop.example", "text.shop.example", "--no-cert")
+    let missing = check("no.shop.example")
+    #expect(missing.exitCode == 1)
+    #expect(missing.stdout.contains("no.shop.example does not exist in DNS"))
+    #expect(missing.stdout.contains("atoll domain records shop"))
+    // The edge itself is ready.
+    #expect(missing.stdout.contains("http  ok       127.0.0.1:\(port): 200"))
+    #expect(check("text.shop.example").stdout.contains("text.shop.example has no address"))
+    // Another distribution took it, behind the back of the command.
+    edge.atoll("domain", "detach", "shop", "www.shop.example")
+    #expect(check("www.shop.example").stderr.contains("is not attached to \"shop\""))
+    // A certificate that is gone.
+    var shop = try #require(
+      try Catalog(DirectoryStore(home: edge.home.path + "/store")).get("shop"))
+    shop.setDomains([AttachedDomain(name: "www.shop.example", certificates: ["gone"])])
+    try Catalog(DirectoryStore(home: edge.home.path + "/store")).put(shop, ifRevision: nil)
+    let gone = check("--https-port", "1", "--max-time", "2s")
+    #expect(gone.exitCode == 1)
+    #expect(gone.stdout.contains("certificate  fault    \"gone\" is not in the store"))
+    #expect(gone.stdout.contains("serve there with --https :1"))
+  }
+
+  @Test func `an edge follows attaching and detaching`() throws {
+    let one = ScriptedServer(response("Cache-Control: max-age=60"))
+    let edge = try RunningEdge([])
+    for name in ["shop", "blog"] {
+      edge.atoll("create", name, "--origin", "http://127.0.0.1:\(one.port)")
+    }
+    #expect(edge.verdict("/", host: "www.shop.example").hasPrefix("421"))
+    #expect(edge.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert").exitCode == 0)
+    #expect(edge.verdict("/", host: "www.shop.example") == "200 miss, stored")
+    #expect(edge.atoll("domain", "detach", "shop", "www.shop.example").exitCode == 0)
+    #expect(edge.verdict("/", host: "www.shop.example").contains("domain-detached"))
+    #expect(
+      edge.atoll("domain", "detach", "shop", "www.shop.example", "--forget").exitCode == 0)
+    #expect(edge.verdict("/", host: "www.shop.example").hasPrefix("421"))
+  }
+}
