@@ -91,6 +91,8 @@ package enum Limits {
   /// Slices looked up before a response that is put together of slices begins: of a larger one it
   /// is not known whether all is stored.
   package static let slicesCounted = 1_024
+  /// Bytes of what a CA's responder says about a certificate's status.
+  package static let statusResponse = 65_536
   /// Bytes of the token of a CA's challenge; RFC 8555 §8.1 asks for 22 at least.
   package static let challengeToken = 128
   /// URLs remembered per edge whose origin answers ranges in its own way.

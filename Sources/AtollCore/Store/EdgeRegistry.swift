@@ -26,6 +26,8 @@ package struct EdgeRecord: Equatable, Sendable {
   package var unsaved: String?
   /// Tokens of the challenges that it answers now.
   package var challenges: [String]
+  /// The certificates that it does not show as the store has them.
+  package var refusedCertificates: [RefusedCertificate]
 
   /// Kept of `purges`: what one command may purge and still be told the count of.
   package static let purgesKept = 4_096
@@ -34,7 +36,8 @@ package struct EdgeRecord: Equatable, Sendable {
     id: String, pid: Int32, started: Int64, addresses: [String] = [],
     secureAddresses: [String] = [], adminSocket: String = "",
     revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
-    refused: [RefusedDistribution] = [], unsaved: String? = nil, challenges: [String] = []
+    refused: [RefusedDistribution] = [], unsaved: String? = nil, challenges: [String] = [],
+    refusedCertificates: [RefusedCertificate] = []
   ) {
     self.id = id
     self.pid = pid
@@ -49,6 +52,7 @@ package struct EdgeRecord: Equatable, Sendable {
     self.refused = refused
     self.unsaved = unsaved
     self.challenges = challenges
+    self.refusedCertificates = refusedCertificates
   }
 
   /// Notes a purge as in force.
@@ -87,6 +91,21 @@ package struct RefusedDistribution: Equatable, Sendable {
 
   /// What the edge does instead: "keeps revision 7 of it".
   package var text: String { kept.map { "keeps revision \($0) of it" } ?? "does not serve it" }
+}
+
+/// A certificate whose present form an edge cannot show.
+package struct RefusedCertificate: Equatable, Sendable {
+  package var name: String
+  /// The revision that it goes on showing; nil: none.
+  package var kept: UInt64?
+
+  package init(name: String, kept: UInt64? = nil) {
+    self.name = name
+    self.kept = kept
+  }
+
+  /// What the edge does instead.
+  package var text: String { kept.map { "keeps revision \($0) of it" } ?? "does not show it" }
 }
 
 /// How one edge stands to what is waited for.
@@ -209,6 +228,20 @@ package struct EdgeRegistry: Sendable {
           }
         }
       }
+      if !record.refusedCertificates.isEmpty {
+        writer.member("refusedCertificates") { writer in
+          writer.array { writer in
+            for refused in record.refusedCertificates {
+              writer.element { writer in
+                writer.object { writer in
+                  writer.member("name", refused.name)
+                  if let kept = refused.kept { writer.member("keeps", kept) }
+                }
+              }
+            }
+          }
+        }
+      }
       if let unsaved = record.unsaved { writer.member("unsaved", unsaved) }
       if !record.challenges.isEmpty { writer.member("challenges", record.challenges) }
     }
@@ -228,6 +261,11 @@ package struct EdgeRegistry: Sendable {
       let kept = refused["keeps"]?.integer
       record.refused.append(
         RefusedDistribution(name: name, kept: kept.map { UInt64(max(0, $0)) }))
+    }
+    for refused in node["refusedCertificates"]?.elements ?? [] {
+      guard let name = refused["name"]?.text else { continue }
+      record.refusedCertificates.append(
+        RefusedCertificate(name: name, kept: refused["keeps"]?.unsigned))
     }
     record.unsaved = node["unsaved"]?.text
     record.challenges = (node["challenges"]?.elements ?? []).compactMap(\.text)

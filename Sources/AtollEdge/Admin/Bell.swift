@@ -9,10 +9,14 @@ final class Bell: Sendable {
     var configuration = false
     var purges = false
     var challenges = false
+    var certificates = false
+    /// What viewers are told of the certificates' status has changed.
+    var staples = false
     var isDrained = false
     var signals: [Int32] = []
 
-    static let everything = Rung(configuration: true, purges: true, challenges: true)
+    static let everything = Rung(
+      configuration: true, purges: true, challenges: true, certificates: true)
   }
 
   let descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
@@ -25,6 +29,10 @@ final class Bell: Sendable {
   func ringPurges() { ring { $0.purges = true } }
 
   func ringChallenges() { ring { $0.challenges = true } }
+
+  func ringCertificates() { ring { $0.certificates = true } }
+
+  func ringStaples() { ring { $0.staples = true } }
 
   func ringDrained() { ring { $0.isDrained = true } }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import CTLS
 import Glibc
 
 /// Runs an edge: reads what it serves from the store and follows every change, applies purges,
@@ -29,16 +30,17 @@ package final class Supervisor: @unchecked Sendable {
 
   package let edge: Edge
   private let source: Source
-  private let options: SupervisorOptions
-  private let bell = Bell()
+  let options: SupervisorOptions
+  let bell = Bell()
   private let signals: SignalReader?
-  private let view: SupervisorView
+  let view: SupervisorView
   // Of the running thread alone:
-  private var deployment = Deployment()
+  var deployment = Deployment()
+  var distributionProblems: [String] = []
   private var geoDatabase: GeoDatabase?
   /// Whether every distribution of the store is served, if in an older revision.
   private var isComplete = true
-  private var record: EdgeRecord
+  var record: EdgeRecord
   private var registration: EdgeRegistration?
   private var watches: [any StoreWatch] = []
   private var admin: AdminServer?
@@ -51,7 +53,19 @@ package final class Supervisor: @unchecked Sendable {
   private var readTrouble: String?
   private var publishTrouble: String?
   private var retryAt: Int64?
-  private var challenges: [PendingChallenge] = []
+  var challenges: [PendingChallenge] = []
+  var certificates: CertificateDeployment
+  /// What the store held at the last reading.
+  var storedCertificates: [StoredCertificate] = []
+  var invalidCertificates: [(name: String, error: StoreError)] = []
+  /// Made for challenges, by the key authorization.
+  var madeChallenges: [String: ServedChallenge] = [:]
+  /// For default domains, where the store can't keep one.
+  var temporaryCertificate: StoredCertificate?
+  var keeper: CertificateKeeper?
+  var expiryWarnings = ExpiryWarnings()
+  /// The minute in which it was looked last whether one ends soon.
+  var expiryRound: Int64 = 0
   private var isDraining = false
   private var hasStickySecret = false
 
@@ -60,6 +74,9 @@ package final class Supervisor: @unchecked Sendable {
   package init(source: Source, options: SupervisorOptions) throws {
     self.source = source
     self.options = options
+    // Before anything of OpenSSL: at the process's end it must not be cleaned up under a thread that
+    // is still about a certificate.
+    OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
     signals = options.takesSignals ? SignalReader([SIGTERM, SIGINT, SIGHUP]) : nil
     let now = SystemCall.wallSeconds()
     record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)
@@ -76,6 +93,11 @@ package final class Supervisor: @unchecked Sendable {
     var edgeOptions = options.edge
     edgeOptions.report = options.report
     edge = try Edge(options: edgeOptions, configuration: EdgeConfiguration(distributions: []))
+    do throws(TLSError) {
+      certificates = try CertificateDeployment(policy: edgeOptions.tlsPolicy)
+    } catch {
+      throw EdgeError.tls(error.message)
+    }
     view = SupervisorView(edge: edge, started: now)
     try load()
   }
@@ -89,7 +111,7 @@ package final class Supervisor: @unchecked Sendable {
 
   package var id: String { record.id }
 
-  private var store: (any Store)? {
+  var store: (any Store)? {
     switch source {
     case .store(let store): store
     case .unsaved(_, let store): store
@@ -110,6 +132,7 @@ package final class Supervisor: @unchecked Sendable {
     follow(Bell.Rung.everything)
     keepTransfer(at: SystemCall.wallSeconds())
     edge.start()
+    startKeeper()
     for address in edge.addresses { options.report("listening on \(address)") }
     for address in edge.secureAddresses { options.report("listening on \(address), https") }
     var nextRound = SystemCall.monotonicMilliseconds()
@@ -130,7 +153,10 @@ package final class Supervisor: @unchecked Sendable {
         end()
         return .drained
       }
-      if !isDraining { follow(rung) }
+      if !isDraining {
+        follow(rung)
+        if rung.staples { showCertificates() }
+      }
       let now = SystemCall.monotonicMilliseconds()
       if now >= nextRound {
         keepHouse(at: now)
@@ -172,6 +198,7 @@ package final class Supervisor: @unchecked Sendable {
   private func drain() {
     isDraining = true
     options.report("draining, for at most \(options.drainTimeout) s")
+    keeper?.stop()
     // No command should wait for the confirmation of an edge that takes no new requests.
     for watch in watches { watch.cancel() }
     watches = []
@@ -186,6 +213,7 @@ package final class Supervisor: @unchecked Sendable {
   }
 
   private func end() {
+    keeper?.stop()
     admin?.stop()
     edge.stop()
     keepTransfer(at: SystemCall.wallSeconds())
@@ -203,6 +231,10 @@ package final class Supervisor: @unchecked Sendable {
     if round != transferRound {
       transferRound = round
       keepTransfer(at: seconds)
+    }
+    if expiryRound != seconds / 60 {
+      expiryRound = seconds / 60
+      warnOfExpiry(at: seconds)
     }
     if let retryAt, now >= retryAt, !isDraining {
       self.retryAt = nil
@@ -261,15 +293,22 @@ package final class Supervisor: @unchecked Sendable {
         try watch(store)
         // An empty cache has nothing to fear from older purges.
         record.purge = try PurgeJournal(store).lastNumber()
-        try readConfiguration()
+        let revision = try readConfiguration()
+        makeDefaultCertificate(store)
+        try readCertificates(store)
+        record.revision = revision
       } catch {
         // Without its store an edge of an unsaved distribution still does its work.
         guard case .unsaved(let distribution, _) = source else { throw error }
         noteReadTrouble(error)
         apply([distribution], invalid: [])
+        makeTemporaryCertificate()
+        showCertificates()
       }
     } else {
-      try readConfiguration()
+      record.revision = try readConfiguration()
+      makeTemporaryCertificate()
+      showCertificates()
     }
     if deployment.policies.isEmpty {
       options.report("no distribution to serve yet: every request is answered with 421")
@@ -281,15 +320,22 @@ package final class Supervisor: @unchecked Sendable {
       try store.watch(Catalog.prefix) { [bell] _ in bell.ringConfiguration() },
       try store.watch(PurgeJournal.prefix) { [bell] _ in bell.ringPurges() },
       try store.watch(PendingChallenges.prefix) { [bell] _ in bell.ringChallenges() },
+      try store.watch(CertificateCatalog.prefix) { [bell] _ in bell.ringCertificates() },
     ]
   }
 
   /// Takes over what changed in the store, and then says so there.
   private func follow(_ rung: Bell.Rung) {
-    guard rung.configuration || rung.purges || rung.challenges, let store else { return }
+    guard rung.configuration || rung.purges || rung.challenges || rung.certificates, let store
+    else { return }
     do throws(StoreError) {
       if watches.isEmpty { try watch(store) }
-      if rung.configuration { try readConfiguration() }
+      if rung.configuration || rung.certificates {
+        // What is read last holds every write up to the revision of what was read first.
+        let revision = try readConfiguration()
+        try readCertificates(store)
+        record.revision = revision
+      }
       if rung.purges { try applyPurges(store) }
       if rung.challenges { try readChallenges(store) }
       if readTrouble != nil { options.report("the store is readable again") }
@@ -300,12 +346,13 @@ package final class Supervisor: @unchecked Sendable {
     publish()
   }
 
-  private func readConfiguration() throws(StoreError) {
+  /// - Returns: the revision that every loop uses now.
+  private func readConfiguration() throws(StoreError) -> UInt64 {
     switch source {
     case .unsaved(let distribution, let store):
       let revision = try store?.revision() ?? 0
       apply([distribution], invalid: [])
-      record.revision = revision
+      return revision
     case .store(let store):
       let (revision, distributions, invalid) = try Catalog(store).all()
       // A store without distributions and without a history is no edit but a directory that is
@@ -314,7 +361,7 @@ package final class Supervisor: @unchecked Sendable {
         throw .failed(action: "find anything in", place: store.place, why: "it is empty")
       }
       apply(distributions, invalid: invalid)
-      record.revision = revision
+      return revision
     }
   }
 
@@ -333,12 +380,13 @@ package final class Supervisor: @unchecked Sendable {
       if !record.problems.contains(problem) { options.report(problem) }
       problems.append(problem)
     }
-    record.problems = problems
+    distributionProblems = problems
     record.refused = deployment.refused
     for policy in deployment.policies {
       transfer.know(id: policy.distribution.id, slot: policy.slot)
     }
     let isComplete = deployment.policies.count >= distributions.count + invalid.count
+    defer { noteProblems() }
     guard change.isNew || isComplete != self.isComplete else { return }
     self.isComplete = isComplete
     shareStickySecret()
@@ -402,6 +450,7 @@ package final class Supervisor: @unchecked Sendable {
     guard challenges != self.challenges else { return }
     self.challenges = challenges
     install()
+    showCertificates()
     record.challenges = challenges.map(\.token)
   }
 

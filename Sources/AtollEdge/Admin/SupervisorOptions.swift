@@ -14,6 +14,8 @@ package struct SupervisorOptions: Sendable {
   package var takesSignals = true
   /// Seconds between two times of telling the store what was sent; a minute's end is one.
   package var transferInterval: Int64 = 60
+  /// How the certificates of the store are looked after; nil leaves that to other edges.
+  package var certificates: CertificateMeans?
   /// Takes a line of the edge's own log.
   package var report: @Sendable (String) -> Void = { EdgeLog().write($0) }
 

@@ -8,6 +8,7 @@ final class SupervisorView: @unchecked Sendable {
     var policies: [DistributionPolicy] = []
     var minutes: MinuteRing
     var record: EdgeRecord?
+    var certificates: [CertificateExpiry] = []
     /// Nil where no store keeps it.
     var transfer: TransferCount?
   }
@@ -74,7 +75,7 @@ final class SupervisorView: @unchecked Sendable {
         id: state.record?.id ?? "", started: started, gauges: gauges,
         health: edge.health().filter { health in
           policies.contains { $0.distribution.id == health.id }
-        }),
+        }, certificates: state.certificates),
       distributions: policies.map { ($0.distribution.name, $0.distribution.id, $0.slot) },
       snapshot: snapshot, minutes: state.minutes)
     if let transfer = state.transfer {

@@ -26,7 +26,7 @@ package struct ServedCertificate: Sendable {
 }
 
 /// What a CA gets to see that asks for the protocol `acme-tls/1` under a domain (RFC 8737).
-package struct ServedChallenge: Sendable {
+package struct ServedChallenge: Equatable, Sendable {
   package var domain: String
   package var certificatePEM: String
   package var keyPEM: String

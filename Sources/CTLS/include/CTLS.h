@@ -43,6 +43,30 @@ typedef struct ctls_wire {
 int ctls_attach(SSL *ssl, ctls_wire *wire);
 
 static inline void ctls_free(void *memory) { OPENSSL_free(memory); }
+
+/// Writes what asks a responder for the status of a certificate (RFC 6960 section 4.1); all
+/// certificates in DER. Returns its bytes; 0 when it cannot be made.
+int ctls_status_request(
+    const uint8_t *leaf, size_t leafCount, const uint8_t *issuer, size_t issuerCount,
+    uint8_t *request, size_t capacity);
+
+enum {
+  CTLS_STATUS_GOOD,
+  CTLS_STATUS_REVOKED,
+  CTLS_STATUS_UNKNOWN,
+  /// The responder says that it has no answer.
+  CTLS_STATUS_REFUSED,
+  /// The signature is nobody's who may say so.
+  CTLS_STATUS_FORGED,
+  CTLS_STATUS_UNREADABLE,
+};
+
+/// Reads and verifies what a responder answered (RFC 6960 section 4.2). The times are in seconds
+/// since 1970, 0 where they are not told.
+int ctls_status_read(
+    const uint8_t *response, size_t count, const uint8_t *leaf, size_t leafCount,
+    const uint8_t *issuer, size_t issuerCount, int64_t *thisUpdate, int64_t *nextUpdate);
+
 static inline long ctls_set_minimum_version(SSL_CTX *context, int version) {
   return SSL_CTX_set_min_proto_version(context, version);
 }

@@ -24,7 +24,7 @@ struct CertificateReport {
     let view = certificate.map { CertificateView($0, uses: uses, in: workspace) }
     if !parsed[CommonOptions.json] { confirm(change, name, view, verb ?? change.rawValue) }
     for note in notes { console.note(note) }
-    let wait = EdgeWait(parsed, console, for: [])
+    let wait = EdgeWait(parsed, console, certificates: [name])
     let answers = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
       var members: [JSON.Member] = [

@@ -8,11 +8,18 @@ struct EdgeWait {
   private let waits: Bool
   private let timeout: Int
   private let names: [String]
+  private let certificates: [String]
   private let console: Console
 
-  /// - Parameter names: the distributions that the change is about.
-  init(_ parsed: ParsedArguments, _ console: Console, for names: [String]) {
+  /// - Parameters:
+  ///   - names: the distributions that the change is about.
+  ///   - certificates: those that it is about.
+  init(
+    _ parsed: ParsedArguments, _ console: Console, for names: [String] = [],
+    certificates: [String] = []
+  ) {
     self.names = names
+    self.certificates = certificates
     waits = !parsed[CommonOptions.noWait]
     timeout = parsed[CommonOptions.timeout] ?? Self.standard
     self.console = console
@@ -46,15 +53,18 @@ struct EdgeWait {
       refused(by: confirmation.edge).map { refused in
         CommandError.Problem(
           message: "\"\(refused.name)\": edge \"\(confirmation.edge.id)\" cannot take the change "
-            + "over and \(refused.text)",
+            + "over and \(refused.standing)",
           hint: "the change is stored; the warning above says what that edge lacks")
       }
     }
     if !refusals.isEmpty { throw CommandError(refusals, code: .failed) }
   }
 
-  private func refused(by edge: EdgeRecord) -> [RefusedDistribution] {
-    edge.refused.filter { names.contains($0.name) }
+  private func refused(by edge: EdgeRecord) -> [(name: String, standing: String)] {
+    edge.refused.filter { names.contains($0.name) }.map { ($0.name, $0.text) }
+      + edge.refusedCertificates.filter { certificates.contains($0.name) }.map {
+        ($0.name, $0.text)
+      }
   }
 
   func json(_ confirmations: [EdgeConfirmation]) -> JSON {

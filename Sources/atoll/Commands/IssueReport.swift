@@ -49,7 +49,7 @@ struct IssueReport {
       for report in reports { console.confirm(report.text) }
     }
     let revision = reports.filter { $0.result != .unchanged }.map(\.certificate.revision).max()
-    let wait = EdgeWait(parsed, console, for: [])
+    let wait = EdgeWait(parsed, console, certificates: reports.map(\.certificate.name))
     let confirmations = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
       let uses = try workspace.certificateUses()

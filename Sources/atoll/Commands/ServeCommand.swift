@@ -110,6 +110,8 @@ enum ServeCommand: Command {
     let store = workspace.catalog.store
     // Without a place for its socket an edge has no metrics, but serves.
     options.runDirectory = try? store.makeRunDirectory()
+    options.certificates = .real(
+      store, userAgent: "atoll/\(Atoll.version)", report: options.report)
 
     let supervisor: Supervisor
     do {

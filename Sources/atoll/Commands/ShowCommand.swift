@@ -63,6 +63,7 @@ enum ShowCommand: Command {
       console.write(EdgeHealth.add(health, to: DistributionFile.encode(distribution)))
     } else {
       var details = DistributionView.details(of: distribution)
+      details.add("Certificates", lines: try certificates(of: distribution, in: workspace))
       details.add("Transfer", try workspace.transfer.text(of: distribution))
       let lines = health.flatMap { [line(for: $0.edge, distribution)] + $0.lines }
       details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
@@ -71,6 +72,27 @@ enum ShowCommand: Command {
     for edge in edges {
       for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
     }
+  }
+
+  /// Those that are for one of its hosts, with their ends.
+  private static func certificates(
+    of distribution: Distribution, in workspace: Workspace
+  ) throws -> [String] {
+    let now = Clock.now()
+    var lines: [String] = []
+    for certificate in try workspace.certificates.all().certificates {
+      guard let leaf = try? certificate.certificates().first else { continue }
+      let covered = distribution.hosts.filter { leaf.covers($0) }
+      if covered.isEmpty { continue }
+      let expiry = CertificateExpiry(
+        name: certificate.name, domains: covered, notBefore: leaf.notBefore,
+        notAfter: leaf.notAfter)
+      let verb = expiry.isOver(at: now) ? "expired" : "expires"
+      lines.append(
+        "\(certificate.name)  \(verb) \(expiry.distance(at: now)), for "
+          + covered.joined(separator: ", "))
+    }
+    return lines
   }
 
   private static func line(for edge: EdgeRecord, _ distribution: Distribution) -> String {

@@ -282,7 +282,8 @@ extension Reason {
     case .badRequest, .requestTimeout, .methodNotAllowed, .unknownHost, .distributionDisabled,
       .requestTooLarge, .onlyIfCached, .originDns, .originConnect, .originTimeout,
       .originBadResponse, .originClosed, .originTls, .overloaded, .draining,
-      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked, .domainDetached:
+      .originUnhealthy, .originRange, .httpsRequired, .countryBlocked, .domainDetached,
+      .misdirected:
       true
     default: false
     }

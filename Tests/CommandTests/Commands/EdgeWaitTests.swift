@@ -21,17 +21,18 @@ private final class StandInEdge: Sendable {
   }
 
   private static func record(
-    _ id: String, revision: UInt64, problems: [String] = []
+    _ id: String, revision: UInt64, problems: [String] = [],
+    refused: [RefusedCertificate] = []
   ) -> EdgeRecord {
     EdgeRecord(
       id: id, pid: getpid(), started: 0, addresses: ["127.0.0.1:8080"], revision: revision,
-      problems: problems)
+      problems: problems, refusedCertificates: refused)
   }
 
   /// Says that everything written so far is applied.
-  func confirm(problems: [String] = []) throws {
+  func confirm(problems: [String] = [], refused: [RefusedCertificate] = []) throws {
     try registration.update(
-      Self.record(id, revision: store.revision(), problems: problems))
+      Self.record(id, revision: store.revision(), problems: problems, refused: refused))
   }
 
   /// Until something has been written since this edge began.
@@ -61,6 +62,31 @@ private final class StandInEdge: Sendable {
     #expect(late.stderr.contains("edge \"edge-1\""))
     #expect(
       home.atoll("cert", "create", "shop", "--local", "-d", "shop.test", "--no-wait").exitCode == 0)
+  }
+
+  @Test func `a certificate that an edge cannot show fails the command`() throws {
+    let home = Home()
+    home.atoll("cert", "authority")
+    let edge = try StandInEdge(home)
+    let command = RunningAtoll(
+      ["cert", "create", "shop", "--local", "-d", "shop.test", "--json"], env: home.environment)
+    try edge.waitForWrite()
+    try edge.confirm(
+      problems: ["certificate \"shop\": it is odd; it is not shown"],
+      refused: [RefusedCertificate(name: "shop")])
+    let result = command.wait()
+    #expect(result.exitCode == 1)
+    #expect(result.stdout.contains("\"confirmed\": false"))
+    #expect(result.stderr.contains("certificate \"shop\": it is odd"))
+    #expect(result.stderr.contains("cannot take the change over and does not show it"))
+    // Another's trouble is not this command's.
+    let store = DirectoryStore(home: home.environment["ATOLL_HOME"]!)
+    let revision = try store.revision()
+    let other = RunningAtoll(
+      ["cert", "create", "other", "--local", "-d", "other.test"], env: home.environment)
+    while try store.revision() == revision { usleep(2_000) }
+    try edge.confirm(refused: [RefusedCertificate(name: "shop")])
+    #expect(other.wait().exitCode == 0)
   }
 
   @Test func `a change returns when the edge has confirmed it`() throws {

@@ -18,6 +18,8 @@ final class Pebble: Sendable {
     /// Keys of external accounts by their names; with any, an account needs one.
     var externalKeys: [String: String] = [:]
     var blocked: [String] = []
+    /// Seconds that certificates live.
+    var validity = 157_766_400
     /// What every name leads to, "" for nowhere.
     var address = "127.0.0.1"
     /// Ports of a server before this one, whose place it takes.
@@ -116,6 +118,7 @@ final class Pebble: Sendable {
         "httpPort": \(ports.http), "tlsPort": \(ports.tls), "ocspResponderURL": "",
         "externalAccountBindingRequired": \(!keys.isEmpty),
         "externalAccountMACKeys": {\(keys.joined(separator: ", "))},
+        "certificateValidityPeriod": \(setup.validity),
         "domainBlocklist": [\(setup.blocked.map { "\"\($0)\"" }.joined(separator: ", "))]
       }}
       """)
