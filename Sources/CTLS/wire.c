@@ -15,7 +15,7 @@ static int wire_read(BIO *bio, char *buffer, int size) {
   }
   // Records that carry nothing for the application, sent as fast as they are read, would hold up
   // everybody else.
-  if (wire->receives == 4) {
+  if (wire->limit && wire->received > wire->limit) {
     wire->error = EPROTO;
     return -1;
   }
@@ -25,11 +25,8 @@ static int wire_read(BIO *bio, char *buffer, int size) {
   } while (count < 0 && errno == EINTR);
   if (count > 0) {
     if (!wire->first) wire->first = (uint8_t)buffer[0];
-    if (count < size) {
-      wire->drained = true;
-    } else {
-      wire->receives++;
-    }
+    if (count < size) wire->drained = true;
+    wire->received += (size_t)count;
     return (int)count;
   }
   if (count == 0) {

@@ -30,6 +30,8 @@ final class TLSSession {
   private static let sealedRecord = record + 512
   /// Kept bytes that leave with the records behind them, in one call.
   private static let shortRest = 4_096
+  /// Bytes received in one call without anything for the application among them.
+  private static let fruitless = 3 * sealedRecord
   /// Of the memory that the calls need as scratch: a record's plaintext, then sealed records.
   static let scratchSize = record + shortRest + (batch + 1) * sealedRecord
 
@@ -54,6 +56,7 @@ final class TLSSession {
     let wire = UnsafeMutablePointer<ctls_wire>.allocate(capacity: 1)
     wire.initialize(to: ctls_wire())
     wire.pointee.descriptor = descriptor
+    wire.pointee.limit = Self.fruitless
     self.ssl = ssl
     self.wire = wire
     self.budget = budget
@@ -164,7 +167,7 @@ final class TLSSession {
         return .moved(filled)
       }
       filled += got
-      wire.pointee.receives = 0
+      wire.pointee.received = 0
       if filled == count || (wire.pointee.drained && SSL_has_pending(ssl) == 0) {
         return .moved(filled)
       }
@@ -173,7 +176,7 @@ final class TLSSession {
 
   private func prepareReceive() {
     wire.pointee.drained = false
-    wire.pointee.receives = 0
+    wire.pointee.received = 0
   }
 
   /// The peer has said that it sends nothing more (close_notify).

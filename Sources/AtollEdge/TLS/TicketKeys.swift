@@ -45,15 +45,15 @@ final class TicketKeys: @unchecked Sendable {
   }
 
   private func rotate(at now: Int64) {
-    // A clock that was set back makes keys of the future: they are as good as expired.
-    if let newest = keys.first, newest.born <= now, now - newest.born < Self.period { return }
     for index in keys.indices.reversed() {
+      // A clock that was set back makes keys of the future: they are as good as expired.
       let age = now - keys[index].born
       if age < 0 || age >= Self.period + Self.lifetime {
         ctls_forget_ticket_key(&keys[index])
         keys.remove(at: index)
       }
     }
+    if let newest = keys.first, now - newest.born < Self.period { return }
     var key = ctls_ticket_key()
     if ctls_make_ticket_key(&key, now) == 1 { keys.insert(key, at: 0) }
     ctls_forget_ticket_key(&key)

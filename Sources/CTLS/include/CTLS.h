@@ -26,11 +26,12 @@ typedef struct ctls_wire {
   bool ended;
   /// Nothing may be sent before what is kept elsewhere.
   bool blocked;
-  /// Receives that filled their room since the owner has cleared this; 4 in a row without anything
-  /// coming out are too many.
-  uint8_t receives;
   /// The first byte that came; 0 before.
   uint8_t first;
+  /// Bytes received since the owner has cleared this; the connection fails beyond the limit. No limit
+  /// when that is 0.
+  size_t received;
+  size_t limit;
   /// errno of the last call that failed for good; 0 when none did.
   int error;
   /// Where sealed records are put together for one send; null: each is sent by itself.
