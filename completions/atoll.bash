@@ -12,8 +12,8 @@ _atoll_values() {
 }
 
 _atoll() {
-  local commands='create update apply list show delete serve purge test cert metrics help'
-  local groups='cert'
+  local commands='create update apply list show delete serve purge test cert domain metrics help'
+  local groups='cert domain'
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
   local command='' word index options='' valued='' values=''
   local arguments='' position=0 words=() home=()
@@ -56,6 +56,16 @@ _atoll() {
       esac
       if [[ -z $values && $current != -* ]]; then
         values='words:ensure create import list show renew delete authority'
+      fi
+      ;;
+    domain)
+      options='--home --color --quiet --help'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      if [[ -z $values && $current != -* ]]; then
+        values='words:attach detach list records check base'
       fi
       ;;
     create)
@@ -475,6 +485,73 @@ _atoll() {
         --color) values='words:auto always never' ;;
       esac
       ;;
+    'domain attach')
+      options='--cert --no-cert --json --no-wait --timeout --home --color --quiet --help'
+      valued='--cert --timeout --home --color'
+      case $previous in
+        --cert) values='certificate' ;;
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    'domain detach')
+      options='--forget --if-attached --json --no-wait --timeout --home --color --quiet --help'
+      valued='--timeout --home --color'
+      case $previous in
+        --timeout) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    'domain list')
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    'domain records')
+      options='--ip --format --zone --ttl --dns-server --json --home --color --quiet --help'
+      valued='--ip --format --zone --ttl --dns-server --home --color'
+      case $previous in
+        --ip) values='none' ;;
+        --format) values='words:zone nsupdate' ;;
+        --zone) values='none' ;;
+        --ttl) values='none' ;;
+        --dns-server) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    'domain check')
+      options='--ip --http-port --https-port --ca --dns-server --max-time --json --home --color --quiet --help'
+      valued='--ip --http-port --https-port --ca --dns-server --max-time --home --color'
+      case $previous in
+        --ip) values='none' ;;
+        --http-port) values='none' ;;
+        --https-port) values='none' ;;
+        --ca) values='file' ;;
+        --dns-server) values='none' ;;
+        --max-time) values='none' ;;
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      arguments+='1=distribution;'
+      ;;
+    'domain base')
+      options='--json --home --color --quiet --help'
+      valued='--home --color'
+      case $previous in
+        --home) values='directory' ;;
+        --color) values='words:auto always never' ;;
+      esac
+      ;;
     metrics)
       options='--json --prometheus --home --color --quiet --help'
       valued='--home --color'
@@ -491,6 +568,8 @@ _atoll() {
         --home) values='directory' ;;
         --color) values='words:auto always never' ;;
       esac
+      arguments+='1=words:create update apply list show delete serve purge test cert domain metrics help;'
+      arguments+='2=words:create import list show delete authority attach detach records check base;'
       arguments+='1=words:create update apply list show delete serve purge test cert metrics help;'
       arguments+='2=words:ensure create import list show renew delete authority;'
       ;;

@@ -54,16 +54,18 @@ package struct DomainRecords: Equatable, Sendable {
     for domain in domains {
       guard let name = DNSName(domain) else { continue }
       let apex = try zone(name)
-      // The name that the others lead to can't lead to itself; and beside an apex's own records no
-      // CNAME may stand (RFC 1912 §2.4).
-      if let target, name != target, name != apex {
+      // The name that the others lead to can't lead to itself, nor can all below its base; and
+      // beside an apex's own records no CNAME may stand (RFC 1912 §2.4).
+      let isLoop =
+        target.map { name == $0 || domain.hasPrefix("*.") && name.parent!.contains($0) } ?? false
+      if let target, !isLoop, name != apex {
         records.append(
           PlannedRecord(name: name, kind: .cname, value: "\(target)", zone: apex))
       } else if !addresses.isEmpty {
         records += addresses.map {
           PlannedRecord(name: name, kind: $0.isIPv4 ? .a : .aaaa, value: "\($0)", zone: apex)
         }
-      } else if let target, name != target {
+      } else if let target, !isLoop {
         records.append(
           PlannedRecord(name: name, kind: .alias, value: "\(target)", zone: apex))
       } else {

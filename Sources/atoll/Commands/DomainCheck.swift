@@ -208,7 +208,10 @@ struct DomainCheck {
       }
       response = try client.send(ClientRequest(url: url))
     } catch {
-      return finding(trouble, error.message, fix(for: error, scheme, port: port))
+      // The client's own words name the place.
+      return DomainFinding(
+        subject: scheme, state: trouble, detail: error.message,
+        fix: fix(for: error, scheme, port: port))
     }
     let status = response.combined("Cache-Status") ?? ""
     let suffix = response.tls.map { " over \($0.version)" } ?? ""

@@ -154,6 +154,7 @@ enum ServeManual {
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
           Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),
           Term("\(Limits.addresses)", "addresses of one name"),
+          Term("\(Limits.aliases)", "aliases (CNAME) that the commands follow from one name"),
           Term("\(Limits.targetsPerRequest)", "targets of one origin that a request is taken to"),
           Term(
             "\(Limits.lastResortRequests)",

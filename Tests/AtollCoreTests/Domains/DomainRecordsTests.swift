@@ -26,7 +26,8 @@ struct DomainRecordsTests {
     #expect(plan.unplaced.isEmpty)
     #expect(
       plan.zoneFile(lifetime: 300) == [
-        "$ORIGIN cdn.test.", "*  300  IN  CNAME  d1.cdn.test.", "", "$ORIGIN shop.example.",
+        "$ORIGIN cdn.test.", "*  300  IN  A      203.0.113.5", "*  300  IN  AAAA   2001:db8::5", "",
+        "$ORIGIN shop.example.",
         "@                300  IN  A      203.0.113.5",
         "@                300  IN  AAAA   2001:db8::5",
         "www              300  IN  CNAME  d1.cdn.test.",

@@ -165,7 +165,9 @@ func member(_ key: String, of document: String) -> String? {
     #expect(copy.exitCode == 0, "\(copy.stderr)")
     func settings(_ text: String) -> [Substring] {
       text.split(separator: "\n").filter { line in
-        !["name", "id", "revision", "created", "modified"].contains { line.contains("\"\($0)\":") }
+        !["name", "id", "defaultDomain", "revision", "created", "modified"].contains {
+          line.contains("\"\($0)\":")
+        }
       }
     }
     #expect(settings(home.document("stage")) == settings(document))

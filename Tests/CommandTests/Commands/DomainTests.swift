@@ -270,8 +270,8 @@ extension Home {
     let origin = ScriptedServer(response("Cache-Control: max-age=60"))
     let edge = try RunningEdge([])
     let port = try #require(edge.address.split(separator: ":").last).description
-    edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
-    edge.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
+    _ = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
+    _ = edge.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
     func check(_ arguments: String...) -> Finished {
       runAtoll(
         ["domain", "check", "shop"] + arguments + [
@@ -293,7 +293,7 @@ extension Home {
     #expect(stray.exitCode == 1)
     #expect(stray.stdout.contains("127.0.0.1 is none of 203.0.113.5"))
     // The name is not there, has no address, or no server tells.
-    edge.atoll(
+    _ = edge.atoll(
       "domain", "attach", "shop", "no.shop.example", "text.shop.example", "--no-cert")
     let missing = check("no.shop.example")
     #expect(missing.exitCode == 1)
@@ -303,7 +303,7 @@ extension Home {
     #expect(missing.stdout.contains("http  ok       127.0.0.1:\(port): 200"))
     #expect(check("text.shop.example").stdout.contains("text.shop.example has no address"))
     // Another distribution took it, behind the back of the command.
-    edge.atoll("domain", "detach", "shop", "www.shop.example")
+    _ = edge.atoll("domain", "detach", "shop", "www.shop.example")
     #expect(check("www.shop.example").stderr.contains("is not attached to \"shop\""))
     // A certificate that is gone.
     var shop = try #require(
@@ -320,7 +320,7 @@ extension Home {
     let one = ScriptedServer(response("Cache-Control: max-age=60"))
     let edge = try RunningEdge([])
     for name in ["shop", "blog"] {
-      edge.atoll("create", name, "--origin", "http://127.0.0.1:\(one.port)")
+      _ = edge.atoll("create", name, "--origin", "http://127.0.0.1:\(one.port)")
     }
     #expect(edge.verdict("/", host: "www.shop.example").hasPrefix("421"))
     #expect(edge.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert").exitCode == 0)
