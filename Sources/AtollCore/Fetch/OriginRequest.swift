@@ -7,6 +7,8 @@ package struct OriginRequestContext {
   /// With the headers that the behavior sends.
   package var viewer: ViewerFacts
   package var requestID: (high: UInt64, low: UInt64)
+  /// In which the viewer spoke.
+  package var version: HTTPVersion
   /// The response may become an entry: the viewer's conditions and ranges stay at the edge.
   package var storing: Bool
   /// Validators of a stale entry, as stored; with one of them the request asks whether it still
@@ -18,13 +20,14 @@ package struct OriginRequestContext {
 
   package init(
     peerAddress: UnsafeBufferPointer<UInt8>, viewer: ViewerFacts = ViewerFacts(),
-    requestID: (high: UInt64, low: UInt64), storing: Bool,
+    requestID: (high: UInt64, low: UInt64), version: HTTPVersion = .http11, storing: Bool,
     etag: UnsafeBufferPointer<UInt8>? = nil, lastModified: UnsafeBufferPointer<UInt8>? = nil,
     bodyFraming: BodyFraming = .none
   ) {
     self.peerAddress = peerAddress
     self.viewer = viewer
     self.requestID = requestID
+    self.version = version
     self.storing = storing
     self.etag = etag
     self.lastModified = lastModified
@@ -191,7 +194,11 @@ private func appendForwardingFields(
     request.append("\r\n")
   }
   // RFC 9110 §7.6.3: the version in which the viewer spoke; the viewer's own lines stand before.
-  request.append(head.minorVersion == 0 ? "Via: 1.0 atoll\r\n" : "Via: 1.1 atoll\r\n")
+  switch head.minorVersion == 0 ? .http10 : context.version {
+  case .http10: request.append("Via: 1.0 atoll\r\n")
+  case .http11: request.append("Via: 1.1 atoll\r\n")
+  case .http2: request.append("Via: 2 atoll\r\n")
+  }
   request.append("X-Request-Id: ")
   request.appendHex(context.requestID.high)
   request.appendHex(context.requestID.low)

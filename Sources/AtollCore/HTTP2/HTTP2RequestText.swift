@@ -113,16 +113,21 @@ package final class HTTP2RequestText {
     }
     let piece = Piece(start: pseudo.count, count: valueCount)
     switch nameCount {
-    case 5 where equals(name, ":path"): path = piece
-    case 7 where equals(name, ":method"): method = piece
-    case 7 where equals(name, ":scheme"): scheme = piece
-    case 9 where equals(name, ":protocol"): wantedProtocol = piece
-    case 10 where equals(name, ":authority"): authority = piece
-    default:
-      isMalformed = true
-      return
+    case 5 where equals(name, ":path"): set(&path, piece)
+    case 7 where equals(name, ":method"): set(&method, piece)
+    case 7 where equals(name, ":scheme"): set(&scheme, piece)
+    case 9 where equals(name, ":protocol"): set(&wantedProtocol, piece)
+    case 10 where equals(name, ":authority"): set(&authority, piece)
+    default: isMalformed = true
     }
     pseudo.append(value, valueCount)
+  }
+
+  @inline(__always)
+  private func set(_ present: inout Piece, _ piece: Piece) {
+    // RFC 9113 §8.3: once each.
+    if present.isPresent { isMalformed = true }
+    present = piece
   }
 
   /// RFC 9113 §8.3.1: both name the same, or the request is malformed.

@@ -81,11 +81,9 @@ package struct AccessLineWriter: ~Copyable {
     appendString(record.host, to: buffer)
     buffer.append(",\"target\":")
     appendString(record.target, to: buffer)
-    if record.minorVersion == 0 {
-      buffer.append(",\"protocol\":\"HTTP/1.0\",\"status\":")
-    } else {
-      buffer.append(",\"protocol\":\"HTTP/1.1\",\"status\":")
-    }
+    buffer.append(",\"protocol\":\"HTTP/")
+    buffer.append(record.version.number)
+    buffer.append("\",\"status\":")
     buffer.appendDecimal(UInt64(record.status))
     buffer.append(",\"bytesSent\":")
     buffer.appendDecimal(UInt64(clamping: record.bytesDown))
@@ -158,11 +156,8 @@ package struct AccessLineWriter: ~Copyable {
       appendQuoted(record.method, to: buffer)
       buffer.append(UInt8(ascii: " "))
       appendQuoted(record.target, to: buffer)
-      if record.minorVersion == 0 {
-        buffer.append(" HTTP/1.0")
-      } else {
-        buffer.append(" HTTP/1.1")
-      }
+      buffer.append(" HTTP/")
+      buffer.append(record.version.number)
     }
     buffer.append("\" ")
     buffer.appendDecimal(UInt64(record.status))

@@ -16,7 +16,7 @@ package struct AccessRecord {
   package var viewer = Bytes(start: nil, count: 0)
   package var method = Bytes(start: nil, count: 0)
   package var target = Bytes(start: nil, count: 0)
-  package var minorVersion: UInt8 = 1
+  package var version = HTTPVersion.http11
   package var host = Bytes(start: nil, count: 0)
   package var referer = Bytes(start: nil, count: 0)
   package var userAgent = Bytes(start: nil, count: 0)

@@ -58,6 +58,7 @@ extension EdgeFacts {
           }
         }
       }
+      writer.member("http2") { http2.write(to: &$0) }
       writer.member("distributions") { DistributionHealth.write(health, to: &$0) }
       writer.member("certificates") { CertificateExpiry.write(certificates, to: &$0) }
     }
@@ -84,6 +85,31 @@ extension HandshakeCounts {
     for end in HandshakeEnd.allCases {
       let place = HandshakeEnd.failures.contains(end) ? node["failures"] : node
       self[end] = place?[end.text.description]?.unsigned ?? 0
+    }
+  }
+}
+
+extension HTTP2Counts {
+  fileprivate func write(to writer: inout DocumentWriter) {
+    writer.object { writer in
+      writer.member("connections", connections)
+      writer.member("requests", requests)
+      writer.member("ended") { writer in
+        writer.object { writer in
+          for offence in HTTP2Offence.allCases where self[offence] > 0 {
+            writer.member(offence.text.description, self[offence])
+          }
+        }
+      }
+    }
+  }
+
+  fileprivate init(node: JSONNode?) {
+    self.init()
+    connections = node?["connections"]?.unsigned ?? 0
+    requests = node?["requests"]?.unsigned ?? 0
+    for offence in HTTP2Offence.allCases {
+      add(node?["ended"]?[offence.text.description]?.unsigned ?? 0, to: offence)
     }
   }
 }
@@ -229,6 +255,7 @@ extension EdgeFacts {
       health: node["distributions"].flatMap(DistributionHealth.read) ?? [],
       certificates: node["certificates"].map(CertificateExpiry.read) ?? [])
     func gauge(_ key: String) -> Int { Int(clamping: node[key]?.unsigned ?? 0) }
+    http2 = HTTP2Counts(node: node["http2"])
     gauges.connections = gauge("connections")
     gauges.cacheEntries = gauge("cacheEntries")
     gauges.cacheBytes = gauge("cacheBytes")

@@ -115,6 +115,7 @@ package struct EdgeFacts: Equatable, Sendable {
   package var health: [DistributionHealth]
   /// Those that it shows to viewers.
   package var certificates: [CertificateExpiry]
+  package var http2 = HTTP2Counts()
 
   package init(
     id: String, started: Int64, gauges: EdgeGauges, health: [DistributionHealth] = [],

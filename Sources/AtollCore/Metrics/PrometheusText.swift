@@ -17,6 +17,7 @@ package struct PrometheusText {
     text.writeTransfer()
     text.writeGauges()
     text.writeHandshakes()
+    text.writeHTTP2()
     text.writeTargets()
     text.writeCertificates()
     return Array(text.buffer.bytes)
@@ -155,6 +156,27 @@ package struct PrometheusText {
         series(
           "atoll_tls_handshake_failures_total",
           [("edge", edge.id), ("reason", end.text.description)], edge.handshakes.sinceStart[end])
+      }
+    }
+  }
+
+  private func writeHTTP2() {
+    family("atoll_http2_connections_total", "counter", "Connections of HTTP/2 that were accepted.")
+    for edge in reports.flatMap(\.edges) {
+      series("atoll_http2_connections_total", [("edge", edge.id)], edge.http2.connections)
+    }
+    family("atoll_http2_requests_total", "counter", "Requests over HTTP/2.")
+    for edge in reports.flatMap(\.edges) {
+      series("atoll_http2_requests_total", [("edge", edge.id)], edge.http2.requests)
+    }
+    family(
+      "atoll_http2_ended_total", "counter",
+      "Streams and connections of HTTP/2 that were ended for what their viewers did.")
+    for edge in reports.flatMap(\.edges) {
+      for offence in HTTP2Offence.allCases where edge.http2[offence] > 0 {
+        series(
+          "atoll_http2_ended_total", [("edge", edge.id), ("reason", offence.text.description)],
+          edge.http2[offence])
       }
     }
   }

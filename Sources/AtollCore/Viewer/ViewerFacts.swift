@@ -65,15 +65,17 @@ package struct ViewerSource {
   package var scheme: Scheme
   /// Nil for who came in the clear, or to a proxy before the edge.
   package var security: ViewerSecurity?
+  package var version: HTTPVersion
 
   package init(
     text: UnsafeBufferPointer<UInt8>, port: UInt16, scheme: Scheme,
-    security: ViewerSecurity? = nil
+    security: ViewerSecurity? = nil, version: HTTPVersion = .http11
   ) {
     self.text = text
     self.port = port
     self.scheme = scheme
     self.security = security
+    self.version = version
   }
 }
 
@@ -146,7 +148,8 @@ package func appendViewerHeaders<Record: GeoRecord>(
     case .country, .countryName, .region, .regionName, .city, .postalCode, .metroCode, .latitude,
       .longitude, .timeZone, .asn:
       isKnown = geo.append(header, to: buffer)
-    case .httpVersion: buffer.append(head.minorVersion == 0 ? "1.0" : "1.1")
+    case .httpVersion:
+      buffer.append(head.minorVersion == 0 ? HTTPVersion.http10.number : source.version.number)
     case .address:
       buffer.append(source.text)
       buffer.append(0x3a)

@@ -78,6 +78,7 @@ final class SupervisorView: @unchecked Sendable {
         }, certificates: state.certificates),
       distributions: policies.map { ($0.distribution.name, $0.distribution.id, $0.slot) },
       snapshot: snapshot, minutes: state.minutes)
+    report.edges[0].http2 = edge.http2Counts()
     if let transfer = state.transfer {
       for (index, policy) in policies.enumerated() {
         report.distributions[index].transfer = transfer.use(

@@ -161,7 +161,7 @@ extension Exchange {
     let facts = viewerFacts(head, base, behavior.sentViewerHeaders)
     var context = OriginRequestContext(
       peerAddress: viewer.addressText, viewer: facts,
-      requestID: (requestID.high, requestID.low), storing: isCacheable)
+      requestID: (requestID.high, requestID.low), version: version, storing: isCacheable)
     context.bodyFraming = isCacheable ? .none : framing
     if let stale, let stored = stale.head.baseAddress {
       context.etag = stale.meta.originETag(in: stored)

@@ -85,7 +85,7 @@ extension Exchange {
     let buffer = services.viewerBuffer
     buffer.removeAll()
     var source = ViewerSource(
-      text: UnsafeBufferPointer(start: nil, count: 0), port: 0, scheme: scheme)
+      text: UnsafeBufferPointer(start: nil, count: 0), port: 0, scheme: scheme, version: version)
     if !headers.isDisjoint(with: ViewerHeader.address.set) {
       source.text = told.viewer?.text ?? viewer.addressText
       source.port = told.viewer?.port ?? viewer.address.port

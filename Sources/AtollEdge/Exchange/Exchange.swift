@@ -70,6 +70,11 @@ final class Exchange {
   /// What this exchange's own fetch took.
   var upstream: UpstreamTiming?
 
+  /// The version in which the viewer speaks.
+  var version: HTTPVersion {
+    viewer.isHTTP2 ? .http2 : minorVersion == 0 ? .http10 : .http11
+  }
+
   static let conditionFields =
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
     | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit

@@ -13,7 +13,7 @@ extension Exchange {
     record.requestIDHigh = requestID.high
     record.requestIDLow = requestID.low
     record.viewer = viewer.addressText
-    record.minorVersion = minorVersion
+    record.version = version
     record.verdict = verdict
     record.status = status
     record.bodyBytes = max(0, bytesDown - headBytes)

@@ -162,7 +162,8 @@ extension HTTP2Connection {
     case NGHTTP2_ERR_HTTP_HEADER, NGHTTP2_ERR_HTTP_MESSAGING:
       http2.counters.count(.malformedRequest)
     case NGHTTP2_ERR_FLOW_CONTROL:
-      http2.counters.count(.flowControlError)
+      // Counted when it is answered, as all of its kind are.
+      break
     case NGHTTP2_ERR_PROTO where isOneTooMany(frame):
       http2.counters.count(.tooManyStreams)
     default:
@@ -192,7 +193,14 @@ extension HTTP2Connection {
     case NGHTTP2_RST_STREAM:
       // What the edge ends for reasons of its own is no fault of the viewer's.
       let isOwn = stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.isReset } ?? false
+      if frame.pointee.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
+        http2.counters.count(.flowControlError)
+      }
       if !isOwn, let offence = watch.requestFailed(loop.now) { end(for: offence) }
+    case NGHTTP2_GOAWAY:
+      if frame.pointee.goaway.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
+        http2.counters.count(.flowControlError)
+      }
     default:
       break
     }

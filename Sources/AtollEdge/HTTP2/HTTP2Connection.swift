@@ -30,6 +30,8 @@ final class HTTP2Connection: Channel {
   let http2: HTTP2Services
   let address: SocketAddress
   let tls: TLSSession?
+  /// Among those of the loop, from 1.
+  let number: UInt64
   private(set) var session: OpaquePointer!
   private(set) var phase = Phase.open
   private var isReadable = true
@@ -84,6 +86,7 @@ final class HTTP2Connection: Channel {
     self.address = address
     self.tls = tls
     http2 = services.http2
+    number = http2.nextNumber()
     requestText = http2.requestText
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)

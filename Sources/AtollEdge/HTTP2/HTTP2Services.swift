@@ -50,6 +50,13 @@ final class HTTP2Services {
     output.deallocate()
   }
 
+  private var lastNumber: UInt64 = 0
+
+  func nextNumber() -> UInt64 {
+    lastNumber += 1
+    return lastNumber
+  }
+
   // MARK: Streams
 
   func makeStream(on connection: HTTP2Connection, id: Int32) -> HTTP2Stream {

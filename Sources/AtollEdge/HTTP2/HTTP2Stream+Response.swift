@@ -320,6 +320,7 @@ extension HTTP2Stream {
   /// As a system call would: takes as many bytes as there is room for.
   func giveData(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
     guard phase == .tunneling, connection.isOpen else { return .failed(EPIPE) }
+    if count == 0 { return .moved(0) }
     let text = self.text()
     let part = min(count, Self.tunnelBytes - text.count)
     if part <= 0 { return .wouldBlock }

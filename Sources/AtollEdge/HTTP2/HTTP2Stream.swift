@@ -15,6 +15,8 @@ final class HTTP2Stream: Viewer {
   enum BodySource { case none, entry, fetch }
 
   private(set) unowned(unsafe) var connection: HTTP2Connection!
+  /// Of the connection it was on last: nothing lies at one address for ever.
+  private var connectionNumber: UInt64 = 0
   private(set) var id: Int32 = 0
   private(set) var phase = Phase.idle
   // Among the streams of the connection.
@@ -75,8 +77,9 @@ final class HTTP2Stream: Viewer {
   deinit { provider.deallocate() }
 
   func open(on connection: HTTP2Connection, id: Int32) {
-    if self.connection !== connection {
-      self.connection = connection
+    self.connection = connection
+    if connectionNumber != connection.number {
+      connectionNumber = connection.number
       move(to: connection.address, isSecure: connection.tls != nil)
     }
     self.id = id
@@ -361,6 +364,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   private func reset() {
     phase = .idle
+    connection = nil
     if bodyEntry != nil { dropEntry() }
     source = .none
     pieceRemaining = 0

@@ -27,6 +27,7 @@ struct MetricsView {
     }
     printTransfer(report.distributions)
     printCertificates()
+    printHTTP2()
     console.print()
     printEdges()
   }
@@ -98,6 +99,19 @@ struct MetricsView {
         certificate.domains.prefix(3).joined(separator: " ")
           + (certificate.domains.count > 3 ? " …" : ""),
       ])
+    }
+    console.print()
+    console.write(table.text(console))
+  }
+
+  /// Only when some viewer has done what it should not.
+  private func printHTTP2() {
+    let counts = report.edges.reduce(into: HTTP2Counts()) { $0 += $1.http2 }
+    let offences = HTTP2Offence.allCases.filter { counts[$0] > 0 }
+    if offences.isEmpty { return }
+    var table = Table([.left("ended over HTTP/2"), .right("times")])
+    for offence in offences {
+      table.add([offence.text.description, Self.number(counts[offence])])
     }
     console.print()
     console.write(table.text(console))

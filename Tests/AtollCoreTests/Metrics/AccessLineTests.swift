@@ -133,7 +133,7 @@ struct AccessLineTests {
         $0.firstByte = -1
         $0.originStatus = 0
         $0.age = 0
-        $0.minorVersion = 0
+        $0.version = .http10
       })
     #expect(read.reason == nil)
     #expect(read.firstByte == nil)
