@@ -194,7 +194,7 @@ final class CertificateKeeper: @unchecked Sendable {
 
   /// Seconds: what the store says of a certificate decides afterwards. Where nothing new stands
   /// there, as when it can't be written, a CA must not be asked all the time.
-  private static let shortPause: Int64 = 10
+  private static let shortPause: Int64 = 2
   private static let longPause: Int64 = 600
   private static let pausesAfterFailure: [Int64] = [60, 300, 1_800, 7_200, 21_600]
 

@@ -78,7 +78,7 @@ struct SupervisedTLSTests {
     // A name with a dot in it is a level below the others.
     try edge.put(try site(origin, name: "my.site"))
     #expect(
-      eventually {
+      eventually(seconds: 30) {
         (try? shown(edge, "my.site.atoll.localhost").covers("my.site.atoll.localhost")) == true
       }, "\(edge.lines.value)")
   }
