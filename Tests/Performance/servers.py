@@ -85,6 +85,8 @@ class Server:
         self.core = core
         self.atoll = atoll
         self.port = free_port()
+        # Where it speaks HTTP/2 in the clear; None when it does not.
+        self.http2_port = None
         self.process = None
         self.response_size = 0
 
@@ -182,6 +184,7 @@ class Atoll(Server):
         if not os.access(self.atoll, os.X_OK):
             raise Unavailable(f"{self.atoll} is not there; run make release")
         self.executable = self.atoll
+        self.http2_port = self.port
         return [
             self.atoll, "serve", f"http://127.0.0.1:{self.origin_port}",
             "--http", f"127.0.0.1:{self.port}", "--threads", "1", "--memory", f"{MEMORY}M",
@@ -213,6 +216,7 @@ class Nginx(Server):
 
     def command(self):
         place = self.directory
+        self.http2_port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
         (place / "nginx.conf").write_text(f"""
             {user}
@@ -240,6 +244,7 @@ class Nginx(Server):
               upstream origin {{ server 127.0.0.1:{self.origin_port}; keepalive 8; }}
               server {{
                 listen 127.0.0.1:{self.port};
+                listen 127.0.0.1:{self.http2_port} http2;
                 location / {{
                   proxy_pass http://origin;
                   proxy_http_version 1.1;
@@ -265,11 +270,12 @@ class Varnish(Server):
             vcl 4.1;
             backend default {{ .host = "127.0.0.1"; .port = "{self.origin_port}"; }}
         """)
+        self.http2_port = self.port
         # A waiting connection holds no thread, a busy one does: one pool with a thread for each.
         return [
             self.executable, "-F", "-j", "none", "-n", self.directory / "work", "-f", vcl,
             "-a", f"127.0.0.1:{self.port}", "-s", f"malloc,{MEMORY}m", "-T", "none",
-            "-p", "thread_pools=1", "-p", "thread_pool_min=100", "-p", "thread_pool_max=200",
+            "-p", "feature=+http2", "-p", "thread_pools=1", "-p", "thread_pool_min=100", "-p", "thread_pool_max=200",
             "-p", "vsl_mask=" + ",".join(f"-{tag}" for tag in self.log_tags()),
         ]
 
@@ -290,6 +296,7 @@ class HAProxy(Server):
 
     def command(self):
         configuration = self.directory / "haproxy.cfg"
+        self.http2_port = free_port()
         configuration.write_text(f"""
 global
   nbthread 1
@@ -304,6 +311,7 @@ defaults
   timeout server 600s
 frontend viewers
   bind 127.0.0.1:{self.port}
+  bind 127.0.0.1:{self.http2_port} proto h2
   http-request cache-use hot
   http-response cache-store hot
   default_backend origins

@@ -437,8 +437,8 @@ enum ReferenceManual {
       .terms([
         Term("countries", "allow or block, ISO 3166-1; unknown ones are served; 403"),
         Term("trusted proxies", "ours: who is believed about the viewer (trustedProxies)"),
-        Term(
-          "TLS, certificates, HTTP/2, HTTP/3", "absent in this version: end them before the edge"),
+        Term("HTTP/2", "as theirs, and in the clear for viewers that begin with it"),
+        Term("TLS, certificates, HTTP/3", "absent in this version: end them before the edge"),
         Term(
           "signed URLs and cookies, field-level encryption, functions",
           "absent: they need keys and code at the edge, which this version does not hold"),

@@ -129,6 +129,19 @@ enum ServeManual {
           """)
       ]),
     Section(
+      "HTTP/2",
+      [
+        .paragraph(
+          """
+          A viewer that begins with HTTP/2 (prior knowledge, as curl --http2-prior-knowledge) gets \
+          it on every address in the clear. What is served, stored and logged is the same as over \
+          HTTP/1.1. Responses go by their priority (RFC 9218), WebSocket passes in a stream (RFC \
+          8441), CONNECT to elsewhere is refused. Trailers are read and not passed on. Who floods \
+          the edge with frames, withdraws requests as fast as it sends them, or takes no response, \
+          loses its stream or its connection; atoll metrics tells how often and why.
+          """)
+      ]),
+    Section(
       "Limits",
       [
         .paragraph("What viewers and origins can make grow ends here:"),
@@ -150,6 +163,27 @@ enum ServeManual {
             Quantity.size(Limits.lingering),
             "read of a request that is refused, before it is cut off"),
           Term("\(Limits.requestsPerConnection)", "requests on one connection"),
+          Term(
+            "\(Limits.concurrentStreams)", "requests at once on one connection of HTTP/2"),
+          Term(
+            Quantity.size(Limits.decodedHeaderList),
+            "fields of one request of HTTP/2, 32 bytes more for each; its connection ends beyond"),
+          Term(
+            "\(Limits.continuations)", "frames that continue a head; the connection ends beyond"),
+          Term(
+            Quantity.size(Limits.streamWindow),
+            "of a body that an HTTP/2 viewer sends ahead of the origin, "
+              + "\(Quantity.size(Limits.connectionWindow)) on one connection"),
+          Term(
+            Quantity.size(Limits.streamProgress),
+            "of a response that an HTTP/2 viewer has to take in "
+              + "\(Quantity.duration(Limits.bodyTimeout)); its stream is cancelled"),
+          Term(
+            "\(Limits.acknowledgments)",
+            "acknowledgments that wait for an HTTP/2 viewer; its connection ends beyond"),
+          Term(
+            Quantity.size(Limits.outputBatch), "put together for an HTTP/2 viewer before it is sent"
+          ),
           Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
           Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),

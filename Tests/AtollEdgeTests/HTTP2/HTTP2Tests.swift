@@ -428,3 +428,28 @@ struct HTTP2Tests {
     #expect(try edge.get("/").status == 200)
   }
 }
+
+extension HTTP2Tests {
+  @Test func `the access log tells the version`() throws {
+    let log = AccessLogTests.LogFile()
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", body: "12345")
+    }
+    let edge = try EdgeUnderTest(
+      origin,
+      options: {
+        $0.accessLog = .file(log.path)
+        $0.logFormat = .combined
+      })
+    let peer = try HTTP2Peer(port: edge.port)
+    for stream in [1, 3] {
+      #expect(try peer.request(stream, "/a", [("user-agent", "me")]).text == "12345")
+    }
+    peer.wire.close()
+    _ = edge.edge.drain(timeout: 5)
+    edge.stop()
+    let lines = log.lines.map { String(decoding: $0, as: UTF8.self) }
+    #expect(lines.count == 2)
+    #expect(lines.allSatisfy { $0.contains("\"GET /a HTTP/2.0\" 200 5 \"-\" \"me\"") })
+  }
+}
