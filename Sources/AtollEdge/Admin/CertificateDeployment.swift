@@ -86,8 +86,10 @@ package struct CertificateDeployment {
       }
     }
     sort(&next)
-    var built = build(next, surroundings)
-    if let refusals = built?.refused, !refusals.isEmpty {
+    let isSame =
+      surroundings == self.surroundings && next.map(\.stored.chain) == former.map(\.stored.chain)
+    var built = isSame ? certificates : build(next, surroundings)
+    if !isSame, let refusals = built?.refused, !refusals.isEmpty {
       // OpenSSL has the last word: a key too weak, a digest too old.
       for refusal in refusals {
         reasons.append((refusal.name, refusal.reason))
@@ -114,7 +116,6 @@ package struct CertificateDeployment {
     if let built {
       change.isNew =
         surroundings != self.surroundings
-        || next.map(\.leaf.der) != former.map(\.leaf.der)
         || next.map(\.stored.chain) != former.map(\.stored.chain)
       change.lines += Self.lines(from: former, to: next)
       certificates = built

@@ -168,6 +168,7 @@ final class CertificateKeeper: @unchecked Sendable {
   }
 
   private func carryOut(_ task: CertificateCare.Task, _ charge: Charge) {
+    var pause = Self.shortPause
     do {
       switch task {
       case .makeDefault:
@@ -179,19 +180,22 @@ final class CertificateKeeper: @unchecked Sendable {
           _ = try LocalRenewal.renew(stored, in: store, now: means.now())
         }
       case .renew(let name):
+        let before = try CertificateCatalog(store).get(name)?.revision
         try means.renew(name) { [weak self] in self?.ends ?? true }
+        if try CertificateCatalog(store).get(name)?.revision == before { pause = Self.longPause }
       }
       failures[task.name] = nil
-      pauses[task.name] = means.now() + Self.pauseAfterSuccess
+      pauses[task.name] = means.now() + pause
     } catch {
       if ends { return }
       note(error, about: task)
     }
   }
 
-  /// Seconds: what the store says of a certificate decides afterwards, and this only keeps mistakes
-  /// from turning into a storm.
-  private static let pauseAfterSuccess: Int64 = 10
+  /// Seconds: what the store says of a certificate decides afterwards. Where nothing new stands
+  /// there, as when it can't be written, a CA must not be asked all the time.
+  private static let shortPause: Int64 = 2
+  private static let longPause: Int64 = 600
   private static let pausesAfterFailure: [Int64] = [60, 300, 1_800, 7_200, 21_600]
 
   private func note(_ error: any Error, about task: CertificateCare.Task) {

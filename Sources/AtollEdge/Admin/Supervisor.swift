@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import CTLS
 import Glibc
 
 /// Runs an edge: reads what it serves from the store and follows every change, applies purges,
@@ -73,6 +74,9 @@ package final class Supervisor: @unchecked Sendable {
   package init(source: Source, options: SupervisorOptions) throws {
     self.source = source
     self.options = options
+    // Before anything of OpenSSL: at the process's end it must not be cleaned up under a thread that
+    // is still about a certificate.
+    OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
     signals = options.takesSignals ? SignalReader([SIGTERM, SIGINT, SIGHUP]) : nil
     let now = SystemCall.wallSeconds()
     record = EdgeRecord(id: Self.makeID(), pid: getpid(), started: now)

@@ -19,6 +19,40 @@ enum ServeManual {
         ])
       ]),
     Section(
+      "Certificates",
+      [
+        .paragraph(
+          "Viewers who speak TLS are shown the store's certificates, each for the names on it; where "
+            + "several are for one name, the one that atoll domain attach named. What a command or "
+            + "a renewal changes is in use from the next handshake on, and open connections stay. A "
+            + "certificate that is damaged, or has another's key, leaves its former version in use: "
+            + "atoll show and the log tell why."),
+        .paragraph(
+          "Default domains (<name>.atoll.localhost and <id>.atoll.localhost, or below the store's "
+            + "base domain), localhost and 127.0.0.1 work from the first start: the edge has the "
+            + "store's own authority issue a certificate \"\(DefaultCertificate.name)\" for them. "
+            + "atoll cert authority tells how to trust it. Where the store can't be written, one "
+            + "that signs itself takes its place."),
+        .paragraph(
+          "One edge of a store renews what is due, on a thread of its own: certificates of ACME "
+            + "servers at two thirds of their lifetime, spread a little, or when the CA says (ARI); "
+            + "those of the store's own authority after 60 of their 90 days. A renewal that fails "
+            + "is told in the log and tried again, later each time; what is in use is not touched. "
+            + "Imported certificates are yours to renew: atoll cert import. From 14 days before its "
+            + "end the log warns of a certificate once a day, earlier than that of none, and for "
+            + "those that live for days only when a quarter of their time is left; atoll metrics "
+            + "tells the end of each."),
+        .paragraph(
+          "Challenges of a CA (ACME http-01 and tls-alpn-01) that a command or a renewal has posted "
+            + "in the store are answered before all redirects and distributions. Where a certificate "
+            + "names an OCSP responder, its answer is fetched, verified and shown along with it "
+            + "(stapling), and renewed in the middle of its time."),
+        .paragraph(
+          "Who is redirected to https from a port of the edge's own gets to the edge's own port for "
+            + "TLS; from any other port, which something before the edge has mapped, to the usual "
+            + "one, 443."),
+      ]),
+    Section(
       "Origins",
       [
         .paragraph(

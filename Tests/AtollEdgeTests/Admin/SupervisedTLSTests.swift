@@ -78,9 +78,9 @@ struct SupervisedTLSTests {
     // A name with a dot in it is a level below the others.
     try edge.put(try site(origin, name: "my.site"))
     #expect(
-      eventually {
+      eventually(seconds: 30) {
         (try? shown(edge, "my.site.atoll.localhost").covers("my.site.atoll.localhost")) == true
-      })
+      }, "\(edge.lines.value)")
   }
 
   @Test func `an origin's URL alone is enough, with a store and without one`() throws {

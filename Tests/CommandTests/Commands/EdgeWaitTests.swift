@@ -80,10 +80,11 @@ private final class StandInEdge: Sendable {
     #expect(result.stderr.contains("certificate \"shop\": it is odd"))
     #expect(result.stderr.contains("cannot take the change over and does not show it"))
     // Another's trouble is not this command's.
+    let store = DirectoryStore(home: home.environment["ATOLL_HOME"]!)
+    let revision = try store.revision()
     let other = RunningAtoll(
       ["cert", "create", "other", "--local", "-d", "other.test"], env: home.environment)
-    let store = DirectoryStore(home: home.environment["ATOLL_HOME"]!)
-    while try store.keys("certificates/").count < 2 { usleep(2_000) }
+    while try store.revision() == revision { usleep(2_000) }
     try edge.confirm(refused: [RefusedCertificate(name: "shop")])
     #expect(other.wait().exitCode == 0)
   }

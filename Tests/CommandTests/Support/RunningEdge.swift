@@ -43,6 +43,7 @@ final class RunningEdge: Sendable {
   var url: String { "http://\(address)" }
 
   /// Runs a command on the edge's store.
+  @discardableResult
   func atoll(_ arguments: String..., stdin: String = "") -> Finished {
     runAtoll(arguments, env: ["ATOLL_HOME": home.path + "/store"], stdin: stdin)
   }
