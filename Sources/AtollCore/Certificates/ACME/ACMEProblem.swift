@@ -32,17 +32,18 @@ package struct ACMEProblem: Equatable, Sendable {
   package init?(_ node: JSONNode?) {
     guard let node, case .object = node.value else { return nil }
     guard node["type"] != nil || node["detail"] != nil else { return nil }
-    type = Self.shortened(node["type"]?.text)
-    detail = Self.cleaned(node["detail"]?.text)
-    status = node["status"]?.integer.map { Int(clamping: $0) }
-    instance = node["instance"]?.text
-    subproblems = []
+    var parts: [Subproblem] = []
     for part in (node["subproblems"]?.elements ?? []).prefix(Limits.certificateNames) {
-      subproblems.append(
+      parts.append(
         Subproblem(
           identifier: part["identifier"]?["value"]?.text, type: Self.shortened(part["type"]?.text),
           detail: Self.cleaned(part["detail"]?.text)))
     }
+    // All at once: what is filled member by member, the release's optimizer stumbles over.
+    self.init(
+      type: Self.shortened(node["type"]?.text), detail: Self.cleaned(node["detail"]?.text),
+      status: node["status"]?.integer.map { Int(clamping: $0) }, instance: node["instance"]?.text,
+      subproblems: parts)
   }
 
   private static func shortened(_ type: String?) -> String {
