@@ -30,20 +30,30 @@ package struct ACMEProblem: Equatable, Sendable {
   }
 
   package init?(_ node: JSONNode?) {
-    guard let node, case .object = node.value else { return nil }
-    guard node["type"] != nil || node["detail"] != nil else { return nil }
-    var parts: [Subproblem] = []
-    for part in (node["subproblems"]?.elements ?? []).prefix(Limits.certificateNames) {
-      parts.append(
-        Subproblem(
-          identifier: part["identifier"]?["value"]?.text, type: Self.shortened(part["type"]?.text),
-          detail: Self.cleaned(part["detail"]?.text)))
-    }
+    guard let node, Self.isProblem(node) else { return nil }
     // All at once: what is filled member by member, the release's optimizer stumbles over.
+    let status = node["status"]?.integer
     self.init(
       type: Self.shortened(node["type"]?.text), detail: Self.cleaned(node["detail"]?.text),
-      status: node["status"]?.integer.map { Int(clamping: $0) }, instance: node["instance"]?.text,
-      subproblems: parts)
+      status: status.map { Int(clamping: $0) }, instance: node["instance"]?.text,
+      subproblems: Self.parts(of: node))
+  }
+
+  private static func isProblem(_ node: JSONNode) -> Bool {
+    guard case .object = node.value else { return false }
+    return node["type"] != nil || node["detail"] != nil
+  }
+
+  private static func parts(of node: JSONNode) -> [Subproblem] {
+    var parts: [Subproblem] = []
+    for part in (node["subproblems"]?.elements ?? []).prefix(Limits.certificateNames) {
+      let identifier = part["identifier"]
+      parts.append(
+        Subproblem(
+          identifier: identifier?["value"]?.text, type: shortened(part["type"]?.text),
+          detail: cleaned(part["detail"]?.text)))
+    }
+    return parts
   }
 
   private static func shortened(_ type: String?) -> String {
