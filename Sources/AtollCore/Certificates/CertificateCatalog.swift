@@ -76,6 +76,13 @@ package struct CertificateCatalog: Sendable {
     return try store.delete(Self.prefix + name, ifRevision: ifRevision)
   }
 
+  /// The same, while no distribution has been written since a revision; else a conflict.
+  @discardableResult
+  package func delete(_ name: String, unusedSince revision: UInt64) throws(StoreError) -> UInt64? {
+    if Self.flaw(inName: name) != nil { return nil }
+    return try store.delete(Self.prefix + name, unchanged: Catalog.prefix, since: revision)
+  }
+
   /// What is wrong with a name for a certificate, continuing it; nil for a good one.
   package static func flaw(inName name: String) -> String? {
     if name.isEmpty { return "is empty" }
