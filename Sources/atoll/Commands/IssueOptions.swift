@@ -156,7 +156,7 @@ struct IssueDesk {
     if parsed[IssueOptions.skipPreflight] { return }
     console.note("looks at DNS, and at what the CA will look at")
     let port =
-      parsed[IssueOptions.validationPort].map(Int.init)
+      parsed[IssueOptions.validationPort]
       ?? preparation.settings.validationPort
     try Preflight(
       dns: try dns(preparation.settings), asksZones: server(preparation.settings) == nil,

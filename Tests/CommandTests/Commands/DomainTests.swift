@@ -341,9 +341,12 @@ extension Home {
   func `an attached domain is served with its certificate`() throws {
     let edge = try RunningEdge(["--https", "127.0.0.1:0"])
     let certificates = CertificateCatalog(DirectoryStore(home: edge.home.path + "/store"))
-    let address = try #require(
-      edge.process.complained.split(separator: "\n").first { $0.hasSuffix(", https") }?
-        .split(separator: " ").last { $0.contains(":") }?.dropLast())
+    var address = ""
+    try wait(for: "the edge to listen for TLS") {
+      let line = edge.process.complained.split(separator: "\n").first { $0.hasSuffix(", https") }
+      address = line.map { String($0.split(separator: " ")[3].dropLast()) } ?? ""
+      return line != nil
+    }
     for name in ["one", "two", "wild"] {
       let domain = name == "wild" ? "*.shop.example" : "www.shop.example"
       #expect(edge.atoll("cert", "create", name, "--local", "-d", domain).exitCode == 0)
@@ -352,7 +355,7 @@ extension Home {
     /// The certificate that a viewer sees who asks for the name.
     func seen(_ host: String) throws -> String {
       let client = RunningAtoll(
-        ["s_client", "-connect", String(address), "-servername", host],
+        ["s_client", "-connect", address, "-servername", host],
         program: try #require(findProgram("openssl"))
       ).wait()
       let leaves = try ["one", "two", "wild"].filter {
