@@ -106,7 +106,8 @@ struct IssueDesk {
       }
       return EdgeProver(workspace.catalog.store, .tls)
     case .dns:
-      let prover = DNSProver(try keeper(settings), try watch(settings))
+      let prover = DNSProver(
+        try keeper(settings), try watch(settings), in: workspace.catalog.store)
       interruption.onInterrupt { prover.end() }
       return prover
     }
@@ -154,9 +155,12 @@ struct IssueDesk {
   private func preflight(_ preparation: ACMEIssuer.Preparation) throws(ACMEError) {
     if parsed[IssueOptions.skipPreflight] { return }
     console.note("looks at DNS, and at what the CA will look at")
+    let port =
+      parsed[IssueOptions.validationPort]
+      ?? preparation.settings.validationPort
     try Preflight(
       dns: try dns(preparation.settings), asksZones: server(preparation.settings) == nil,
-      userAgent: Self.userAgent, port: parsed[IssueOptions.validationPort].map { UInt16($0) }
+      userAgent: Self.userAgent, port: port.flatMap { UInt16(exactly: $0) }
     ).check(
       preparation.order.names, by: preparation.prover,
       caaIdentities: preparation.directory.caaIdentities, ca: preparation.ca)
