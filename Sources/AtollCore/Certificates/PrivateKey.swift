@@ -79,22 +79,25 @@ package final class PrivateKey: @unchecked Sendable {
       throw CertificateError(
         "the private key is encrypted", hint: "give a file with its passphrase")
     }
-    let text = Array(block.text.utf8)
-    let source = BIO_new_mem_buf(text, Int32(text.count))
-    defer { BIO_free(source) }
     // Without a callback OpenSSL would ask at the terminal.
     var secret = Passphrase(bytes: passphrase ?? [])
-    let key = withUnsafeMutablePointer(to: &secret) { secret in
-      PEM_read_bio_PrivateKey(
-        source, nil,
-        { buffer, size, _, user in
-          let passphrase = user!.assumingMemoryBound(to: Passphrase.self).pointee.bytes
-          guard let buffer, passphrase.count <= Int(size) else { return -1 }
-          for (index, byte) in passphrase.enumerated() {
-            buffer[index] = CChar(bitPattern: byte)
-          }
-          return Int32(passphrase.count)
-        }, secret)
+    var text = block.text
+    // OpenSSL reads from where the text is: it has to stay there until the key is made.
+    let key = text.withUTF8 { text in
+      let source = BIO_new_mem_buf(text.baseAddress, Int32(clamping: text.count))
+      defer { BIO_free(source) }
+      return withUnsafeMutablePointer(to: &secret) { secret in
+        PEM_read_bio_PrivateKey(
+          source, nil,
+          { buffer, size, _, user in
+            let passphrase = user!.assumingMemoryBound(to: Passphrase.self).pointee.bytes
+            guard let buffer, passphrase.count <= Int(size) else { return -1 }
+            for (index, byte) in passphrase.enumerated() {
+              buffer[index] = CChar(bitPattern: byte)
+            }
+            return Int32(passphrase.count)
+          }, secret)
+      }
     }
     ERR_clear_error()
     guard let key else {
