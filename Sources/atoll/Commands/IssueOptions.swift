@@ -19,7 +19,7 @@ enum IssueOptions {
   }
   static let dnsServer = Option<String>(
     "dns-server", value: "address", group: group,
-    "ask this name server, and not those of the system and of the zone"
+    "ask this name server, and no others"
   ) { (text) throws(ValueError) in
     guard DNSServer(text) != nil else {
       throw ValueError("is no address", hint: "write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::1]")
