@@ -15,6 +15,8 @@ package final class TLSFront: Sendable {
     package var oldest = TLS1_2_VERSION
     /// Ends connections without a close_notify, as someone between would.
     package var cutsOff = false
+    /// Says by close_notify alone that nothing follows, and waits for the client to leave.
+    package var staysOpen = false
     /// Nothing is said at all: a handshake without end.
     package var isMute = false
 
@@ -156,7 +158,13 @@ package final class TLSFront: Sendable {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(server, $0, size) }
     }
     if result == 0 { relay(ssl, wire, server) }
-    if !settings.cutsOff { SSL_shutdown(ssl) }
+    if settings.cutsOff { return }
+    SSL_shutdown(ssl)
+    while settings.staysOpen {
+      wait(viewer, POLLIN)
+      var byte: UInt8 = 0
+      if recv(viewer, &byte, 1, 0) <= 0 { return }
+    }
   }
 
   private func record(_ ssl: OpaquePointer) {

@@ -108,7 +108,10 @@ final class OriginConnection: Channel {
       isReadable = true
     }
     if events & (Events.peerEnded | Events.hungUp | Events.failed) != 0 { peerEnded = true }
-    if events & Events.output != 0 { isWritable = true }
+    if events & Events.output != 0 {
+      isWritable = true
+      if let tls = secured?.tls, tls.isHeldBack { isReadable = true }
+    }
     switch state {
     case .connecting:
       if events & (Events.output | Events.failed | Events.hungUp) != 0 { connectEnded() }
@@ -140,7 +143,12 @@ final class OriginConnection: Channel {
   /// Goes on with the handshake, for which there is no more time than for connecting.
   private func secure() {
     guard let secured else { return }
-    switch secured.tls.handshake(scratch: loop.services.recordBuffer) {
+    var progress = secured.tls.handshake(scratch: loop.services.recordBuffer)
+    // No event will tell of the end again that came with the last bytes.
+    if progress == .waiting && peerEnded {
+      progress = secured.tls.handshake(scratch: loop.services.recordBuffer)
+    }
+    switch progress {
     case .waiting: return
     case .done:
       if !secured.isResumed { pool.verified() }
@@ -267,7 +275,11 @@ final class OriginConnection: Channel {
   // MARK: Receiving
 
   private func read(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    secured?.tls.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+    guard let tls = secured?.tls else { return SystemCall.receive(descriptor, memory, count) }
+    let transfer = tls.receive(memory, count)
+    // No event will tell of it.
+    if tls.peerHasClosed { peerEnded = true }
+    return transfer
   }
 
   private func receive() {

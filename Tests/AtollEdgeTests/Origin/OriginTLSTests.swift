@@ -110,6 +110,38 @@ struct OriginTLSTests {
     #expect(try edge.get("/").isHit == !cutsOff)
   }
 
+  @Test func `a body ends with a close_notify, whether or not the connection does`() throws {
+    let origin = try ScriptedOrigin { exchange in
+      try exchange.sendHead("200 OK", "Cache-Control: max-age=60")
+      try exchange.send("whole")
+      exchange.close()
+    }
+    var settings = TLSFront.Settings(Self.good)
+    settings.staysOpen = true
+    let front = TLSFront(settings, to: origin.port)
+    defer { front.stop() }
+    let edge = try edge(front.port)
+    for index in 0..<20 {
+      let viewer = try edge.viewer()
+      viewer.wire.patience = 5
+      let response = try viewer.request("GET", "/\(index)")
+      #expect(response.text == "whole" && response.isComplete)
+    }
+  }
+
+  @Test func `an origin that leaves in the middle of the handshake is not waited for`() throws {
+    let origin = try ScriptedOrigin(connections: { wire, _ in
+      _ = try wire.receive()
+      try wire.send([22, 3, 3, 0, 90, 2, 0])
+    })
+    let edge = try edge(origin.port)
+    for index in 0..<3 {
+      let viewer = try edge.viewer()
+      viewer.wire.patience = 5
+      #expect(try viewer.request("GET", "/\(index)").status == 502)
+    }
+  }
+
   @Test func `an upgrade passes through TLS`() throws {
     let origin = try ScriptedOrigin { exchange in
       try exchange.send(
