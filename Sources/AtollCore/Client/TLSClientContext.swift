@@ -31,6 +31,8 @@ package final class TLSClientContext: @unchecked Sendable {
     ctls_set_minimum_version(self.context, minimumVersion.number)
     ctls_set_verifies(self.context, verifies)
     ctls_watch_peers(self.context)
+    // A server that renegotiates could make its clients work for nothing.
+    ctls_set_plain_options(self.context)
     ctls_set_mode(
       self.context,
       Int(SSL_MODE_ENABLE_PARTIAL_WRITE) | Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
@@ -71,7 +73,10 @@ package final class TLSClientContext: @unchecked Sendable {
     let name = host.last == "." ? String(host.dropLast()) : host
     let parameters = SSL_get0_param(ssl)
     if isIPv4(name) || isIPv6(name) {
-      X509_VERIFY_PARAM_set1_ip_asc(parameters, name)
+      // Checked against the text, nothing fits: never against nothing at all.
+      if X509_VERIFY_PARAM_set1_ip_asc(parameters, name) != 1 {
+        X509_VERIFY_PARAM_set1_host(parameters, name, 0)
+      }
     } else {
       X509_VERIFY_PARAM_set1_host(parameters, name, 0)
       if let other, !isIPv4(other), !isIPv6(other) {

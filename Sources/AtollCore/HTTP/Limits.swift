@@ -115,10 +115,14 @@ package enum Limits {
   package static let connectionWindow = 1 << 20
   /// Acknowledgments that wait for an HTTP/2 viewer that does not read.
   package static let acknowledgments = 1_000
+  /// Frames that wait for an HTTP/2 viewer that does not read, before no more of its own are read.
+  package static let queuedFrames = 512
   /// Bytes of a response of HTTP/2 that have to move in each `bodyTimeout`, unless it ends.
   package static let streamProgress = 1_024
   /// Bytes of HTTP/2 that are put together before they are sent.
   package static let outputBatch = 65_536
+  /// Bytes that heads may add to them.
+  package static let outputHeads = concurrentStreams * responseHead + outputBatch
   /// Aliases (CNAME) from a name to what it stands for in DNS.
   package static let aliases = 16
 }

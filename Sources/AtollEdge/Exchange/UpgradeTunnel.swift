@@ -85,6 +85,7 @@ final class UpgradeTunnel {
   private var viewerEnd: End
   private var originEnd: End
   private var isDraining = false
+  private var hasYielded = false
   private var isEnded = false
 
   /// - Parameter timeout: seconds of silence.
@@ -150,7 +151,10 @@ final class UpgradeTunnel {
     let ending = Events.peerEnded | Events.hungUp | Events.failed
     if events & (Events.input | ending) != 0 { end.isReadable = true }
     if events & ending != 0 { end.peerEnded = true }
-    if events & (Events.output | Events.failed) != 0 { end.isWritable = true }
+    if events & (Events.output | Events.failed) != 0 {
+      end.isWritable = true
+      if case .socket(_, let tls?) = end.wire, tls.isHeldBack { end.isReadable = true }
+    }
   }
 
   private func pump() {
@@ -166,8 +170,13 @@ final class UpgradeTunnel {
     }
     if viewerEnd.outputEnded && originEnd.outputEnded { return viewer.close() }
     if !isDraining && up.count + down.count > 0 { viewer.setDeadline(after: timeout) }
-    if up.pause == .yielding || down.pause == .yielding {
-      services.loop.afterwards { [self] in pump() }
+    if (up.pause == .yielding || down.pause == .yielding) && !hasYielded {
+      // Once: with one more for each event its turns would grow and grow.
+      hasYielded = true
+      services.loop.afterwards { [self] in
+        hasYielded = false
+        pump()
+      }
     }
   }
 

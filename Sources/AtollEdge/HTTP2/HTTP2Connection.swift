@@ -72,6 +72,9 @@ final class HTTP2Connection: Channel {
   private var usesArena = false
   private var isTerminated = false
   private var isHeadClockRunning = false
+  /// Milliseconds of the loop's clock by which the head has to be whole.
+  private var headDeadline: Int64 = 0
+  private var hasYielded = false
   private var hasGreeted = false
 
   private enum Farewell { case none, announced, said }
@@ -126,7 +129,10 @@ final class HTTP2Connection: Channel {
     }
     if events & (Events.input | Events.peerEnded) != 0 { isReadable = true }
     if events & Events.peerEnded != 0 { peerEnded = true }
-    if events & Events.output != 0 { isWritable = true }
+    if events & Events.output != 0 {
+      isWritable = true
+      if let tls, tls.isHeldBack { isReadable = true }
+    }
     switch phase {
     case .open:
       receive()
@@ -175,9 +181,9 @@ final class HTTP2Connection: Channel {
   private func receive() {
     var count = 0
     isBusy = true
-    while phase == .open && isReadable {
+    while phase == .open && isReadable && !isClogged {
       if count == Self.receivesPerTurn {
-        loop.afterwards { [self] in if phase == .open { receive() } }
+        yield()
         break
       }
       count &+= 1
@@ -195,7 +201,25 @@ final class HTTP2Connection: Channel {
         return close()
       }
     }
+    let wasClogged = isReadable && isClogged
     flush()
+    if wasClogged && phase == .open && !isClogged { yield() }
+  }
+
+  /// The viewer makes frames faster than it reads them: what else it sends has to wait.
+  private var isClogged: Bool {
+    pending != nil && phase == .open
+      && nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
+  }
+
+  /// No event will tell of what is unread.
+  private func yield() {
+    if hasYielded { return }
+    hasYielded = true
+    loop.afterwards { [self] in
+      hasYielded = false
+      if phase == .open { receive() }
+    }
   }
 
   /// Goes through what the viewer has sent.
@@ -286,7 +310,7 @@ final class HTTP2Connection: Channel {
   /// - Returns: whether there are no more that could be sent now.
   private func gather() -> Bool {
     let http2 = self.http2
-    http2.outputCount = 0
+    http2.beginOutput()
     isOutputFull = false
     isInSession = true
     defer {
@@ -296,7 +320,7 @@ final class HTTP2Connection: Channel {
         http2.fields.endUse()
       }
     }
-    while http2.outputCount < Limits.outputBatch || unwrittenHeads > 0 {
+    while http2.outputCount < Limits.outputBatch || usesArena && unwrittenHeads > 0 {
       var bytes: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(session, &bytes)
       guard count > 0, let bytes else {
@@ -305,11 +329,12 @@ final class HTTP2Connection: Channel {
         unwrittenHeads = 0
         return true
       }
-      guard http2.outputCount &+ count <= HTTP2Services.outputCapacity else {
-        // Heads beyond what the arena holds are copied: so many cannot be waited for.
+      guard http2.outputCount &+ count <= Limits.outputHeads else {
+        // Interim ones without end: they cannot be waited for.
         failed()
         return true
       }
+      http2.makeRoom(count)
       memcpy(http2.output + http2.outputCount, bytes, count)
       http2.outputCount &+= count
     }
@@ -325,6 +350,7 @@ final class HTTP2Connection: Channel {
       isOutputFull = true
       return nil
     }
+    http2.makeRoom(count)
     let place = http2.output + http2.outputCount
     http2.outputCount &+= count
     return place
@@ -394,7 +420,8 @@ final class HTTP2Connection: Channel {
     if watch.isInsideHead {
       if !isHeadClockRunning {
         isHeadClockRunning = true
-        setDeadline(after: services.headTimeout)
+        headDeadline = loop.now + Int64(services.headTimeout)
+        resetClock()
       }
       return
     }
@@ -406,7 +433,10 @@ final class HTTP2Connection: Channel {
 
   /// With streams their own clocks run.
   private func resetClock() {
-    if parting == .announced {
+    if isHeadClockRunning {
+      // Whatever was waited for meanwhile.
+      setDeadline(after: Int(max(0, headDeadline - loop.now)))
+    } else if parting == .announced {
       setDeadline(after: Self.farewell)
     } else if streamCount == 0 {
       setDeadline(after: services.idleTimeout)

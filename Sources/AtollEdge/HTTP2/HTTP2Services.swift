@@ -6,8 +6,8 @@ import Glibc
 /// What the HTTP/2 connections of one loop use in turn, and what they count.
 final class HTTP2Services {
   /// What is put together before it is sent, and what may come behind that before it is looked at:
-  /// a frame, and the heads of one turn.
-  static let outputCapacity = Limits.outputBatch + 65_536
+  /// a frame, and the heads of one turn, unless they are large.
+  private static let outputCapacity = Limits.outputBatch + 65_536
   /// What a session of nghttp2 takes for itself, in bytes.
   static let sessionSize = 32_768
   /// Streams that are kept for later requests.
@@ -18,7 +18,9 @@ final class HTTP2Services {
   let counters: HTTP2Counters
   let fields: ResponseFields
   /// Valid within one turn of one connection.
-  let output = UnsafeMutablePointer<UInt8>.allocate(capacity: HTTP2Services.outputCapacity)
+  private(set) var output = UnsafeMutablePointer<UInt8>.allocate(
+    capacity: HTTP2Services.outputCapacity)
+  private var capacity = HTTP2Services.outputCapacity
   var outputCount = 0
   /// The head that is being read; a connection takes it along when it has to wait for the rest.
   var requestText = HTTP2RequestText()
@@ -48,6 +50,31 @@ final class HTTP2Services {
     nghttp2_option_del(option)
     nghttp2_session_callbacks_del(callbacks)
     output.deallocate()
+  }
+
+  // MARK: Output
+
+  /// Begins a batch.
+  @inline(__always)
+  func beginOutput() {
+    outputCount = 0
+    if capacity > Self.outputCapacity { resizeOutput(Self.outputCapacity) }
+  }
+
+  /// Has room for so many bytes behind the batch. What has to leave together are the heads of one
+  /// turn, of as many streams as there may be at once.
+  @inline(__always)
+  func makeRoom(_ count: Int) {
+    if outputCount &+ count > capacity { resizeOutput(max(capacity * 2, outputCount + count)) }
+  }
+
+  @inline(never)
+  private func resizeOutput(_ size: Int) {
+    let other = UnsafeMutablePointer<UInt8>.allocate(capacity: size)
+    other.update(from: output, count: outputCount)
+    output.deallocate()
+    output = other
+    capacity = size
   }
 
   private var lastNumber: UInt64 = 0

@@ -325,6 +325,7 @@ extension HTTP2Stream {
     let part = min(count, Self.tunnelBytes - text.count)
     if part <= 0 { return .wouldBlock }
     text.append(bytes, part)
+    chargeText(text.capacity)
     resume()
     return .moved(part)
   }

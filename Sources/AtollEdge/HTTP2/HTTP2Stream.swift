@@ -45,6 +45,8 @@ final class HTTP2Stream: Viewer {
   /// Goes before the piece.
   var bodyText: ByteBuffer?
   var bodyTextStart = 0
+  /// Of a tunnel's text.
+  private var textCharge = 0
   var bodyEnded = true
   /// nghttp2 is asking for the body.
   var isReadingBody = false
@@ -124,6 +126,7 @@ final class HTTP2Stream: Viewer {
     head.append(text.bytes)
     self.head = head
     isHeadKept = true
+    if head.capacity > Self.keptHead { services.budget.charge(head.capacity) }
   }
 
   override var ownHead: UnsafeMutablePointer<UInt8>? { isHeadKept ? head?.base : nil }
@@ -297,7 +300,11 @@ final class HTTP2Stream: Viewer {
         end(with: NGHTTP2_CANCEL)
       }
     case .tunneling: close()
-    case .idle, .ended: break
+    case .ended:
+      if isReset { break }
+      connection.http2.counters.count(.slowReader)
+      submitReset(NGHTTP2_CANCEL)
+    case .idle: break
     }
   }
 
@@ -306,7 +313,11 @@ final class HTTP2Stream: Viewer {
   override func close() {
     if phase == .tunneling && !resetsTunnel && bodyEnded {
       // What is on its way still arrives; when both have ended, so has the stream.
-      if isRequestEnded { return leave() }
+      if isRequestEnded {
+        leave()
+        // If the viewer takes it.
+        return runClock()
+      }
       return end(with: NGHTTP2_NO_ERROR)
     }
     end(with: phase == .tunneling ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR)
@@ -365,10 +376,12 @@ final class HTTP2Stream: Viewer {
   private func reset() {
     phase = .idle
     connection = nil
+    clearDeadline()
     if bodyEntry != nil { dropEntry() }
     source = .none
     pieceRemaining = 0
     if bodyText != nil { bodyText = nil }
+    if textCharge > 0 { chargeText(0) }
     bodyTextStart = 0
     bodyEnded = true
     isDeferred = false
@@ -380,7 +393,10 @@ final class HTTP2Stream: Viewer {
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
-    if let head, head.capacity > Self.keptHead { self.head = nil }
+    if let head, head.capacity > Self.keptHead {
+      services.budget.release(head.capacity)
+      self.head = nil
+    }
   }
 
   private static let keptHead = 4_096
@@ -407,7 +423,12 @@ final class HTTP2Stream: Viewer {
     exchange.headBytes &+= 9
     exchange.bytesDown &+= count &+ 9
     sentSinceDeadline &+= count
-    if sentSinceDeadline >= Limits.streamProgress && phase == .exchanging { runClock() }
+    if sentSinceDeadline >= Limits.streamProgress && phase != .tunneling { runClock() }
+  }
+
+  func chargeText(_ size: Int) {
+    services.budget.charge(size - textCharge)
+    textCharge = size
   }
 
   /// The viewer is to take what there is of the response.

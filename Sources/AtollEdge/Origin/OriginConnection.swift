@@ -108,7 +108,10 @@ final class OriginConnection: Channel {
       isReadable = true
     }
     if events & (Events.peerEnded | Events.hungUp | Events.failed) != 0 { peerEnded = true }
-    if events & Events.output != 0 { isWritable = true }
+    if events & Events.output != 0 {
+      isWritable = true
+      if let tls = secured?.tls, tls.isHeldBack { isReadable = true }
+    }
     switch state {
     case .connecting:
       if events & (Events.output | Events.failed | Events.hungUp) != 0 { connectEnded() }
@@ -140,7 +143,12 @@ final class OriginConnection: Channel {
   /// Goes on with the handshake, for which there is no more time than for connecting.
   private func secure() {
     guard let secured else { return }
-    switch secured.tls.handshake(scratch: loop.services.recordBuffer) {
+    var progress = secured.tls.handshake(scratch: loop.services.recordBuffer)
+    // No event will tell of the end again that came with the last bytes.
+    if progress == .waiting && peerEnded {
+      progress = secured.tls.handshake(scratch: loop.services.recordBuffer)
+    }
+    switch progress {
     case .waiting: return
     case .done:
       if !secured.isResumed { pool.verified() }

@@ -51,6 +51,10 @@ final class TLSSession {
   private var covered: ByteBuffer?
   /// OpenSSL's, of what failed for good; 0 when nothing did.
   private(set) var error: UInt = 0
+  /// Nothing more is read before the answer to what was read can be sent, such as a new key
+  /// (RFC 8446 §4.6.3): when the descriptor takes bytes again there is something to receive, and no
+  /// event will tell of it.
+  private(set) var isHeldBack = false
 
   /// - Parameter context: an SSL_CTX; the session keeps it. Nil without memory.
   init?(context: OpaquePointer, descriptor: Int32, budget: MemoryBudget? = nil) {
@@ -84,23 +88,23 @@ final class TLSSession {
     case .failed: return .failed
     }
     prepareReceive()
-    gather(in: scratch)
-    ERR_clear_error()
-    let result = SSL_do_handshake(ssl)
-    let progress: Progress
-    if result == 1 {
-      progress = .done
-    } else {
-      switch SSL_get_error(ssl, result) {
-      case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: progress = .waiting
-      default: progress = .failed
+    while true {
+      gather(in: scratch)
+      ERR_clear_error()
+      let result = SSL_do_handshake(ssl)
+      if result == 1 {
+        keepGathered(from: 0)
+        return .done
+      }
+      let reason = SSL_get_error(ssl, result)
+      switch sendGathered() {
+      case .failed: return .failed
+      // More than there was room for, of which no event will tell.
+      case .done where reason == SSL_ERROR_WANT_WRITE: continue
+      case .done, .blocked:
+        return reason == SSL_ERROR_WANT_READ || reason == SSL_ERROR_WANT_WRITE ? .waiting : .failed
       }
     }
-    if progress == .done {
-      keepGathered(from: 0)
-      return .done
-    }
-    return sendGathered() == .failed ? .failed : progress
   }
 
   /// What ALPN (RFC 7301) has settled on; empty when it was not used.
@@ -157,12 +161,20 @@ final class TLSSession {
   /// Fills the memory as far as what has come goes. 0 bytes: the peer has ended its side, by a
   /// close_notify or, which viewers often do, without one; `wasCutOff` tells.
   func receive(_ memory: UnsafeMutableRawPointer, _ count: Int) -> Transfer {
+    if isHeldBack {
+      switch flushKept() {
+      case .done: isHeldBack = false
+      case .blocked: return .wouldBlock
+      case .failed: return .failed(failure)
+      }
+    }
     prepareReceive()
     var filled = 0
     while true {
       var got = 0
       let result = SSL_read_ex(ssl, memory + filled, count - filled, &got)
       if result != 1 {
+        isHeldBack = SSL_get_error(ssl, result) == SSL_ERROR_WANT_WRITE
         if filled == 0 { return outcome(result) }
         // Whatever stopped it is told again by the next call, but an error's text must not linger.
         ERR_clear_error()

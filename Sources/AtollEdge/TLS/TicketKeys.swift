@@ -11,6 +11,9 @@ final class TicketKeys: @unchecked Sendable {
   /// Seconds that a ticket is good for.
   static let lifetime: Int64 = 24 * 3600
 
+  /// Seconds by which the loops may disagree.
+  private static let skew: Int64 = 60
+
   enum Found: Equatable { case current, former }
 
   private let lock = Lock()
@@ -46,9 +49,10 @@ final class TicketKeys: @unchecked Sendable {
 
   private func rotate(at now: Int64) {
     for index in keys.indices.reversed() {
-      // A clock that was set back makes keys of the future: they are as good as expired.
+      // A clock that was set back makes keys of the future: they are as good as expired. But each
+      // loop reads the clock at a time of its own.
       let age = now - keys[index].born
-      if age < 0 || age >= Self.period + Self.lifetime {
+      if age < -Self.skew || age >= Self.period + Self.lifetime {
         ctls_forget_ticket_key(&keys[index])
         keys.remove(at: index)
       }

@@ -36,6 +36,7 @@ final class ViewerConnection: Viewer {
   /// The viewer's end has been read; what it asked for is still answered.
   var inputEnded = false
   var requestCount = 0
+  private var hasYielded = false
   /// The clock runs for a head of which a part has come.
   var hasPartialHead = false
 
@@ -91,7 +92,7 @@ final class ViewerConnection: Viewer {
     }
     if events & (Events.input | Events.peerEnded) != 0 { isReadable = true }
     if events & Events.peerEnded != 0 { peerEnded = true }
-    if events & Events.output != 0 { isWritable = true }
+    if events & Events.output != 0 && !isWritable { becomeWritable() }
     switch phase {
     case .reading:
       receive()
@@ -145,7 +146,15 @@ final class ViewerConnection: Viewer {
   // Calls of their own: a reference to the session would be counted before it is known to be nil.
   @inline(never)
   private func receiveSecurely(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    tls!.receive(memory, count, peerEnded: &peerEnded)
+    let transfer = tls!.receive(memory, count, peerEnded: &peerEnded)
+    if tls!.isHeldBack { isWritable = false }
+    return transfer
+  }
+
+  @inline(never)
+  private func becomeWritable() {
+    isWritable = true
+    if let tls, tls.isHeldBack { isReadable = true }
   }
 
   @inline(never)
@@ -191,7 +200,13 @@ final class ViewerConnection: Viewer {
   /// No event will tell of what is unread.
   @inline(never)
   func yield() {
-    loop.afterwards { [self] in continueReading() }
+    // Once: with one more for each event its turns would grow and grow.
+    if hasYielded { return }
+    hasYielded = true
+    loop.afterwards { [self] in
+      hasYielded = false
+      continueReading()
+    }
   }
 
   /// Nothing kept: into the loop's scratch memory.

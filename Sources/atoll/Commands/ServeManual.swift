@@ -182,6 +182,9 @@ enum ServeManual {
             "\(Limits.acknowledgments)",
             "acknowledgments that wait for an HTTP/2 viewer; its connection ends beyond"),
           Term(
+            "\(Limits.queuedFrames)",
+            "frames that wait for an HTTP/2 viewer that does not read; of its own no more are read"),
+          Term(
             Quantity.size(Limits.outputBatch), "put together for an HTTP/2 viewer before it is sent"
           ),
           Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),

@@ -333,6 +333,68 @@ struct HTTP2AbuseTests {
     #expect(edge.edge.connectionCount == 1)
   }
 
+  @Test func `a head that stalls ends the connection, whatever else it carried meanwhile`() throws {
+    let goOn = Event()
+    let origin = try ScriptedOrigin {
+      #expect(goOn.wait())
+      try $0.respond(body: String(repeating: "x", count: 8 << 20))
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.headTimeout = 2 })
+    let peer = try HTTP2Peer(
+      port: edge.port, settings: [(4, 0x7fff_ffff)], receiveBuffer: 4_096)
+    peer.updatesWindows = false
+    try peer.updateWindow(0, 0x7fff_0000)
+    try peer.greet()
+    try peer.wire.send(HTTP2Peer.headers(1, HTTP2Peer.fields("/")).bytes + Self.opening(3).bytes)
+    #expect(origin.waitFor(requests: 1))
+    goOn.fire()
+    #expect(try peer.readEnd() == HTTP2Peer.Code.calm)
+    #expect(edge.edge.http2Counts()[.slowHead] == 1)
+  }
+
+  @Test func `of a viewer that does not read, what makes frames for it is not read on`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond(
+        "200 OK", "Cache-Control: max-age=60", body: String(repeating: "x", count: 1 << 20))
+    }
+    let edge = try EdgeUnderTest(origin)
+    let peer = try HTTP2Peer(
+      port: edge.port, settings: [(4, 0x7fff_ffff)], receiveBuffer: 4_096)
+    try peer.updateWindow(0, 0x7fff_0000)
+    for index in 0..<128 { try peer.sendRequest(2 * index + 1, "/") }
+    // Its settings are not acknowledged: what is beyond them is refused, one by one.
+    var next = 257
+    let block = HTTP2Peer.block(
+      HTTP2Peer.fields("/", [("x", String(repeating: "x", count: 900))]))
+    peer.wire.patience = 2
+    var isHeldBack = false
+    do {
+      while peer.wire.bytesSent < 128 << 20 {
+        var frames: [UInt8] = []
+        for _ in 0..<256 {
+          frames +=
+            HTTP2Frame(
+              kind: HTTP2Frame.Kind.headers,
+              flags: HTTP2Frame.Flag.endHeaders | HTTP2Frame.Flag.endStream, stream: next,
+              payload: block
+            ).bytes
+          next += 2
+        }
+        try peer.wire.send(frames)
+      }
+    } catch WireError.timedOut {
+      isHeldBack = true
+    }
+    #expect(isHeldBack)
+    #expect(edge.edge.connectionCount == 1)
+    // Others are none the worse, and who reads again is heard.
+    let other = try HTTP2Peer(port: edge.port)
+    #expect(try other.request(1, "/").isHit)
+    peer.wire.patience = 10
+    while (try? peer.wire.receive()) == true { _ = peer.wire.take(peer.wire.pendingCount) }
+    #expect(edge.edge.http2Counts()[.rapidReset] == 1)
+  }
+
   @Test func `a viewer that does not read is cut off`() throws {
     let origin = try ScriptedOrigin {
       try $0.respond(

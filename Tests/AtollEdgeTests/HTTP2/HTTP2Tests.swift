@@ -295,6 +295,23 @@ struct HTTP2Tests {
     #expect(peer.responses[5]?.body.count == 65_535)
   }
 
+  @Test func `large heads of many responses leave together`() throws {
+    let large = String(repeating: "y", count: 6_000)
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", "X-Large: \(large)", body: "body")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let peer = try HTTP2Peer(port: edge.port)
+    #expect(try peer.request(1, "/").status == 200)
+    let streams = (1...120).map { 2 * $0 + 1 }
+    try peer.wire.send(
+      streams.flatMap { HTTP2Peer.headers($0, HTTP2Peer.fields("/")).bytes })
+    for stream in streams {
+      let response = try peer.response(stream)
+      #expect(response.isHit && response["x-large"] == large && response.text == "body")
+    }
+  }
+
   // MARK: Tunnels
 
   private func webSocket(_ then: @escaping @Sendable (Wire) throws -> Void) throws
@@ -347,6 +364,28 @@ struct HTTP2Tests {
     let request = try #require(origin.requests.first)
     #expect(request.method == "GET" && request.target == "/chat")
     #expect(request["upgrade"] == "websocket" && request["sec-websocket-version"] == "13")
+  }
+
+  @Test func `what a tunnel leaves for a viewer that does not take it is dropped in time`() throws {
+    let origin = try webSocket { wire in
+      try wire.send("goodbye")
+      wire.halfClose()
+      while try wire.receive() { _ = wire.take(wire.pendingCount) }
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.bodyTimeout = 1 })
+    let peer = try HTTP2Peer(port: edge.port, settings: [(4, 0)])
+    try sendConnect(peer, 1)
+    try peer.read { $0.responses[1]?.status == 200 }
+    try peer.sendData(1, [], endStream: true)
+    #expect(try peer.response(1).error == HTTP2Peer.Code.cancel)
+    #expect(edge.edge.http2Counts()[.slowReader] == 1)
+    // One that does take it gets all of it.
+    try sendConnect(peer, 3)
+    try peer.read { $0.responses[3]?.status == 200 }
+    try peer.sendData(3, [], endStream: true)
+    try peer.updateWindow(3, 100)
+    #expect(try peer.response(3).text == "goodbye")
+    #expect(peer.responses[3]?.error == nil)
   }
 
   @Test func `an origin that does not answer to the key speaks no WebSocket`() throws {

@@ -140,6 +140,19 @@ struct OriginTLSTests {
     }
   }
 
+  @Test func `an origin that leaves in the middle of the handshake is not waited for`() throws {
+    let origin = try ScriptedOrigin(connections: { wire, _ in
+      _ = try wire.receive()
+      try wire.send([22, 3, 3, 0, 90, 2, 0])
+    })
+    let edge = try edge(origin.port)
+    for index in 0..<3 {
+      let viewer = try edge.viewer()
+      viewer.wire.patience = 5
+      #expect(try viewer.request("GET", "/\(index)").status == 502)
+    }
+  }
+
   @Test func `an upgrade passes through TLS`() throws {
     let origin = try ScriptedOrigin { exchange in
       try exchange.send(

@@ -77,9 +77,10 @@ final class EdgeUnderTest: @unchecked Sendable {
     _ name: String, originPort: UInt16, preset: Preset = .origin,
     _ change: (inout Distribution) -> Void = { _ in }
   ) throws -> Distribution {
+    let letters = name.filter { $0 != "." }
     var distribution = Distribution.make(
       name: name, origin: try Origin(url: "http://127.0.0.1:\(originPort)"), preset: preset,
-      id: "d" + String(repeating: "0", count: 13 - name.utf8.count) + name, now: now())
+      id: "d" + String(repeating: "0", count: 13 - letters.utf8.count) + letters, now: now())
     // Tests that want more attempts or patience say so.
     distribution.origin.connectAttempts = 1
     distribution.origin.responseTimeout = 10

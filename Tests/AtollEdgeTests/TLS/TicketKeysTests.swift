@@ -39,6 +39,16 @@ struct TicketKeysTests {
     #expect(TicketKeys().open(known, at: Self.start) { _ in true } == nil)
   }
 
+  @Test func `loops whose clocks are a moment apart share their keys`() {
+    let keys = TicketKeys()
+    let first = name(keys, at: Self.start)
+    #expect(name(keys, at: Self.start - 1) == first)
+    #expect(keys.open(first, at: Self.start - 1) { _ in true } == .current)
+    let second = name(keys, at: Self.start + TicketKeys.period)
+    #expect(keys.open(first, at: Self.start + TicketKeys.period - 1) { _ in true } == .former)
+    #expect(keys.open(second, at: Self.start + TicketKeys.period) { _ in true } == .current)
+  }
+
   @Test func `a clock that is set back begins with new keys`() {
     let keys = TicketKeys()
     let first = name(keys, at: Self.start)
