@@ -112,6 +112,9 @@ struct Atoll {
     case let error as StoreError:
       console.error(error.message, hint: error.hint)
       return .failed
+    case let error as CertificateError:
+      console.error(error.message, hint: error.hint)
+      return .failed
     default:
       console.error("\(error)")
       return .failed

@@ -15,6 +15,12 @@ package final class TLSFront: Sendable {
     package var oldest = TLS1_2_VERSION
     /// Ends connections without a close_notify, as someone between would.
     package var cutsOff = false
+    /// Sends its close_notify together with the last bytes, and leaves the connection open until
+    /// the client closes it.
+    package var lingers = false
+    /// What ends the handshake, such as tickets, goes out together with what comes next, be it the
+    /// end of the connection.
+    package var corksTickets = false
     /// Nothing is said at all: a handshake without end.
     package var isMute = false
 
@@ -143,6 +149,9 @@ package final class TLSFront: Sendable {
     }
     _ = ctls_attach(ssl, wire)
     SSL_set_accept_state(ssl)
+    var cork: Int32 = settings.lingers || settings.corksTickets ? 1 : 0
+    let corkSize = socklen_t(MemoryLayout<Int32>.size)
+    setsockopt(viewer, Int32(IPPROTO_TCP), TCP_CORK, &cork, corkSize)
     guard repeated(ssl, wire, { SSL_do_handshake(ssl) }) else {
       state.withLock { $0.failures += 1 }
       return
@@ -157,6 +166,11 @@ package final class TLSFront: Sendable {
     }
     if result == 0 { relay(ssl, wire, server) }
     if !settings.cutsOff { SSL_shutdown(ssl) }
+    if settings.lingers {
+      cork = 0
+      setsockopt(viewer, Int32(IPPROTO_TCP), TCP_CORK, &cork, corkSize)
+      repeat { wait(viewer, POLLIN) } while recv(viewer, &cork, 4, 0) > 0
+    }
   }
 
   private func record(_ ssl: OpaquePointer) {

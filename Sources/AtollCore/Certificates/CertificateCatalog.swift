@@ -76,6 +76,13 @@ package struct CertificateCatalog: Sendable {
     return try store.delete(Self.prefix + name, ifRevision: ifRevision)
   }
 
+  /// The same, while no distribution has been written since a revision; else a conflict.
+  @discardableResult
+  package func delete(_ name: String, unusedSince revision: UInt64) throws(StoreError) -> UInt64? {
+    if Self.flaw(inName: name) != nil { return nil }
+    return try store.delete(Self.prefix + name, unchanged: Catalog.prefix, since: revision)
+  }
+
   /// What is wrong with a name for a certificate, continuing it; nil for a good one.
   package static func flaw(inName name: String) -> String? {
     if name.isEmpty { return "is empty" }
@@ -120,6 +127,7 @@ package struct CertificateCatalog: Sendable {
     if let hook = acme.dnsHook { writer.member("dnsHook", hook) }
     if let server = acme.dnsServer { writer.member("dnsServer", server) }
     if let time = acme.dnsTimeout { writer.member("dnsTimeout", time) }
+    if let port = acme.validationPort { writer.member("validationPort", port) }
     writer.member("contacts", acme.contacts)
     if let trust = acme.trust { writer.member("trust", trust) }
     if let chain = acme.preferredChain { writer.member("preferredChain", chain) }
@@ -172,6 +180,7 @@ package struct CertificateCatalog: Sendable {
       challenge: node["challenge"]?.text.flatMap(ChallengeType.init) ?? .http,
       dnsHook: node["dnsHook"]?.text, dnsServer: node["dnsServer"]?.text,
       dnsTimeout: node["dnsTimeout"]?.unsigned.map { Int(clamping: $0) },
+      validationPort: node["validationPort"]?.unsigned.map { Int(clamping: $0) },
       contacts: (node["contacts"]?.elements ?? []).compactMap(\.text),
       trust: node["trust"]?.text, preferredChain: node["preferredChain"]?.text,
       profile: node["profile"]?.text)

@@ -42,6 +42,9 @@ package enum PEM {
     var data: [UInt8] = []
     var inHeaders = false
     var number = 0
+    // Editors on Windows put a byte order mark before the first line.
+    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
+    let text = text.starts(with: mark) ? text.dropFirst(mark.count) : text[...]
     for raw in text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
       number += 1
       let line = trimmed(raw)

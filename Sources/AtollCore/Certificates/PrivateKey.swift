@@ -79,25 +79,7 @@ package final class PrivateKey: @unchecked Sendable {
       throw CertificateError(
         "the private key is encrypted", hint: "give a file with its passphrase")
     }
-    let text = Array(block.text.utf8)
-    let source = BIO_new_mem_buf(text, Int32(text.count))
-    defer { BIO_free(source) }
-    // Without a callback OpenSSL would ask at the terminal.
-    var secret = Passphrase(bytes: passphrase ?? [])
-    let key = withUnsafeMutablePointer(to: &secret) { secret in
-      PEM_read_bio_PrivateKey(
-        source, nil,
-        { buffer, size, _, user in
-          let passphrase = user!.assumingMemoryBound(to: Passphrase.self).pointee.bytes
-          guard let buffer, passphrase.count <= Int(size) else { return -1 }
-          for (index, byte) in passphrase.enumerated() {
-            buffer[index] = CChar(bitPattern: byte)
-          }
-          return Int32(passphrase.count)
-        }, secret)
-    }
-    ERR_clear_error()
-    guard let key else {
+    guard let key = Self.read(block.text, Passphrase(bytes: passphrase ?? [])) else {
       if block.isEncrypted {
         throw CertificateError(
           "the passphrase does not open the private key", hint: "check the passphrase file")
@@ -109,6 +91,32 @@ package final class PrivateKey: @unchecked Sendable {
   }
 
   private struct Passphrase { var bytes: [UInt8] }
+
+  private static func read(_ text: String, _ passphrase: Passphrase) -> OpaquePointer? {
+    var text = text
+    var passphrase = passphrase
+    // The source copies nothing: the text has to outlive it.
+    return text.withUTF8 { text in
+      let source = BIO_new_mem_buf(text.baseAddress, Int32(clamping: text.count))
+      defer {
+        BIO_free(source)
+        ERR_clear_error()
+      }
+      return withUnsafeMutablePointer(to: &passphrase) { passphrase in
+        // Without a callback OpenSSL would ask at the terminal.
+        PEM_read_bio_PrivateKey(
+          source, nil,
+          { buffer, size, _, user in
+            let passphrase = user!.assumingMemoryBound(to: Passphrase.self).pointee.bytes
+            guard let buffer, passphrase.count <= Int(size) else { return -1 }
+            for (index, byte) in passphrase.enumerated() {
+              buffer[index] = CChar(bitPattern: byte)
+            }
+            return Int32(passphrase.count)
+          }, passphrase)
+      }
+    }
+  }
 
   /// PKCS #8 in PEM, not encrypted.
   package var pem: String {

@@ -61,6 +61,8 @@ package struct ACMESettings: Equatable, Sendable {
   /// system's and those of the zone, and a standard time.
   package var dnsServer: String?
   package var dnsTimeout: Int?
+  /// The port that the CA connects to; nil: 80 or 443, as public ones do.
+  package var validationPort: Int?
   /// A file of roots to believe for the directory's own TLS; nil: the system's.
   package var trust: String?
   /// Part of the name of the root to prefer, where the CA offers several chains.
@@ -70,14 +72,16 @@ package struct ACMESettings: Equatable, Sendable {
 
   package init(
     directory: String, challenge: ChallengeType = .http, dnsHook: String? = nil,
-    dnsServer: String? = nil, dnsTimeout: Int? = nil, contacts: [String] = [],
-    trust: String? = nil, preferredChain: String? = nil, profile: String? = nil
+    dnsServer: String? = nil, dnsTimeout: Int? = nil, validationPort: Int? = nil,
+    contacts: [String] = [], trust: String? = nil, preferredChain: String? = nil,
+    profile: String? = nil
   ) {
     self.directory = directory
     self.challenge = challenge
     self.dnsHook = dnsHook
     self.dnsServer = dnsServer
     self.dnsTimeout = dnsTimeout
+    self.validationPort = validationPort
     self.contacts = contacts
     self.trust = trust
     self.preferredChain = preferredChain

@@ -11,6 +11,8 @@ package enum SystemRoots {
       defer {
         X509_STORE_CTX_free(context)
         ERR_clear_error()
+        // The context only borrows them.
+        withExtendedLifetime(roots) {}
       }
       guard X509_STORE_CTX_init(context, roots.store, certificate, nil) == 1 else { return false }
       var issuer: OpaquePointer?

@@ -48,9 +48,12 @@ package struct Catalog: Sendable {
   ///
   /// - Parameter ifRevision: 0 creates, a revision replaces exactly that one, nil writes in any
   ///   case.
+  /// - Parameter keys: what has to be there; where one of them is not it is a conflict.
   /// - Returns: the revision of the write.
   @discardableResult
-  package func put(_ distribution: Distribution, ifRevision: UInt64?) throws -> UInt64 {
+  package func put(
+    _ distribution: Distribution, ifRevision: UInt64?, demanding keys: [String] = []
+  ) throws -> UInt64 {
     try validate(distribution)
     let key = Self.prefix + distribution.name
     let document = DistributionFile.encodeStored(distribution)
@@ -65,7 +68,7 @@ package struct Catalog: Sendable {
       let written = try store.write(
         key, document, ifRevision: ifRevision, unchanged: Self.prefix,
         // A file whose number a person has raised would be newer for ever.
-        since: attempt < Self.attempts ? revision : .max)
+        since: attempt < Self.attempts ? revision : .max, demanding: keys)
       if let written { return written }
     }
     preconditionFailure("the last attempt writes")

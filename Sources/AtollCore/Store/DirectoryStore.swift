@@ -151,18 +151,17 @@ package final class DirectoryStore: Store {
 
   package func write(
     _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
-    since revision: UInt64
+    since revision: UInt64, demanding keys: [String]
   ) throws(StoreError) -> UInt64? {
     precondition(value.starts(with: Self.objectStart), "a value is an object, one member a line")
     try StoreKey.checkPrefix(prefix)
     let place = try StoreKey(key)
     return try change(key, place, ifRevision: ifRevision) {
       (old, next) throws(StoreError) -> Replacement? in
-      // Under the lock. Mostly nobody has written anything, so nothing has to be read.
-      if revision < next - 1,
-        try self.list(prefix).values.contains(where: { $0.revision > revision })
-      {
-        return nil
+      // Under the lock.
+      if try self.newer(prefix, since: revision, before: next) != nil { return nil }
+      for key in keys where try self.read(key) == nil {
+        throw .conflict(key: key, expected: 1, found: 0)
       }
       return .value(Self.numbered(value, next))
     }
@@ -182,6 +181,33 @@ package final class DirectoryStore: Store {
       (old, next) throws(StoreError) -> Replacement? in
       old == nil ? nil : .nothing
     }
+  }
+
+  @discardableResult
+  package func delete(_ key: String, unchanged prefix: String, since revision: UInt64)
+    throws(StoreError) -> UInt64?
+  {
+    try StoreKey.checkPrefix(prefix)
+    let place = try StoreKey(key)
+    if try StoreFile.open("\(home)/\(place.directory)", O_RDONLY | O_DIRECTORY) == nil {
+      return nil
+    }
+    return try change(key, place, ifRevision: nil) {
+      (old, next) throws(StoreError) -> Replacement? in
+      if let newer = try self.newer(prefix, since: revision, before: next) {
+        throw .conflict(key: newer.key, expected: revision, found: newer.revision)
+      }
+      return old == nil ? nil : .nothing
+    }
+  }
+
+  /// A value under the prefix that is newer than the revision.
+  private func newer(
+    _ prefix: String, since revision: UInt64, before next: UInt64
+  ) throws(StoreError) -> StoredValue? {
+    // Mostly nobody has written anything, so nothing has to be read.
+    guard revision < next - 1 else { return nil }
+    return try list(prefix).values.first { $0.revision > revision }
   }
 
   private enum Replacement {

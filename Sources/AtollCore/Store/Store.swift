@@ -29,17 +29,24 @@ package protocol Store: Sendable {
   func write(_ key: String, _ value: [UInt8], ifRevision: UInt64?) throws(StoreError) -> UInt64
 
   /// The same, and only while no value under a prefix is newer than a revision: what was decided
-  /// by looking at all of them then still holds.
+  /// by looking at all of them then still holds. What the value refers to can be demanded: where
+  /// one of those keys is missing the write is a conflict.
   ///
   /// - Returns: nil, with nothing written, when there is a newer one.
   func write(
     _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
-    since revision: UInt64
+    since revision: UInt64, demanding keys: [String]
   ) throws(StoreError) -> UInt64?
 
   /// - Returns: the revision of the deletion; nil when there was nothing to delete.
   @discardableResult
   func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64?
+
+  /// The same, and a conflict when a value under a prefix is newer than a revision: for what may
+  /// go only while none of them refers to it.
+  @discardableResult
+  func delete(_ key: String, unchanged prefix: String, since revision: UInt64)
+    throws(StoreError) -> UInt64?
 
   /// Calls back on a thread of its own after every change under a prefix, one call at a time,
   /// until the watch is canceled. What changed after this returns is reported.
@@ -59,6 +66,14 @@ package protocol Store: Sendable {
 }
 
 extension Store {
+  package func write(
+    _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
+    since revision: UInt64
+  ) throws(StoreError) -> UInt64? {
+    try write(
+      key, value, ifRevision: ifRevision, unchanged: prefix, since: revision, demanding: [])
+  }
+
   package func path(of member: String, in key: String) -> String? { nil }
 }
 

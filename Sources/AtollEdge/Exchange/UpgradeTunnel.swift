@@ -39,10 +39,7 @@ final class UpgradeTunnel {
       switch wire {
       case .socket(let descriptor, let tls):
         guard let tls else { return SystemCall.receive(descriptor, memory, count) }
-        let transfer = tls.receive(memory, count)
-        // No event will tell of it.
-        if tls.peerHasClosed { peerEnded = true }
-        return transfer
+        return tls.receive(memory, count, peerEnded: &peerEnded)
       case .stream(let stream): return stream.takeData(memory, count)
       }
     }

@@ -168,10 +168,7 @@ final class HTTP2Connection: Channel {
   @inline(__always)
   private func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
     guard let tls else { return SystemCall.receive(descriptor, memory, count) }
-    let transfer = tls.receive(memory, count)
-    // No event will tell of it.
-    if tls.peerHasClosed { peerEnded = true }
-    return transfer
+    return tls.receive(memory, count, peerEnded: &peerEnded)
   }
 
   @inline(__always)

@@ -267,7 +267,8 @@ final class OriginConnection: Channel {
   // MARK: Receiving
 
   private func read(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    secured?.tls.receive(memory, count) ?? SystemCall.receive(descriptor, memory, count)
+    guard let tls = secured?.tls else { return SystemCall.receive(descriptor, memory, count) }
+    return tls.receive(memory, count, peerEnded: &peerEnded)
   }
 
   private func receive() {

@@ -176,6 +176,18 @@ final class TLSSession {
     }
   }
 
+  /// The same for a caller whom events tell of the peer's end once, and who knows of it already or
+  /// learns of it here: a close_notify that came with the last bytes is told by no event, nor is an
+  /// end that came with what TLS kept for itself, such as tickets.
+  func receive(
+    _ memory: UnsafeMutableRawPointer, _ count: Int, peerEnded: inout Bool
+  ) -> Transfer {
+    var transfer = receive(memory, count)
+    if peerEnded, case .wouldBlock = transfer { transfer = receive(memory, count) }
+    if peerHasClosed { peerEnded = true }
+    return transfer
+  }
+
   private func prepareReceive() {
     wire.pointee.drained = false
     wire.pointee.received = 0

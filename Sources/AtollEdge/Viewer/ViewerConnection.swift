@@ -145,10 +145,7 @@ final class ViewerConnection: Viewer {
   // Calls of their own: a reference to the session would be counted before it is known to be nil.
   @inline(never)
   private func receiveSecurely(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
-    let transfer = tls!.receive(memory, count)
-    // No event will tell of it.
-    if tls!.peerHasClosed { peerEnded = true }
-    return transfer
+    tls!.receive(memory, count, peerEnded: &peerEnded)
   }
 
   @inline(never)

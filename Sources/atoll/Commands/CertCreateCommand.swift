@@ -7,13 +7,18 @@ enum CertCreateCommand: Command {
 
   static let definition = CommandDefinition(
     name: "cert create", summary: "make a certificate with the store's own authority",
-    forms: ["<name> --local --domain <name>... [options]"],
+    forms: ["<name> --local [--domain <name>]... [options]"],
     description: [
       """
       For machines that trust the root which atoll cert authority prints: those of developers, \
       tests, networks without a way to a public CA. The certificate holds for 90 days, and the \
       running edges issue it anew in time.
+      """,
       """
+      Without --domain it is for the domains that the distribution of its name has now, the \
+      default ones among them; where there is no such distribution and the name is a domain \
+      itself, for that.
+      """,
     ],
     arguments: [
       ArgumentDefinition("name", "what the certificate is called in this store")
@@ -24,6 +29,9 @@ enum CertCreateCommand: Command {
       CommonOptions.noWait.definition, CommonOptions.timeout.definition,
     ],
     examples: [
+      Example(
+        "atoll cert create shop --local", "for all that the distribution shop answers for"),
+      Example("atoll cert create shop.test --local", "for the domain that it is called after"),
       Example(
         "atoll cert create shop --local --domain shop.test --domain '*.shop.test'",
         "for a domain and everything right below it"),
@@ -52,10 +60,12 @@ enum CertCreateCommand: Command {
         .unchanged, named: name, revision: nil, certificate: existing, in: workspace)
       return
     }
-    let domains = CertOptions.domains(parsed)
+    let domains = try domains(parsed, named: name, in: workspace)
     if domains.isEmpty {
       throw CommandError.usage(
-        "missing --domain", hint: "add --domain with a name it is for; repeat it for more")
+        "missing --domain",
+        hint: "add --domain with a name it is for; it can be left out where a distribution is "
+          + "called \"\(name)\"")
     }
     if try workspace.certificates.names().contains(name) { throw exists(name) }
     let now = Clock.now()
@@ -79,6 +89,27 @@ enum CertCreateCommand: Command {
       .created, named: name, revision: certificate.revision, certificate: certificate,
       notes: ["viewers have to trust the store's own authority; see atoll cert authority"],
       in: workspace)
+  }
+
+  /// Those given, or what the name stands for; empty where it stands for nothing.
+  private static func domains(
+    _ parsed: ParsedArguments, named name: String, in workspace: Workspace
+  ) throws -> [String] {
+    let given = CertOptions.domains(parsed)
+    if !given.isEmpty { return given }
+    let candidates: [String]
+    if let distribution = try workspace.find(name) {
+      candidates = distribution.domains.map(\.name) + distribution.ownDomains
+    } else {
+      candidates = name.contains(".") ? [name] : []
+    }
+    var domains: [String] = []
+    for candidate in candidates {
+      // Distributions may have names that no host has.
+      guard let domain = try? CertifiedName(candidate).text else { continue }
+      if !domains.contains(domain) { domains.append(domain) }
+    }
+    return domains
   }
 
   private static func exists(_ name: String) -> CommandError {

@@ -37,6 +37,39 @@ enum CertDeleteCommand: Command {
       try report.finish(.unchanged, named: name, revision: nil, in: workspace)
       return
     }
+    var seen = try checkUnused(name, in: workspace)
+    if !parsed[CommonOptions.yes] {
+      guard console.isInteractive else {
+        throw CommandError.usage(
+          "deleting the certificate \"\(name)\" needs a yes", hint: "add --yes")
+      }
+      guard console.asks("delete the certificate \"\(name)\" and its key?") else {
+        throw CommandError.failed("not deleted")
+      }
+    }
+    var attempt = 1
+    while true {
+      do {
+        // Gone meanwhile is as good as deleted.
+        let revision = try workspace.certificates.delete(name, unusedSince: seen)
+        try report.finish(.deleted, named: name, revision: revision, in: workspace)
+        return
+      } catch StoreError.conflict {
+        // A distribution was written meanwhile, and may use it.
+      }
+      seen = try checkUnused(name, in: workspace)
+      attempt += 1
+      // A file whose number a person has raised would be newer for ever.
+      if attempt == Self.attempts { seen = .max }
+    }
+  }
+
+  /// Each loses against another command that was faster.
+  private static let attempts = 1_000
+
+  /// - Returns: the store's revision at which no distribution used it.
+  private static func checkUnused(_ name: String, in workspace: Workspace) throws -> UInt64 {
+    let revision = try workspace.catalog.store.revision()
     let uses = try workspace.certificateUses().filter { $0.certificate == name && $0.isNamed }
     if !uses.isEmpty {
       throw CommandError(
@@ -48,17 +81,6 @@ enum CertDeleteCommand: Command {
             hint: "detach the domain first, or attach it with another certificate")
         }, code: .failed)
     }
-    if !parsed[CommonOptions.yes] {
-      guard console.isInteractive else {
-        throw CommandError.usage(
-          "deleting the certificate \"\(name)\" needs a yes", hint: "add --yes")
-      }
-      guard console.asks("delete the certificate \"\(name)\" and its key?") else {
-        throw CommandError.failed("not deleted")
-      }
-    }
-    // Gone meanwhile is as good as deleted.
-    let revision = try workspace.certificates.delete(name, ifRevision: nil)
-    try report.finish(.deleted, named: name, revision: revision, in: workspace)
+    return revision
   }
 }

@@ -188,6 +188,7 @@ enum CertEnsureCommand: Command {
     }
     if let server = parsed[IssueOptions.dnsServer] { settings.dnsServer = server }
     if let time = parsed[IssueOptions.dnsTimeout] { settings.dnsTimeout = time }
+    if let port = parsed[IssueOptions.validationPort] { settings.validationPort = port }
     let addresses = parsed.values(email)
     if !addresses.isEmpty { settings.contacts = addresses }
     settings.preferredChain = parsed[preferredChain] ?? settings.preferredChain

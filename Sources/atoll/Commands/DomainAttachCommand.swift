@@ -82,7 +82,10 @@ enum DomainAttachCommand: Command {
         throw CommandError(
           error.problems.map { .init(message: $0.message, hint: $0.hint) }, code: .usage)
       }
-      if let stored = try workspace.put(changed, ifRevision: current.revision) {
+      let certificates = wanted.filter { domains.contains($0.name) }.flatMap(\.certificates)
+      if let stored = try workspace.put(
+        changed, ifRevision: current.revision, with: certificates)
+      {
         try report.finish(.updated, stored, changes: changes, in: workspace)
         return
       }
@@ -142,14 +145,28 @@ struct DomainCertificates {
         "the certificate \"\(certificate)\" does not cover "
           + "\(listed(missing.map { "\"\($0)\"" }, "and")); it is for "
           + (names.isEmpty ? "no domain" : listed(names, "and")),
-        hint: "get one that does with \(Self.ensure(certificate, names + missing)), or name "
-          + "another with --cert")
+        hint: extending(certificate, names + missing))
+    }
+  }
+
+  /// How a certificate is had that is for more; the CA's alone can grow.
+  private func extending(_ certificate: String, _ domains: [String]) -> String {
+    switch choice.candidates.first(where: { $0.name == certificate })?.source {
+    case .local:
+      "make one that does with atoll cert create <name> --local \(Self.options(domains)), or name "
+        + "another with --cert"
+    case .imported: "import one that does, or name another with --cert"
+    default:
+      "get one that does with \(Self.ensure(certificate, domains)), or name another with --cert"
     }
   }
 
   private static func ensure(_ name: String, _ domains: [String]) -> String {
-    "atoll cert ensure \(name) "
-      + domains.map { $0.hasPrefix("*") ? "--domain '\($0)'" : "--domain \($0)" }
+    "atoll cert ensure \(name) \(options(domains))"
+  }
+
+  private static func options(_ domains: [String]) -> String {
+    domains.map { $0.hasPrefix("*") ? "--domain '\($0)'" : "--domain \($0)" }
       .joined(separator: " ")
   }
 }

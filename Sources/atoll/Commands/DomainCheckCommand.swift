@@ -10,9 +10,9 @@ enum DomainCheckCommand: Command {
     "the port that viewers use with TLS")
   private static let ca = Option.text(
     "ca", value: "file", completes: .file,
-    "believe these authorities (PEM) instead of the system's and the store's own")
+    "believe the authorities of this PEM file, and no others")
   private static let maxTime = Option.duration(
-    "max-time", default: "10s", in: 1...3_600, "for each request")
+    "max-time", default: "10s", in: 1...3_600, "how long one request may take")
 
   static let definition = CommandDefinition(
     name: "domain check", summary: "see whether a distribution's domains work",

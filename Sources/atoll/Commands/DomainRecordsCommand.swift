@@ -5,7 +5,7 @@ import AtollCore
 enum DomainOptions {
   static let dnsServer = Option<DNSServer>(
     "dns-server", value: "address[:port]", repeatable: true,
-    "ask this name server instead of the system's"
+    "ask this name server, and no others"
   ) { (text) throws(ValueError) in
     guard let server = DNSServer(text) else {
       throw ValueError("is no address", hint: "write it like 192.0.2.53, [2001:db8::53]:5353")

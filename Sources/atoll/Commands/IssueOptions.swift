@@ -19,7 +19,7 @@ enum IssueOptions {
   }
   static let dnsServer = Option<String>(
     "dns-server", value: "address", group: group,
-    "ask this name server, and not those of the system and of the zone"
+    "ask this name server, and no others"
   ) { (text) throws(ValueError) in
     guard DNSServer(text) != nil else {
       throw ValueError("is no address", hint: "write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::1]")
@@ -106,7 +106,8 @@ struct IssueDesk {
       }
       return EdgeProver(workspace.catalog.store, .tls)
     case .dns:
-      let prover = DNSProver(try keeper(settings), try watch(settings))
+      let prover = DNSProver(
+        try keeper(settings), try watch(settings), in: workspace.catalog.store)
       interruption.onInterrupt { prover.end() }
       return prover
     }
@@ -154,9 +155,12 @@ struct IssueDesk {
   private func preflight(_ preparation: ACMEIssuer.Preparation) throws(ACMEError) {
     if parsed[IssueOptions.skipPreflight] { return }
     console.note("looks at DNS, and at what the CA will look at")
+    let port =
+      parsed[IssueOptions.validationPort]
+      ?? preparation.settings.validationPort
     try Preflight(
       dns: try dns(preparation.settings), asksZones: server(preparation.settings) == nil,
-      userAgent: Self.userAgent, port: parsed[IssueOptions.validationPort].map { UInt16($0) }
+      userAgent: Self.userAgent, port: port.flatMap { UInt16(exactly: $0) }
     ).check(
       preparation.order.names, by: preparation.prover,
       caaIdentities: preparation.directory.caaIdentities, ca: preparation.ca)

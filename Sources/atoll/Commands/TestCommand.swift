@@ -30,7 +30,7 @@ enum TestCommand: Command {
     "connect-timeout", default: "10s", in: 1...3_600, "how long look-up and connecting may take")
   private static let ca = Option.text(
     "ca", value: "file", completes: .file,
-    "a PEM file of the certificate authorities to trust for https, instead of the system's")
+    "believe the authorities of this PEM file, and no others")
   private static let insecure = Option.flag(
     "insecure", "take whatever certificate a server shows, and tell what is wrong with it")
   private static let maxTime = Option.duration(

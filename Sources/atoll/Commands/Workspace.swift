@@ -71,11 +71,16 @@ struct Workspace {
     }
   }
 
-  /// What was stored, with its new revision; nil when another command was faster.
-  func put(_ distribution: Distribution, ifRevision revision: UInt64) throws -> Distribution? {
+  /// What was stored, with its new revision; nil when another command was faster, which may have
+  /// deleted one of the certificates, too.
+  func put(
+    _ distribution: Distribution, ifRevision revision: UInt64, with certificates: [String] = []
+  ) throws -> Distribution? {
     var stored = distribution
     do {
-      stored.revision = try catalog.put(distribution, ifRevision: revision)
+      stored.revision = try catalog.put(
+        distribution, ifRevision: revision,
+        demanding: certificates.map { CertificateCatalog.prefix + $0 })
     } catch StoreError.conflict {
       return nil
     } catch let claim as DomainClaim {
@@ -85,7 +90,8 @@ struct Workspace {
           : "\"\(claim.domain)\" is attached to \"\(claim.holder)\"",
         hint: claim.isOwn
           ? "choose another domain"
-          : "detach it first with atoll domain detach \(claim.holder) \(claim.domain)")
+          : "detach it first with atoll domain detach \(claim.holder) "
+            + (claim.domain.hasPrefix("*") ? "'\(claim.domain)'" : claim.domain))
     }
     return stored
   }

@@ -282,6 +282,12 @@ private func problems(_ files: [CertificateFile], passphrase: String? = nil) -> 
     #expect(error?.hint.isEmpty == false)
   }
 
+  @Test func `a byte order mark and carriage returns before PEM change nothing`() throws {
+    let text = issuers.leaf.pem.replacing("\n", with: "\r\n")
+    let file = try CertificateFile(name: "f", [0xEF, 0xBB, 0xBF] + Array(text.utf8))
+    #expect(file.certificates == [issuers.leaf])
+  }
+
   @Test func `DER is named with the command that makes PEM of it`() throws {
     let error = #expect(throws: CertificateError.self) {
       try CertificateFile(name: "shop.crt", issuers.leaf.der)

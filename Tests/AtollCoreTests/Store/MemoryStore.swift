@@ -37,7 +37,7 @@ final class MemoryStore: Store {
 
   func write(
     _ key: String, _ value: [UInt8], ifRevision: UInt64?, unchanged prefix: String,
-    since revision: UInt64
+    since revision: UInt64, demanding keys: [String]
   ) throws(StoreError) -> UInt64? {
     let result: Result<UInt64?, StoreError> = state.withLock { state in
       let found = state.values[key]?.revision ?? 0
@@ -48,6 +48,9 @@ final class MemoryStore: Store {
         $0.key.hasPrefix(prefix) && $0.revision > revision
       }
       if isNewer { return .success(nil) }
+      for key in keys where state.values[key] == nil {
+        return .failure(.conflict(key: key, expected: 1, found: 0))
+      }
       state.revision += 1
       state.values[key] = StoredValue(key: key, revision: state.revision, value: value)
       return .success(state.revision)
@@ -59,6 +62,26 @@ final class MemoryStore: Store {
   func delete(_ key: String, ifRevision: UInt64?) throws(StoreError) -> UInt64? {
     if read(key) == nil && ifRevision ?? 0 == 0 { return nil }
     return try change(key, ifRevision) { _ in nil }
+  }
+
+  func delete(_ key: String, unchanged prefix: String, since revision: UInt64)
+    throws(StoreError) -> UInt64?
+  {
+    let result: Result<UInt64?, StoreError> = state.withLock { state in
+      let newer = state.values.values.first {
+        $0.key.hasPrefix(prefix) && $0.revision > revision
+      }
+      if let newer {
+        return .failure(
+          .conflict(key: newer.key, expected: revision, found: newer.revision))
+      }
+      if state.values[key] == nil { return .success(nil) }
+      state.revision += 1
+      state.values[key] = nil
+      return .success(state.revision)
+    }
+    tell(key)
+    return try result.get()
   }
 
   private func change(

@@ -100,6 +100,30 @@ import Testing
     }
   }
 
+  @Test func `what a value refers to can be demanded, and be deleted only while none does`() throws
+  {
+    for store in [directory.store as any Store, MemoryStore()] {
+      let first = try store.write("b/x", object("1"), ifRevision: 0)
+      for (key, isThere) in [("b/x", true), ("b/y", false)] {
+        let write = {
+          try store.write(
+            "a/\(isThere)", object("1"), ifRevision: 0, unchanged: "a/", since: .max,
+            demanding: [key])
+        }
+        if isThere {
+          #expect(try write() != nil)
+        } else {
+          #expect(throws: StoreError.conflict(key: key, expected: 1, found: 0)) { try write() }
+          #expect(try store.read("a/false") == nil)
+        }
+      }
+      #expect(throws: StoreError.self) { try store.delete("b/x", unchanged: "a/", since: first) }
+      #expect(try store.read("b/x") != nil)
+      #expect(try store.delete("b/x", unchanged: "a/", since: store.revision()) != nil)
+      #expect(try store.delete("b/x", unchanged: "a/", since: store.revision()) == nil)
+    }
+  }
+
   @Test func `a file with a number from elsewhere stops nobody`() throws {
     let catalog = Catalog(directory.store)
     try catalog.put(distribution("shop", "a.example"), ifRevision: 0)

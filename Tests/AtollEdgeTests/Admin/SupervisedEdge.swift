@@ -99,8 +99,9 @@ final class SupervisedEdge: @unchecked Sendable {
 func site(
   _ origin: ScriptedOrigin, name: String = "site", change: (inout Distribution) -> Void = { _ in }
 ) throws -> Distribution {
-  try makeDistribution(
-    name, id: "d" + String(repeating: "0", count: 13 - name.utf8.count) + name,
+  let label = name.filter { $0 != "." }
+  return try makeDistribution(
+    name, id: "d" + String(repeating: "0", count: 13 - label.utf8.count) + label,
     origin: "http://127.0.0.1:\(origin.port)", revision: 0, change: change)
 }
 

@@ -110,6 +110,36 @@ struct OriginTLSTests {
     #expect(try edge.get("/").isHit == !cutsOff)
   }
 
+  @Test func `a close_notify ends a body, though the connection stays open`() throws {
+    let origin = try ScriptedOrigin { exchange in
+      try exchange.sendHead("200 OK", "Cache-Control: max-age=60")
+      try exchange.send("whole")
+      exchange.close()
+    }
+    var settings = TLSFront.Settings(Self.good)
+    settings.lingers = true
+    let front = TLSFront(settings, to: origin.port)
+    defer { front.stop() }
+    let edge = try edge(front.port)
+    for isHit in [false, true] {
+      let response = try edge.get("/")
+      #expect(response.text == "whole" && response.isComplete && response.isHit == isHit)
+    }
+  }
+
+  @Test func `an origin that closes without an answer is asked once more, and is 502`() throws {
+    let origin = try ScriptedOrigin { $0.close() }
+    for (cutsOff, corks) in [(true, false), (false, false), (true, true), (false, true)] {
+      var settings = TLSFront.Settings(Self.good)
+      settings.cutsOff = cutsOff
+      settings.corksTickets = corks
+      let front = TLSFront(settings, to: origin.port)
+      defer { front.stop() }
+      let edge = try edge(front.port)
+      #expect(try edge.get("/").status == 502)
+    }
+  }
+
   @Test func `an upgrade passes through TLS`() throws {
     let origin = try ScriptedOrigin { exchange in
       try exchange.send(

@@ -126,6 +126,14 @@ final class EdgeUnderTest: @unchecked Sendable {
     try ScriptedViewer(port: securePort, receiveBuffer: receiveBuffer, tls: tls)
   }
 
+  /// A viewer that agrees on HTTP/2 in its handshake.
+  func securePeer(
+    _ tls: ClientTLS = ClientTLS(protocols: ["h2", "http/1.1"]), settings: [(Int, Int)] = [],
+    receiveBuffer: Int32? = nil
+  ) throws -> HTTP2Peer {
+    try HTTP2Peer(port: securePort, settings: settings, receiveBuffer: receiveBuffer, tls: tls)
+  }
+
   /// One request on a connection of its own.
   func get(_ target: String, _ fields: String...) throws -> ViewerResponse {
     try viewer().request("GET", target, fields)

@@ -87,9 +87,14 @@ final class HTTP2Peer: @unchecked Sendable {
   var updatesWindows = true
   var answersPings = true
 
-  /// - Parameter settings: identifiers and values.
-  init(port: UInt16, settings: [(Int, Int)] = [], receiveBuffer: Int32? = nil) throws {
+  /// - Parameters:
+  ///   - settings: identifiers and values.
+  ///   - tls: its handshake; nil: in the clear.
+  init(
+    port: UInt16, settings: [(Int, Int)] = [], receiveBuffer: Int32? = nil, tls: ClientTLS? = nil
+  ) throws {
     wire = try Wire(port: port, receiveBuffer: receiveBuffer)
+    if let tls { try wire.secure(tls) }
     var inflater: OpaquePointer?
     nghttp2_hd_inflate_new(&inflater)
     self.inflater = inflater!

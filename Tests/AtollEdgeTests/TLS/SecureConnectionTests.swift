@@ -8,7 +8,8 @@ import Testing
 /// HTTP/1.1 over TLS, once the handshake is done.
 @Suite(.timeLimit(.minutes(10)))
 struct SecureConnectionTests {
-  private static let certificate = ServerCertificate("test.example", "*.test.example", "IP:192.0.2.7")
+  private static let certificate = ServerCertificate(
+    "test.example", "*.test.example", "IP:192.0.2.7")
 
   private func edge(_ origin: ScriptedOrigin) throws -> EdgeUnderTest {
     try .secure(origin, [Self.certificate.served()])

@@ -76,6 +76,31 @@ extension Home {
     #expect(verified.exitCode == 0, "\(verified.stderr)")
   }
 
+  @Test func `without domains it is for those of the distribution of its name`() throws {
+    let home = Home()
+    home.atoll("create", "Shop_1", "--origin", "http://localhost:3000", "--quiet")
+    home.atoll("domain", "attach", "Shop_1", "*.shop.test", "shop.test", "--no-cert")
+    let id = try #require(try Catalog(home.store).get("Shop_1")).id
+    let result = home.atoll("cert", "create", "Shop_1", "--local")
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    let stored = try #require(try CertificateCatalog(home.store).get("Shop_1"))
+    #expect(
+      stored.domains
+        == ["*.shop.test", "shop.test", "shop_1.atoll.localhost", "\(id).atoll.localhost"])
+    #expect(try #require(stored.leaf).domains.sorted() == stored.domains.sorted())
+    // What it was made for is attached with it now.
+    home.atoll("domain", "attach", "Shop_1", "shop.test", "--cert", "Shop_1")
+    #expect(
+      try home.domains("Shop_1").first { $0.name == "shop.test" }?.certificates == ["Shop_1"])
+  }
+
+  @Test func `without a distribution of its name it is for its name`() throws {
+    let home = Home()
+    #expect(home.atoll("cert", "create", "Lab.Shop.test", "--local").exitCode == 0)
+    let stored = try #require(try CertificateCatalog(home.store).get("Lab.Shop.test"))
+    #expect(stored.domains == ["lab.shop.test"])
+  }
+
   @Test func `one that exists is not made again`() {
     let home = Home()
     let create = ["cert", "create", "shop", "--local", "--domain", "shop.test"]

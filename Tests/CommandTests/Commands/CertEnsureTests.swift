@@ -90,9 +90,12 @@ struct CertEnsureTests {
       ).exitCode == 0)
     let result = runAtoll(
       ["cert", "ensure", "shop", "--domain", "shop.example"] + pebble.directoryOptions
-        + ["--validation-port", "\(pebble.ports.http)", "--no-wait"], env: home)
+        + ["--validation-port", "\(pebble.ports.http)"], env: home)
     #expect(result.exitCode == 0, "\(result.stderr)\(edge.process.complained)")
     #expect(result.stdout.hasPrefix("obtained "))
+    // Where the CA looks is kept for the next time.
+    let renewed = runAtoll(["cert", "renew", "shop"], env: home)
+    #expect(renewed.exitCode == 0, "\(renewed.stderr)")
     // Without an edge on the way, what is wrong is said before the CA is asked.
     let other = runAtoll(
       ["cert", "ensure", "more", "--domain", "b.example"] + pebble.directoryOptions
@@ -257,12 +260,24 @@ struct CertEnsureTests {
     }
     let line = process.complained.split(separator: "\n").first { $0.contains(" IN TXT ") } ?? ""
     #expect(line.hasPrefix("_acme-challenge.shop.example. 60 IN TXT \""))
+    // Whoever prints the domain's records gets it, too.
+    #expect(home.atoll(["create", "site", "--origin", "http://127.0.0.1:9"]).exitCode == 0)
+    let text = try #require(value)
+    let records = [
+      "domain", "records", "site", "shop.example", "--ip", "203.0.113.5", "--zone", "shop.example",
+    ]
+    for form in [[], ["--json"], ["--format", "nsupdate"]] {
+      let printed = home.atoll(records + form)
+      #expect(printed.stdout.contains(text), "\(printed.stdout)\(printed.stderr)")
+      #expect(printed.stdout.contains("_acme-challenge"))
+    }
+    #expect(home.atoll(["cert", "show", "shop"]).stdout.contains("TXT \(text)\n"))
     try pebble.tell(
-      "set-txt",
-      "{\"host\": \"_acme-challenge.shop.example.\", \"value\": \"\(value ?? "")\"}")
+      "set-txt", "{\"host\": \"_acme-challenge.shop.example.\", \"value\": \"\(text)\"}")
     let ended = process.wait()
     #expect(ended.exitCode == 0, "\(ended.stderr)")
     #expect(ended.stderr.contains("can be removed now"))
+    #expect(!home.atoll(records).stdout.contains("_acme-challenge"))
   }
 
   @Test func `a name that leads nowhere is named before the CA is asked`() throws {

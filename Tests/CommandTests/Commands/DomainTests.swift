@@ -74,8 +74,8 @@ extension Home {
       wrong.stderr == """
         atoll: error: the certificate "mine" does not cover "www.shop.example"; it is for \
         shop.example
-        atoll: hint: get one that does with atoll cert ensure mine --domain shop.example --domain \
-        www.shop.example, or name another with --cert
+        atoll: hint: make one that does with atoll cert create <name> --local --domain \
+        shop.example --domain www.shop.example, or name another with --cert
 
         """)
     let unknown = home.atoll("domain", "attach", "shop", "shop.example", "--cert", "mime")
@@ -102,6 +102,10 @@ extension Home {
   @Test func `a domain belongs to one distribution`() throws {
     let home = home("shop", "blog")
     home.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
+    home.atoll("domain", "attach", "shop", "*.shop.example", "--no-cert")
+    let wild = home.atoll("domain", "attach", "blog", "*.shop.example", "--no-cert")
+    // As a shell takes it.
+    #expect(wild.stderr.contains("atoll domain detach shop '*.shop.example'\n"))
     let taken = home.atoll("domain", "attach", "blog", "www.shop.example", "--no-cert")
     #expect(taken.exitCode == 1)
     #expect(
@@ -134,6 +138,23 @@ extension Home {
     #expect(codes.filter { $0 == 1 }.count == 11)
     let holders = try names.filter { try !home.domains($0).isEmpty }
     #expect(holders.count == 1)
+  }
+
+  @Test func `attached and deleted at once, no certificate is missed`() throws {
+    let home = home("shop")
+    for number in 0..<8 { try home.certify("c\(number)", "c\(number).example") }
+    let processes = (0..<8).flatMap { number in
+      [
+        ["domain", "attach", "shop", "c\(number).example", "--cert", "c\(number)"],
+        ["cert", "delete", "c\(number)", "--yes"],
+      ].map { RunningAtoll($0, env: home.environment) }
+    }
+    let codes = processes.map { $0.wait().exitCode }
+    let left = try CertificateCatalog(home.store).names()
+    let attached = try home.domains("shop").flatMap(\.certificates)
+    // Of each pair the one that came first did it, and the other was refused.
+    #expect(left.sorted() == attached.sorted())
+    for pair in 0..<8 { #expect([codes[2 * pair], codes[2 * pair + 1]].sorted() == [0, 1]) }
   }
 
   @Test func `detaching, again, and what never was`() throws {
@@ -314,6 +335,49 @@ extension Home {
     #expect(gone.exitCode == 1)
     #expect(gone.stdout.contains("certificate  fault    \"gone\" is not in the store"))
     #expect(gone.stdout.contains("serve there with --https :1"))
+  }
+
+  @Test(.enabled(if: findProgram("openssl") != nil))
+  func `an attached domain is served with its certificate`() throws {
+    let edge = try RunningEdge(["--https", "127.0.0.1:0"])
+    let certificates = CertificateCatalog(DirectoryStore(home: edge.home.path + "/store"))
+    var address = ""
+    try wait(for: "the edge to listen for TLS") {
+      let line = edge.process.complained.split(separator: "\n").first { $0.hasSuffix(", https") }
+      address = line.map { String($0.split(separator: " ")[3].dropLast()) } ?? ""
+      return line != nil
+    }
+    for name in ["one", "two", "wild"] {
+      let domain = name == "wild" ? "*.shop.example" : "www.shop.example"
+      #expect(edge.atoll("cert", "create", name, "--local", "-d", domain).exitCode == 0)
+    }
+    _ = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:9")
+    /// The certificate that a viewer sees who asks for the name.
+    func seen(_ host: String) throws -> String {
+      let client = RunningAtoll(
+        ["s_client", "-connect", address, "-servername", host],
+        program: try #require(findProgram("openssl"))
+      ).wait()
+      let leaves = try ["one", "two", "wild"].filter {
+        let chain = try certificates.get($0)?.leaf?.pem
+        return client.stdout.contains(try #require(chain))
+      }
+      return leaves.joined(separator: " ")
+    }
+    func attach(_ domain: String, _ certificate: String) {
+      let result = edge.atoll("domain", "attach", "shop", domain, "--cert", certificate)
+      #expect(result.exitCode == 0, "\(result.stderr)")
+    }
+    attach("*.shop.example", "wild")
+    attach("www.shop.example", "two")
+    #expect(try seen("www.shop.example") == "two")
+    #expect(try seen("blog.shop.example") == "wild")
+    attach("www.shop.example", "one")
+    #expect(try seen("www.shop.example") == "one")
+    attach("www.shop.example", "wild")
+    #expect(try seen("www.shop.example") == "wild")
+    #expect(try seen("shop.example").isEmpty)
+    #expect(edge.end().exitCode == 0)
   }
 
   @Test func `an edge follows attaching and detaching`() throws {

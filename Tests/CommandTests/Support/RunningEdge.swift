@@ -10,6 +10,8 @@ final class RunningEdge: Sendable {
   let process: RunningAtoll
   /// The first address it printed, `127.0.0.1:40123` or `unix:/path`.
   let address: String
+  /// The first address with TLS; empty without `--https`.
+  let secureAddress: String
   let home: TemporaryDirectory
   private let hasEnded = Atomic(false)
 
@@ -21,16 +23,23 @@ final class RunningEdge: Sendable {
       env: ["ATOLL_HOME": home.path + "/store"])
     self.process = process
     let marker = "atoll: listening on "
+    let tlsMarker = ", https"
+    let speaksTLS = arguments.contains("--https")
     var found: String?
+    var foundSecure: String?
     try wait(for: "the edge to listen; it said: \(process.complained)") {
       // A line that is not finished yet names half an address.
       let lines = process.complained.split(separator: "\n", omittingEmptySubsequences: false)
-      found = lines.dropLast().first { $0.hasPrefix(marker) }.map {
+      let addresses = lines.dropLast().filter { $0.hasPrefix(marker) }.map {
         String($0.dropFirst(marker.count))
       }
-      return found != nil
+      found = addresses.first { !$0.hasSuffix(tlsMarker) }
+      foundSecure = addresses.first { $0.hasSuffix(tlsMarker) }
+        .map { String($0.dropLast(tlsMarker.count)) }
+      return found != nil && (foundSecure != nil || !speaksTLS)
     }
     address = found ?? ""
+    secureAddress = foundSecure ?? ""
   }
 
   deinit {
@@ -41,6 +50,9 @@ final class RunningEdge: Sendable {
   }
 
   var url: String { "http://\(address)" }
+
+  /// The port of its first address with TLS.
+  var securePort: Substring { secureAddress[(secureAddress.lastIndex(of: ":")!)...].dropFirst() }
 
   /// Runs a command on the edge's store.
   @discardableResult

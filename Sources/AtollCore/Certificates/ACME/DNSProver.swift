@@ -24,16 +24,20 @@ package final class DNSProver: ChallengeProver {
   package let challenge = ChallengeType.dns
   private let keeper: any RecordKeeper
   private let watch: RecordWatch
+  /// Where what is awaited is posted meanwhile, for commands that show it.
+  private let board: PendingChallenges
   private let state = Mutex(State())
 
   private struct State: ~Copyable {
     var records: [ChallengeRecord] = []
+    var holds: [any StoreHold] = []
     var isOver = false
   }
 
-  package init(_ keeper: any RecordKeeper, _ watch: RecordWatch) {
+  package init(_ keeper: any RecordKeeper, _ watch: RecordWatch, in store: any Store) {
     self.keeper = keeper
     self.watch = watch
+    board = PendingChallenges(store)
   }
 
   package func present(_ proofs: [ChallengeProof]) throws(ACMEError) {
@@ -47,6 +51,10 @@ package final class DNSProver: ChallengeProver {
           ACMEError(.preparation, "interrupted before the records were created", hint: "repeat it"))
       }
       state.records += made
+      // Nobody answers these: without a place on the store they are proven all the same.
+      for proof in proofs {
+        if let hold = try? board.post(proof.pending(challenge)) { state.holds.append(hold) }
+      }
       do throws(ACMEError) {
         try keeper.create(made)
         return .success(())
@@ -62,6 +70,8 @@ package final class DNSProver: ChallengeProver {
     state.withLock { state in
       if !state.records.isEmpty { keeper.remove(state.records) }
       state.records = []
+      for hold in state.holds { hold.release() }
+      state.holds = []
     }
   }
 

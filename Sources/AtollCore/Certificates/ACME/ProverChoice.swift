@@ -17,7 +17,7 @@ extension ACMEIssuer {
         DNSHook(hook, report: report),
         RecordWatch(
           dns: try dns(settings), asksZones: settings.dnsServer == nil,
-          limit: settings.dnsTimeout ?? standardDNSTimeout, report: report))
+          limit: settings.dnsTimeout ?? standardDNSTimeout, report: report), in: store)
     }
   }
 
