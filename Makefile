@@ -63,7 +63,7 @@ lint: ## Check the format of every source file
 format: ## Format every source file
 	@$(SWIFT) format -i -r Package.swift Sources Tests
 
-bench: release ## Measure a cached hit beside nginx, Varnish, HAProxy and Traffic Server
+bench: release ## Measure a cached hit beside nginx, Varnish, HAProxy, Traffic Server and h2o
 	@Tests/Performance/bench
 
 docs: build ## Regenerate man pages and completions

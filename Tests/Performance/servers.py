@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -28,6 +29,30 @@ def free_port():
         return probe.getsockname()[1]
 
 
+FIELDS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "public, max-age=86400",
+    "ETag": '"5f3a2b1c-400"',
+    "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
+}
+
+
+class Certificate:
+    """One certificate for localhost, with a P-256 key, that all servers show."""
+
+    def __init__(self, directory):
+        self.chain, self.key = directory / "certificate.pem", directory / "key.pem"
+        # Some take only one file.
+        self.both = directory / "both.pem"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost", "-keyout", self.key, "-out", self.chain],
+            check=True, capture_output=True)
+        self.both.touch(mode=0o600)
+        self.both.write_text(self.chain.read_text() + self.key.read_text())
+
+
 class Origin:
     """Answers everything with one cacheable KiB and counts how often it was asked."""
 
@@ -41,13 +66,7 @@ class Origin:
             def do_GET(self):
                 origin.count += 1
                 self.send_response(200)
-                for name, value in {
-                    "Content-Type": "text/html; charset=utf-8",
-                    "Content-Length": str(len(BODY)),
-                    "Cache-Control": "public, max-age=86400",
-                    "ETag": '"5f3a2b1c-400"',
-                    "Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT",
-                }.items():
+                for name, value in {**FIELDS, "Content-Length": str(len(BODY))}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(BODY)
@@ -79,14 +98,19 @@ class Server:
     program = ""
     version_arguments = ("-v",)
 
-    def __init__(self, directory, origin_port, core, atoll):
+    def __init__(self, directory, origin_port, core, atoll, certificate):
         self.directory = directory
         self.origin_port = origin_port
         self.core = core
         self.atoll = atoll
+        self.certificate = certificate
         self.port = free_port()
         # Where it speaks HTTP/2 in the clear; None when it does not.
         self.http2_port = None
+        # Where it speaks TLS, HTTP/1.1 and HTTP/2 by ALPN.
+        self.tls_port = None
+        # Titles of what it answered with errors.
+        self.unable = set()
         self.process = None
         self.response_size = 0
 
@@ -123,12 +147,25 @@ class Server:
             try:
                 for _ in range(3):
                     self.response_size = self.fetch(path)
+                    if self.tls_port:
+                        self.fetch_secured(path)
                 return
             except (OSError, http.client.HTTPException):
                 time.sleep(0.05)
 
     def fetch(self, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        return self.ask(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=5), path)
+
+    def fetch_secured(self, path):
+        context = ssl.create_default_context(cafile=self.certificate.chain)
+        # With another version the comparison would be none.
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        self.ask(http.client.HTTPSConnection(
+            "localhost", self.tls_port, timeout=5, context=context), path)
+
+    @staticmethod
+    def ask(connection, path):
         try:
             connection.request("GET", path)
             response = connection.getresponse()
@@ -185,9 +222,14 @@ class Atoll(Server):
             raise Unavailable(f"{self.atoll} is not there; run make release")
         self.executable = self.atoll
         self.http2_port = self.port
+        self.tls_port = free_port()
+        subprocess.run(
+            [self.atoll, "cert", "import", "bench", self.certificate.both, "--allow-incomplete"],
+            env=self.environment(), check=True, capture_output=True)
         return [
             self.atoll, "serve", f"http://127.0.0.1:{self.origin_port}",
-            "--http", f"127.0.0.1:{self.port}", "--threads", "1", "--memory", f"{MEMORY}M",
+            "--http", f"127.0.0.1:{self.port}", "--https", f"127.0.0.1:{self.tls_port}",
+            "--threads", "1", "--memory", f"{MEMORY}M",
             "--access-log", "off",
         ]
 
@@ -202,6 +244,8 @@ class AtollBehaviors(Atoll):
 
     def command(self):
         command = super().command()
+        # Where behaviors are looked up makes no difference to these.
+        self.http2_port = self.tls_port = None
         paths = [f"/section-{number}/*" for number in range(1, 9)] + ["*.jpg"]
         subprocess.run(
             [self.atoll, "create", "bench", "--origin", f"http://127.0.0.1:{self.origin_port}",
@@ -217,6 +261,7 @@ class Nginx(Server):
     def command(self):
         place = self.directory
         self.http2_port = free_port()
+        self.tls_port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
         (place / "nginx.conf").write_text(f"""
             {user}
@@ -245,6 +290,12 @@ class Nginx(Server):
               server {{
                 listen 127.0.0.1:{self.port};
                 listen 127.0.0.1:{self.http2_port} http2;
+                listen 127.0.0.1:{self.tls_port} ssl http2;
+                ssl_certificate {self.certificate.chain};
+                ssl_certificate_key {self.certificate.key};
+                ssl_protocols TLSv1.2 TLSv1.3;
+                ssl_session_cache none;
+                ssl_session_tickets on;
                 location / {{
                   proxy_pass http://origin;
                   proxy_http_version 1.1;
@@ -297,6 +348,7 @@ class HAProxy(Server):
     def command(self):
         configuration = self.directory / "haproxy.cfg"
         self.http2_port = free_port()
+        self.tls_port = free_port()
         configuration.write_text(f"""
 global
   nbthread 1
@@ -312,6 +364,7 @@ defaults
 frontend viewers
   bind 127.0.0.1:{self.port}
   bind 127.0.0.1:{self.http2_port} proto h2
+  bind 127.0.0.1:{self.tls_port} ssl crt {self.certificate.both} alpn h2,http/1.1
   http-request cache-use hot
   http-response cache-store hot
   default_backend origins
@@ -339,8 +392,12 @@ class TrafficServer(Server):
             "localstatedir": place / "run", "runtimedir": place / "run",
             "logdir": place / "log", "cachedir": place / "cache",
         }.items()))
+        self.tls_port = free_port()
         settings = {
-            "http.server_ports": f"STRING {self.port}:ip-in=127.0.0.1",
+            "http.server_ports":
+                f"STRING {self.port}:ip-in=127.0.0.1 {self.tls_port}:ip-in=127.0.0.1:ssl",
+            "ssl.server.cert.path": f"STRING {self.certificate.chain.parent}",
+            "ssl.server.private_key.path": f"STRING {self.certificate.chain.parent}",
             "exec_thread.autoconfig.enabled": "INT 0",
             "exec_thread.limit": "INT 1",
             "accept_threads": "INT 0",
@@ -359,10 +416,11 @@ class TrafficServer(Server):
             "storage.config": f"{place / 'cache'} {MEMORY}M\n",
             "ip_allow.yaml": "ip_allow:\n  - apply: in\n    ip_addrs: 127.0.0.1\n"
             "    action: allow\n    methods: ALL\n",
+            "ssl_multicert.config": f"dest_ip=* ssl_cert_name={self.certificate.chain.name}"
+            f" ssl_key_name={self.certificate.key.name}\n",
             "logging.yaml": "", "sni.yaml": "", "strategies.yaml": "",
             **{f"{name}.config": "" for name in (
-                "cache", "hosting", "parent", "plugin", "socks", "splitdns", "ssl_multicert",
-                "volume")},
+                "cache", "hosting", "parent", "plugin", "socks", "splitdns", "volume")},
         }
         for name, text in files.items():
             (place / "conf" / name).write_text(text)
@@ -372,4 +430,45 @@ class TrafficServer(Server):
         return {"TS_RUNROOT": str(self.directory / "runroot.yaml")}
 
 
-ALL_SERVERS = [Ceiling, Atoll, AtollBehaviors, HAProxy, Nginx, TrafficServer, Varnish]
+class H2O(Server):
+    """It has no cache for what an origin sends: the object is a file."""
+
+    name = "h2o"
+    program = "h2o"
+    version_arguments = ("--version",)
+
+    def command(self):
+        files = self.directory / "files"
+        files.mkdir()
+        (files / "object").write_bytes(BODY)
+        self.http2_port = self.port
+        self.tls_port = free_port()
+        user = "user: root\n" if os.geteuid() == 0 else ""
+        configuration = self.directory / "h2o.conf"
+        configuration.write_text(f"""
+{user}num-threads: 1
+http1-request-timeout: 600
+http2-idle-timeout: 600
+file.mime.setdefaulttype: "{FIELDS['Content-Type']}"
+header.set: "Cache-Control: {FIELDS['Cache-Control']}"
+hosts:
+  plain:
+    listen:
+      host: 127.0.0.1
+      port: {self.port}
+    paths: &paths
+      /:
+        file.dir: {files}
+  secured:
+    listen:
+      host: 127.0.0.1
+      port: {self.tls_port}
+      ssl:
+        certificate-file: {self.certificate.chain}
+        key-file: {self.certificate.key}
+    paths: *paths
+""")
+        return [self.executable, "-c", configuration]
+
+
+ALL_SERVERS = [Ceiling, Atoll, AtollBehaviors, HAProxy, Nginx, TrafficServer, Varnish, H2O]

@@ -102,7 +102,8 @@ package final class ByteBuffer {
     append(text.utf8Start, text.utf8CodeUnitCount)
   }
 
-  /// Not for the hot path.
+  /// Not for the hot path: literals are better off with the one above, which counts as the nearer.
+  @_disfavoredOverload
   package func append(_ text: String) {
     var text = text
     text.withUTF8 { append($0) }

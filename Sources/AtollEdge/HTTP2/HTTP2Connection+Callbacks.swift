@@ -72,8 +72,8 @@ extension HTTP2Connection {
     if isReadingTrailers {
       trailerSize = 0
     } else {
-      requestText = http2.requestText
-      requestText.begin()
+      if requestText !== http2.requestText { requestText = http2.requestText }
+      textReference._withUnsafeGuaranteedRef { $0.begin() }
       isReadingHead = true
     }
     return 0
@@ -86,7 +86,9 @@ extension HTTP2Connection {
     if isReadingTrailers {
       trailerSize += nameCount + valueCount + 32
       if trailerSize <= Limits.trailers { return 0 }
-    } else if requestText.add(name, nameCount, value, valueCount) {
+    } else if textReference._withUnsafeGuaranteedRef({
+      $0.add(name, nameCount, value, valueCount)
+    }) {
       return 0
     }
     end(for: .headerListTooLarge)
@@ -130,7 +132,7 @@ extension HTTP2Connection {
     nghttp2_session_set_stream_user_data(
       session, id, Unmanaged.passUnretained(stream).toOpaque())
     add(stream)
-    stream.begin(requestText, endsStream: endsStream)
+    textReference._withUnsafeGuaranteedRef { stream.begin($0, on: self, endsStream: endsStream) }
   }
 
   private func received(_ id: Int32, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int32 {

@@ -46,7 +46,7 @@ final class HTTP2Connection: Channel {
   private var sentSinceDeadline = 0
 
   // Streams with a request, the latest first.
-  private(set) unowned(unsafe) var firstStream: HTTP2Stream?
+  private var firstStream: Unmanaged<HTTP2Stream>?
   private(set) var streamCount = 0
   var requestCount = 0
   /// Have a request that is to go on when the session has returned.
@@ -55,7 +55,11 @@ final class HTTP2Connection: Channel {
   var stirred: [HTTP2Stream] = []
 
   // The head that is being read.
-  var requestText: HTTP2RequestText
+  var requestText: HTTP2RequestText {
+    didSet { textReference = .passUnretained(requestText) }
+  }
+  /// The same, for who reads a field after the other.
+  private(set) var textReference: Unmanaged<HTTP2RequestText>
   var isReadingHead = false
   /// Trailers: read to the end, and dropped.
   var isReadingTrailers = false
@@ -91,6 +95,7 @@ final class HTTP2Connection: Channel {
     http2 = services.http2
     number = http2.nextNumber()
     requestText = http2.requestText
+    textReference = .passUnretained(requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
     services.budget.charge(HTTP2Services.sessionSize)
@@ -474,22 +479,25 @@ final class HTTP2Connection: Channel {
 
   @inline(__always)
   func add(_ stream: HTTP2Stream) {
+    let reference = Unmanaged.passUnretained(stream)
     stream.next = firstStream
     stream.previous = nil
-    firstStream?.previous = stream
-    firstStream = stream
+    firstStream?._withUnsafeGuaranteedRef { $0.previous = reference }
+    firstStream = reference
     streamCount &+= 1
     if streamCount == 1 && !isHeadClockRunning && pending == nil { clearDeadline() }
   }
 
   @inline(__always)
   func remove(_ stream: HTTP2Stream) {
-    if let previous = stream.previous {
-      previous.next = stream.next
+    let previous = stream.previous
+    let next = stream.next
+    if let previous {
+      previous._withUnsafeGuaranteedRef { $0.next = next }
     } else {
-      firstStream = stream.next
+      firstStream = next
     }
-    stream.next?.previous = stream.previous
+    next?._withUnsafeGuaranteedRef { $0.previous = previous }
     streamCount &-= 1
     if streamCount == 0 && !isHeadClockRunning && pending == nil {
       setDeadline(after: parting == .announced ? Self.farewell : services.idleTimeout)
@@ -519,7 +527,7 @@ final class HTTP2Connection: Channel {
     guard phase == .open, parting == .none, !isTerminated else { return }
     parting = .announced
     var stream = firstStream
-    while let present = stream {
+    while let present = stream?.takeUnretainedValue() {
       if services.isDraining { present.tunnel?.drain() }
       stream = present.next
     }
@@ -582,7 +590,7 @@ final class HTTP2Connection: Channel {
   }
 
   private func endStreams() {
-    while let stream = firstStream {
+    while let stream = firstStream?.takeUnretainedValue() {
       stream.connectionEnded()
       remove(stream)
       http2.recycle(stream)

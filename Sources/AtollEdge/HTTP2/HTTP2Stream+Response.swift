@@ -38,16 +38,17 @@ extension HTTP2Stream {
   private func submit(_ head: UnsafeBufferPointer<UInt8>, _ tail: UnsafeBufferPointer<UInt8>) {
     // What the frames take counts, not the text.
     exchange.headBytes = 0
-    let connection = self.connection!
-    guard connection.isOpen else { return }
-    let fields = connection.http2.fields
-    fields.make(head, tail, copies: connection.beginHead())
-    submit(fields)
-    runClock()
+    connectionReference!._withUnsafeGuaranteedRef { connection in
+      guard connection.isOpen else { return }
+      let fields = connection.http2.fields
+      fields.make(head, tail, copies: connection.beginHead())
+      submit(fields, on: connection)
+      runClock()
+    }
   }
 
   @inline(__always)
-  private func submit(_ fields: ResponseFields) {
+  private func submit(_ fields: ResponseFields, on connection: HTTP2Connection) {
     let hasBody = !bodyEnded || available > 0
     nghttp2_submit_response(
       connection.session, id, fields.fields, fields.count, hasBody ? provider : nil)
@@ -281,7 +282,7 @@ extension HTTP2Stream {
     fields.make(head, status: "200")
     connection.countHead()
     bodyEnded = false
-    submit(fields)
+    submit(fields, on: connection)
     let tunnel = UpgradeTunnel(stream: self, origin: origin, target: target, timeout: timeout)
     origin.upgrade(to: tunnel)
     self.tunnel = tunnel

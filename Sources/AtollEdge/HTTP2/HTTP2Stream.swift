@@ -14,14 +14,16 @@ final class HTTP2Stream: Viewer {
   enum Phase { case idle, exchanging, tunneling, ended }
   enum BodySource { case none, entry, fetch }
 
-  private(set) unowned(unsafe) var connection: HTTP2Connection!
+  /// Nil while idle.
+  private(set) var connectionReference: Unmanaged<HTTP2Connection>?
+  var connection: HTTP2Connection! { connectionReference?.takeUnretainedValue() }
   /// Of the connection it was on last: nothing lies at one address for ever.
   private var connectionNumber: UInt64 = 0
   private(set) var id: Int32 = 0
   private(set) var phase = Phase.idle
   // Among the streams of the connection.
-  unowned(unsafe) var next: HTTP2Stream?
-  unowned(unsafe) var previous: HTTP2Stream?
+  var next: Unmanaged<HTTP2Stream>?
+  var previous: Unmanaged<HTTP2Stream>?
 
   // The request.
   private var head: ByteBuffer?
@@ -79,7 +81,7 @@ final class HTTP2Stream: Viewer {
   deinit { provider.deallocate() }
 
   func open(on connection: HTTP2Connection, id: Int32) {
-    self.connection = connection
+    connectionReference = .passUnretained(connection)
     if connectionNumber != connection.number {
       connectionNumber = connection.number
       move(to: connection.address, isSecure: connection.tls != nil)
@@ -94,7 +96,7 @@ final class HTTP2Stream: Viewer {
 
   /// - Parameter text: the connection's, or the loop's: valid during this call.
   @inline(__always)
-  func begin(_ text: HTTP2RequestText, endsStream: Bool) {
+  func begin(_ text: HTTP2RequestText, on connection: HTTP2Connection, endsStream: Bool) {
     phase = .exchanging
     isRequestEnded = endsStream
     let head = services.requestHead
@@ -375,7 +377,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   private func reset() {
     phase = .idle
-    connection = nil
+    connectionReference = nil
     clearDeadline()
     if bodyEntry != nil { dropEntry() }
     source = .none
