@@ -171,9 +171,10 @@ struct SecureHTTP2Tests {
     try peer.read { $0.goAway != nil }
     goOn.fire()
     #expect(try peer.response(1).text == "done")
-    // An end without close_notify would be an error here.
     #expect(try peer.readEnd() == HTTP2Peer.Code.none)
     #expect(peer.goAway?.lastStream == 1)
+    let tls = try #require(peer.wire.tls)
+    #expect(SSL_get_shutdown(tls.ssl) & SSL_RECEIVED_SHUTDOWN != 0)
     peer.wire.close()
     thread.join()
     #expect(drained.value)

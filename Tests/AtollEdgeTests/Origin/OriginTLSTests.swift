@@ -127,7 +127,7 @@ struct OriginTLSTests {
     }
   }
 
-  @Test func `an origin that closes without an answer is asked once more, and is 502`() throws {
+  @Test func `an origin that closes without an answer is 502 at once`() throws {
     let origin = try ScriptedOrigin { $0.close() }
     for (cutsOff, corks) in [(true, false), (false, false), (true, true), (false, true)] {
       var settings = TLSFront.Settings(Self.good)

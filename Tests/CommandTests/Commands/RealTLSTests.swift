@@ -94,7 +94,8 @@ struct RealTLSTests {
     #expect(modern.contains("Verification: OK"), "\(modern)")
     let old = try connect(site, name[0], name[1], "-tls1_2", "-reconnect", "-alpn", "http/1.1")
     #expect(old.contains("New, TLSv1.2") && old.contains("ALPN protocol: http/1.1"))
-    #expect(old.split(separator: "\n").count { $0.hasPrefix("Reused, TLSv1.2") } == 5, "\(old)")
+    #expect(
+      old.split(separator: "\n").count(where: { $0.hasPrefix("Reused, TLSv1.2") }) == 5, "\(old)")
     let cases = [
       (["-servername", "other.example"], "unrecognized name"),
       (name + ["-alpn", "spdy/3"], "no application protocol"),
