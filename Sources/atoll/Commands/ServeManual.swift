@@ -187,6 +187,7 @@ enum ServeManual {
           Term(
             Quantity.size(Limits.outputBatch), "put together for an HTTP/2 viewer before it is sent"
           ),
+          Term(Quantity.size(Limits.outputHeads), "the same with the heads of all its streams"),
           Term("\(Limits.originConnections)", "connections of one loop to one target of an origin"),
           Term("\(Limits.idleOriginConnections)", "of these, idle ones that are kept"),
           Term("\(Limits.waitingForOrigin)", "requests of one loop that wait for one; 503 beyond"),

@@ -72,7 +72,7 @@ struct SecureHTTP2Tests {
     try wire.send("GET / HTTP/1.1\r\nHost: test.example\r\n\r\n")
     #expect(try wire.read(9)[3] == HTTP2Frame.Kind.settings)
     var rest: [UInt8] = []
-    while try wire.receive() { rest += wire.take(wire.pendingCount) }
+    repeat { rest += wire.take(wire.pendingCount) } while try wire.receive()
     let end = HTTP2Frame(
       kind: HTTP2Frame.Kind.goAway,
       payload: HTTP2Frame.bytes(0) + HTTP2Frame.bytes(HTTP2Peer.Code.protocolError))
