@@ -230,7 +230,7 @@ struct OriginTLSTests {
     #expect(response.text.contains("reason: \(refusal.reason)\n"))
     #expect(response.cacheStatus.contains("detail=\(refusal.reason)"))
     #expect(origin.requestCount == 0)
-    #expect(front.failures == 1)
+    #expect(eventually { front.failures == 1 })
     let line = try #require(lines.value.first)
     #expect(
       line.hasPrefix(
