@@ -33,6 +33,8 @@ final class HTTP2Stream: Viewer {
   private var received: ByteBuffer?
   private var receivedStart = 0
   private var receivedCharge = 0
+  /// What came behind its body.
+  private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
   private var isBegun = false
   private var isStirred = false
@@ -50,6 +52,8 @@ final class HTTP2Stream: Viewer {
   /// Of a tunnel's text.
   private var textCharge = 0
   var bodyEnded = true
+  /// The body is all there; its end is theirs to tell.
+  var areTrailersDue = false
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -198,9 +202,15 @@ final class HTTP2Stream: Viewer {
   /// Nobody has answered yet, or the origin still takes what comes.
   private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
 
-  func requestEnded() {
+  func requestEnded(trailers: ByteBuffer? = nil) {
     isRequestEnded = true
+    if trailers != nil && phase == .exchanging && wantsBody { requestTrailers = trailers }
     stirLater()
+  }
+
+  override func takeTrailers() -> ByteBuffer? {
+    defer { requestTrailers = nil }
+    return requestTrailers
   }
 
   func stirLater() {
@@ -386,6 +396,7 @@ final class HTTP2Stream: Viewer {
     if textCharge > 0 { chargeText(0) }
     bodyTextStart = 0
     bodyEnded = true
+    areTrailersDue = false
     isDeferred = false
     hasEnded = false
     isReset = false
@@ -395,6 +406,7 @@ final class HTTP2Stream: Viewer {
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
+    if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)
       self.head = nil
