@@ -320,6 +320,7 @@ final class HTTP2Stream: Viewer {
     case .tunneling: close()
     case .ended:
       if isReset { break }
+      if hasEnded { return submitReset(NGHTTP2_NO_ERROR) }
       connection.http2.counters.count(.slowReader)
       submitReset(NGHTTP2_CANCEL)
     case .idle: break
@@ -377,9 +378,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func closed() {
     leave()
-    if let received {
-      nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
-    }
+    giveUpReceived()
     reset()
   }
 
@@ -434,8 +433,31 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func sentLast() {
     hasEnded = true
-    // RFC 9113 §8.1: the rest of the request is not wanted.
-    if !isRequestEnded { submitReset(NGHTTP2_NO_ERROR) }
+    if !isRequestEnded { endBeforeRequest() }
+  }
+
+  /// RFC 9113 §8.1: the rest of the request is not wanted. But there are viewers that take the reset
+  /// for a failure when it overtakes what they are about to send: a rest that fits into the window
+  /// has a moment to come.
+  @inline(never)
+  private func endBeforeRequest() {
+    if case .length(let length) = exchange.framing, length > UInt64(Limits.streamWindow) {
+      return submitReset(NGHTTP2_NO_ERROR)
+    }
+    guard phase == .exchanging else { return submitReset(NGHTTP2_NO_ERROR) }
+    leave()
+    giveUpReceived()
+    setDeadline(after: Self.lingering)
+  }
+
+  /// Milliseconds that a viewer has to end a request that was answered before.
+  private static let lingering = 2_000
+
+  /// What has come of the body and nobody takes any more is in the way of no other stream.
+  private func giveUpReceived() {
+    guard let received else { return }
+    nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
+    dropReceived()
   }
 
   @inline(__always)
