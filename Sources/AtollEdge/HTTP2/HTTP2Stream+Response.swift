@@ -97,7 +97,7 @@ extension HTTP2Stream {
       return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
     let available = self.available
-    if available == 0 && !bodyEnded {
+    if available == 0 && !bodyEnded && !areTrailersDue {
       isDeferred = true
       // It is for others to go on: the origin, or the tunnel.
       if phase == .exchanging { clearDeadline() }
@@ -108,9 +108,25 @@ extension HTTP2Stream {
     if count == available && bodyEnded {
       chosen |= NGHTTP2_DATA_FLAG_EOF.rawValue
       if count == 0 { sentLast() }
+    } else if count == available && areTrailersDue {
+      chosen |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+      submitTrailers()
     }
     flags.pointee = chosen
     return count
+  }
+
+  /// Their frame goes behind the last data, which is being offered, and ends the stream (RFC 9113
+  /// §8.1).
+  @inline(never)
+  private func submitTrailers() {
+    areTrailersDue = false
+    bodyEnded = true
+    guard let trailers = exchange.trailers else { return }
+    let fields = connection.http2.fields
+    fields.make(trailers: trailers.bytes)
+    connection.countHead()
+    nghttp2_submit_trailer(connection.session, id, fields.fields, fields.count)
   }
 
   /// Whether so many bytes that were offered are still there.
@@ -186,7 +202,8 @@ extension HTTP2Stream {
         return false
       }
       // Who is asked may find more on the way; it is not told again.
-    } while available == 0 && !bodyEnded && hasProgressed && phase == .exchanging
+    } while available == 0 && !bodyEnded && !areTrailersDue && hasProgressed
+      && phase == .exchanging
     return phase == .exchanging
   }
 
@@ -200,7 +217,7 @@ extension HTTP2Stream {
     switch view.phase {
     case .complete:
       exchange.bodyCompleted(view.refusal)
-      bodyEnded = true
+      if exchange.trailers != nil { areTrailersDue = true } else { bodyEnded = true }
     case .aborted, .failed:
       if pieceRemaining == 0 {
         breakOff(view.failure)

@@ -32,6 +32,8 @@ final class HTTP2Stream: Viewer {
   private var received: ByteBuffer?
   private var receivedStart = 0
   private var receivedCharge = 0
+  /// What came behind its body.
+  private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
   private var isBegun = false
   private var isStirred = false
@@ -44,6 +46,8 @@ final class HTTP2Stream: Viewer {
   var textStart = 0
   /// Of a tunnel's text.
   private var textCharge = 0
+  /// The body is all there; its end is theirs to tell.
+  var areTrailersDue = false
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -192,9 +196,15 @@ final class HTTP2Stream: Viewer {
   /// Nobody has answered yet, or the origin still takes what comes.
   private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
 
-  func requestEnded() {
+  func requestEnded(trailers: ByteBuffer? = nil) {
     isRequestEnded = true
+    if trailers != nil && phase == .exchanging && wantsBody { requestTrailers = trailers }
     stirLater()
+  }
+
+  override func takeTrailers() -> ByteBuffer? {
+    defer { requestTrailers = nil }
+    return requestTrailers
   }
 
   func stirLater() {
@@ -310,6 +320,7 @@ final class HTTP2Stream: Viewer {
     case .tunneling: close()
     case .ended:
       if isReset { break }
+      if hasEnded { return submitReset(NGHTTP2_NO_ERROR) }
       connection.http2.counters.count(.slowReader)
       submitReset(NGHTTP2_CANCEL)
     case .idle: break
@@ -367,9 +378,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func closed() {
     leave()
-    if let received {
-      nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
-    }
+    giveUpReceived()
     reset()
   }
 
@@ -392,6 +401,7 @@ final class HTTP2Stream: Viewer {
     if textCharge > 0 { chargeText(0) }
     textStart = 0
     bodyEnded = true
+    areTrailersDue = false
     isDeferred = false
     hasEnded = false
     isReset = false
@@ -401,6 +411,7 @@ final class HTTP2Stream: Viewer {
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
+    if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)
       self.head = nil
@@ -422,8 +433,31 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func sentLast() {
     hasEnded = true
-    // RFC 9113 §8.1: the rest of the request is not wanted.
-    if !isRequestEnded { submitReset(NGHTTP2_NO_ERROR) }
+    if !isRequestEnded { endBeforeRequest() }
+  }
+
+  /// RFC 9113 §8.1: the rest of the request is not wanted. But there are viewers that take the reset
+  /// for a failure when it overtakes what they are about to send: a rest that fits into the window
+  /// has a moment to come.
+  @inline(never)
+  private func endBeforeRequest() {
+    if case .length(let length) = exchange.framing, length > UInt64(Limits.streamWindow) {
+      return submitReset(NGHTTP2_NO_ERROR)
+    }
+    guard phase == .exchanging else { return submitReset(NGHTTP2_NO_ERROR) }
+    leave()
+    giveUpReceived()
+    setDeadline(after: Self.lingering)
+  }
+
+  /// Milliseconds that a viewer has to end a request that was answered before.
+  private static let lingering = 2_000
+
+  /// What has come of the body and nobody takes any more is in the way of no other stream.
+  private func giveUpReceived() {
+    guard let received else { return }
+    nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
+    dropReceived()
   }
 
   @inline(__always)

@@ -108,6 +108,8 @@ class Viewer: Channel {
   /// `bodyHasEnded` says when nothing follows.
   var delimitsBody: Bool { false }
   var bodyHasEnded: Bool { false }
+  /// What came behind such a body, once: field lines, each with CRLF.
+  func takeTrailers() -> ByteBuffer? { nil }
 
   func sendContinue() { mustOverride() }
 

@@ -139,7 +139,7 @@ extension ViewerConnection {
     }
     switch view.phase {
     case .complete:
-      if isChunked { queue("0\r\n\r\n") }
+      if isChunked { queueLastChunk() }
       exchange.bodyCompleted(view.refusal)
       bodyEnded = true
     case .aborted, .failed:
@@ -149,6 +149,12 @@ extension ViewerConnection {
       break
     }
     return true
+  }
+
+  private func queueLastChunk() {
+    queue("0\r\n")
+    if let trailers = exchange.trailers { pendingBuffer().append(trailers.bytes) }
+    queue("\r\n")
   }
 
   /// One system call. False when the kernel takes no more now, or the connection has gone.
