@@ -72,6 +72,7 @@ package enum StoreError: Error, Equatable, Sendable {
     case "certificates": return "the certificate \(quoted(parts[1]))"
     case "authority": return "the local authority"
     case "accounts": return "the account \(quoted(parts[1]))"
+    case "answering": return "the turn to answer \(parts[1])"
     case "issuing": return "the order for \(quoted(parts[1]))"
     case "edges": return "the edge \(quoted(parts[1]))"
     case "challenges": return "the challenge \(quoted(parts[1]))"

@@ -74,8 +74,16 @@ package struct ACMEIssuer: Sendable {
     prover makeProver: (ACMESettings) throws(ACMEError) -> any ChallengeProver,
     prepare: (Preparation) throws(ACMEError) -> Void = { _ in }
   ) throws -> Outcome {
-    let hold = try IssueHold.take(name, in: store, patience: patience, report: report)
-    defer { hold.release() }
+    guard
+      let turn = try StoreTurn.take(
+        "issuing/\(name)", saying: ("certificate", name), in: store, patience: patience,
+        waits: { report("waits for another process that is about \"\(name)\"") })
+    else {
+      throw ACMEError(
+        .busy, "another process is about the certificate \"\(name)\"",
+        hint: "wait until it is done")
+    }
+    defer { turn.release() }
     let stored = try catalog.get(name)
     guard var certificate = wanted ?? stored else {
       throw ACMEError(
@@ -353,42 +361,5 @@ extension CertificateInfo {
     let isNegative = (serial.first ?? 0) >= 0x80
     return ACMERenewalInfo.identifier(
       keyIdentifier: key, serial: isNegative ? [0] + serial : serial)
-  }
-}
-
-/// Says that this process is about a certificate, to all others on the store.
-private enum IssueHold {
-  static let prefix = "issuing/"
-
-  /// Waits for another process, for as long as the patience lasts.
-  static func take(
-    _ name: String, in store: any Store, patience: Duration, report: (String) -> Void
-  ) throws -> any StoreHold {
-    let key = prefix + name
-    let end = ContinuousClock.now + patience
-    var isTold = false
-    while true {
-      // Looked at first: to try to take what another has would hold up every writer of the store.
-      if try store.read(key) == nil {
-        do throws(StoreError) {
-          return try store.hold(
-            key,
-            DocumentWriter.document { writer in
-              writer.member("schemaVersion", 1)
-              writer.member("certificate", name)
-            })
-        } catch {
-          guard case .held = error else { throw error }
-        }
-      }
-      if ContinuousClock.now >= end {
-        throw ACMEError(
-          .busy, "another process is about the certificate \"\(name)\"",
-          hint: "wait until it is done")
-      }
-      if !isTold { report("waits for another process that is about \"\(name)\"") }
-      isTold = true
-      ACMETime.real.pause(100)
-    }
   }
 }
