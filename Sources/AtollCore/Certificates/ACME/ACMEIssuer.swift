@@ -145,7 +145,7 @@ package struct ACMEIssuer: Sendable {
     let names = listed(certificate.domains, "and")
     guard let leaf = certificate.leaf else { return "asks \(ca) for a certificate for \(names)" }
     if demand.isForced || demand.wantsNewAccount { return "asks \(ca) for another certificate" }
-    let present = Set(leaf.domains + leaf.addresses.map(\.description))
+    let present = Set(leaf.names)
     if present != Set(certificate.domains) {
       return "asks \(ca) for a certificate with other names: \(names)"
     }
@@ -326,9 +326,6 @@ package struct ACMEIssuer: Sendable {
 }
 
 extension StoredCertificate {
-  /// nil until it is issued.
-  package var leaf: CertificateInfo? { chain.flatMap { try? CertificateInfo(pem: $0) } }
-
   /// Seconds between two tries of an edge, whatever the reason of the first one's failure.
   private static let shortestPause: Int64 = 600
 
