@@ -105,6 +105,11 @@ enum CertEnsureCommand: Command {
     let name = parsed.arguments[0]
     let stored = try workspace.certificates.get(name)
     let wanted = try wanted(name, stored, parsed, console)
+    if parsed.has(CertOptions.domain) {
+      try workspace.checkUses(
+        of: name, coveredBy: wanted.domains,
+        hint: "name it with --domain, too, or detach it first")
+    }
     var demand = ACMEIssuer.Demand()
     demand.ignoresPause = parsed[now]
     demand.wantsNewAccount = parsed[newAccount]
@@ -119,9 +124,7 @@ enum CertEnsureCommand: Command {
   private static func wanted(
     _ name: String, _ stored: StoredCertificate?, _ parsed: ParsedArguments, _ console: Console
   ) throws -> StoredCertificate {
-    if let flaw = CertificateCatalog.flaw(inName: name) {
-      throw CommandError.usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
-    }
+    try Workspace.checkCertificateName(name)
     if let stored, stored.source != .acme {
       let origin = stored.source == .local ? "this store's local authority" : "a file"
       throw CommandError.usage(
