@@ -447,6 +447,42 @@ extension Home {
     #expect(edge.end().exitCode == 0)
   }
 
+  @Test func `where DNS knows nothing the edges are asked by https, too`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    let edge = try RunningEdge(["--https", "127.0.0.1:0"])
+    let names = ScriptedNameServer([:])
+    defer { names.end() }
+    _ = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
+    #expect(edge.atoll("cert", "create", "mine", "--local", "-d", "www.shop.example").exitCode == 0)
+    #expect(edge.atoll("domain", "attach", "shop", "www.shop.example").exitCode == 0)
+    let check = ["domain", "check", "shop", "--dns-server", names.address]
+    let home = ["ATOLL_HOME": edge.home.path + "/store"]
+    let result = runAtoll(check, env: home)
+    #expect(result.exitCode == 1)
+    #expect(
+      result.stdout.contains("https        ok       \(edge.secureAddress): 200 over TLSv1.3\n"),
+      "\(result.stdout)")
+    #expect(result.stdout.contains("http         ok       \(edge.address): 200\n"))
+    // What stands on the command line is looked at before anything is asked.
+    let bad = runAtoll(check + ["--ca", "/no/ca.pem"], env: home)
+    #expect(bad.exitCode == 2 && bad.stdout.isEmpty)
+    #expect(
+      bad.stderr == """
+        atoll: error: --ca: the file "/no/ca.pem" does not exist
+        atoll: hint: put it there, or name another
+
+        """)
+    let other = edge.home.write("other.pem", TestAuthority().certificate)
+    let unknown = runAtoll(check + ["--ca", other], env: home)
+    #expect(unknown.stdout.contains("https        fault    "), "\(unknown.stdout)")
+    #expect(edge.end().exitCode == 0)
+    // An edge without TLS.
+    let plain = try RunningEdge([], home: edge.home)
+    let without = runAtoll(check, env: home)
+    #expect(without.stdout.contains("https        fault    no edge here listens for it"))
+    #expect(plain.end().exitCode == 0)
+  }
+
   @Test func `an edge follows attaching and detaching`() throws {
     let one = ScriptedServer(response("Cache-Control: max-age=60"))
     let edge = try RunningEdge([])
