@@ -120,11 +120,20 @@ package struct ACMEIssuer: Sendable {
     if let until = certificate.renewal.notBefore, until > time.now(), !demand.ignoresPause {
       throw paused(certificate, until)
     }
+    let order: CertificateOrder
+    let prover: any ChallengeProver
+    do throws(ACMEError) {
+      order = try makeOrder(certificate, settings)
+      prover = try makeProver(settings)
+    } catch {
+      note(error, about: name)
+      throw error
+    }
     // What is to be issued for the first time is known by its name from now on.
     if certificate.chain == nil { certificate = try put(certificate) }
     report(reason)
     do throws(ACMEError) {
-      let issued = try obtain(settings, certificate, demand, client, makeProver, prepare)
+      let issued = try obtain(order, settings, demand, client, prover, prepare)
       let isFirst = certificate.chain == nil
       certificate.chain = issued.chain
       certificate.key = issued.key
@@ -203,19 +212,22 @@ package struct ACMEIssuer: Sendable {
 
   // MARK: Obtaining
 
-  private func obtain(
-    _ settings: ACMESettings, _ certificate: StoredCertificate, _ demand: Demand,
-    _ client: ACMEClient,
-    _ makeProver: (ACMESettings) throws(ACMEError) -> any ChallengeProver,
-    _ prepare: (Preparation) throws(ACMEError) -> Void
-  ) throws(ACMEError) -> ACMEOrdering.Issued {
+  private func makeOrder(
+    _ certificate: StoredCertificate, _ settings: ACMESettings
+  ) throws(ACMEError) -> CertificateOrder {
     var order = CertificateOrder(
       names: try Self.names(certificate), keyType: certificate.keyType,
       preferredChain: settings.preferredChain, profile: settings.profile)
     // A successor, where the names are the same; else the old one lives on for itself.
     if let leaf = certificate.leaf { order.replaces = leaf.renewalIdentifier }
-    let prover = try makeProver(settings)
-    try Self.check(order.names, prover.challenge)
+    try Self.check(order.names, settings.challenge)
+    return order
+  }
+
+  private func obtain(
+    _ order: CertificateOrder, _ settings: ACMESettings, _ demand: Demand, _ client: ACMEClient,
+    _ prover: any ChallengeProver, _ prepare: (Preparation) throws(ACMEError) -> Void
+  ) throws(ACMEError) -> ACMEOrdering.Issued {
     let directory = try client.directory()
     try prepare(
       Preparation(
