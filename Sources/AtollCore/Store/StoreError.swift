@@ -21,8 +21,22 @@ package enum StoreError: Error, Equatable, Sendable {
   static func system(_ error: Int32, _ action: String, _ place: String) -> StoreError {
     switch error {
     case ENOSPC, EDQUOT: .full(place: place)
-    case EACCES, EPERM, EROFS: .denied(action: action, place: place)
+    case EACCES, EPERM: .denied(action: action, place: place)
     default: .failed(action: action, place: place, why: errorText(error))
+    }
+  }
+
+  /// The same of a place that was told relative to a directory.
+  func below(_ directory: String) -> StoreError {
+    func whole(_ place: String) -> String {
+      place.hasPrefix("/") ? place : "\(directory)/\(place)"
+    }
+    switch self {
+    case .full(let place): return .full(place: whole(place))
+    case .denied(let action, let place): return .denied(action: action, place: whole(place))
+    case .failed(let action, let place, let why):
+      return .failed(action: action, place: whole(place), why: why)
+    default: return self
     }
   }
 
