@@ -14,7 +14,7 @@ package struct Deployment {
   /// distributions that they are about.
   private var warnings: [String] = []
   /// Those that are not served as they are now.
-  package private(set) var refused: [RefusedDistribution] = []
+  package private(set) var refused: [RefusedDocument] = []
 
   private let slotLimit: Int
   /// By distribution id.
@@ -39,13 +39,13 @@ package struct Deployment {
     var change = Change()
     var problems: [String] = []
     var warnings: [String] = []
-    var refused: [RefusedDistribution] = []
+    var refused: [RefusedDocument] = []
     var next: [DistributionPolicy] = []
     let former = policies
     for (name, error) in invalid {
       let kept = former.first { $0.distribution.name == name }
       problems += Self.lines(about: name, keeping: kept, error)
-      refused.append(RefusedDistribution(name: name, kept: kept?.distribution.revision))
+      refused.append(RefusedDocument(name: name, kept: kept?.distribution.revision))
       if let kept { next.append(kept) }
     }
     for distribution in distributions {
@@ -53,14 +53,14 @@ package struct Deployment {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: it has the id of "
             + "\"\(twin.distribution.name)\"")
-        refused.append(RefusedDistribution(name: distribution.name))
+        refused.append(RefusedDocument(name: distribution.name))
         continue
       }
       guard let slot = slot(for: distribution.id) else {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: this edge has served "
             + "\(slotLimit) distributions and must be restarted")
-        refused.append(RefusedDistribution(name: distribution.name))
+        refused.append(RefusedDocument(name: distribution.name))
         continue
       }
       let before = former.first { $0.distribution.id == distribution.id }
@@ -73,7 +73,7 @@ package struct Deployment {
         // Only this edge can tell, so nobody else names the next step.
         problems += Self.lines(about: distribution.name, keeping: before, error, withHints: true)
         refused.append(
-          RefusedDistribution(name: distribution.name, kept: before?.distribution.revision))
+          RefusedDocument(name: distribution.name, kept: before?.distribution.revision))
         if let before { next.append(before) }
         continue
       }

@@ -12,7 +12,6 @@ import Glibc
 /// Streams are used again, on whatever connection of their loop: a hit makes no object.
 final class HTTP2Stream: Viewer {
   enum Phase { case idle, exchanging, tunneling, ended }
-  enum BodySource { case none, entry, fetch }
 
   /// Nil while idle.
   private(set) var connectionReference: Unmanaged<HTTP2Connection>?
@@ -40,16 +39,11 @@ final class HTTP2Stream: Viewer {
   // The response.
   /// Where nghttp2 asks for the body.
   let provider: UnsafeMutablePointer<nghttp2_data_provider>
-  var source = BodySource.none
-  var bodyEntry: Entry?
-  var bodyPosition = 0
-  var pieceRemaining = 0
-  /// Goes before the piece.
-  var bodyText: ByteBuffer?
-  var bodyTextStart = 0
+  /// Goes before the piece of the body.
+  var text: ByteBuffer?
+  var textStart = 0
   /// Of a tunnel's text.
   private var textCharge = 0
-  var bodyEnded = true
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -281,6 +275,18 @@ final class HTTP2Stream: Viewer {
 
   override func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) { submitInterim(bytes) }
 
+  override func bodyText() -> ByteBuffer {
+    if let text { return text }
+    let text = ByteBuffer(capacity: 512)
+    self.text = text
+    return text
+  }
+
+  override func breakOff(_ reason: Reason) {
+    exchange.bodyBroke(reason)
+    end(with: NGHTTP2_INTERNAL_ERROR)
+  }
+
   override func bodyProgressed() { noteProgress() }
 
   override func upgrade(
@@ -382,9 +388,9 @@ final class HTTP2Stream: Viewer {
     if bodyEntry != nil { dropEntry() }
     source = .none
     pieceRemaining = 0
-    if bodyText != nil { bodyText = nil }
+    if text != nil { text = nil }
     if textCharge > 0 { chargeText(0) }
-    bodyTextStart = 0
+    textStart = 0
     bodyEnded = true
     isDeferred = false
     hasEnded = false

@@ -151,15 +151,6 @@ extension ViewerConnection {
     return true
   }
 
-  /// The rest of the body will not come.
-  func breakOff(_ reason: Reason) {
-    exchange.bodyBroke(reason)
-    // What is missing must not look like an end.
-    if endsByClose { resetOnClose() }
-    if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
-    close()
-  }
-
   /// One system call. False when the kernel takes no more now, or the connection has gone.
   func sendSome(_ pendingCount: Int) -> Bool {
     var body: UnsafePointer<UInt8>?

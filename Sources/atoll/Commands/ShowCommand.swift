@@ -101,7 +101,8 @@ enum ShowCommand: Command {
       if edge.revision < distribution.revision {
         "still serves revision \(edge.revision) of the store"
       } else {
-        edge.refused.first { $0.name == distribution.name }?.text ?? "serves this revision"
+        edge.refused.first { $0.name == distribution.name }?.text(otherwise: "does not serve it")
+          ?? "serves this revision"
       }
     return "\(edge.id)\(place): \(state)"
   }

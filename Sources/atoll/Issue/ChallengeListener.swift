@@ -132,7 +132,7 @@ final class ChallengeListener: ChallengeProver {
         continue
       }
       connections.add(1, ordering: .relaxed)
-      AtollCore.Thread.startDetached("challenge") {
+      AtollCore.Thread.runDetached("challenge") {
         self.serve(peer)
         close(peer)
         self.connections.subtract(1, ordering: .relaxed)
