@@ -11,11 +11,8 @@ package struct CertificateDeployment {
     package var chain: [CertificateInfo]
 
     package var leaf: CertificateInfo { chain[0] }
-    package var domains: [String] { leaf.domains + leaf.addresses.map(\.description) }
-    package var expiry: CertificateExpiry {
-      CertificateExpiry(
-        name: stored.name, domains: domains, notBefore: leaf.notBefore, notAfter: leaf.notAfter)
-    }
+    package var domains: [String] { leaf.names }
+    package var expiry: CertificateExpiry { CertificateExpiry(stored.name, leaf) }
   }
 
   /// What an update changed.

@@ -10,6 +10,9 @@ package struct Deployment {
   package private(set) var policies: [DistributionPolicy] = []
   /// What is wrong at the moment, for `show` and the log.
   package private(set) var problems: [String] = []
+  /// What is served, and should not be as it is: for the log alone, since the commands say it of the
+  /// distributions that they are about.
+  private var warnings: [String] = []
   /// Those that are not served as they are now.
   package private(set) var refused: [RefusedDocument] = []
 
@@ -35,6 +38,7 @@ package struct Deployment {
   ) -> Change {
     var change = Change()
     var problems: [String] = []
+    var warnings: [String] = []
     var refused: [RefusedDocument] = []
     var next: [DistributionPolicy] = []
     let former = policies
@@ -86,7 +90,7 @@ package struct Deployment {
           change.lines.append(line)
         }
       }
-      problems += distribution.warnings.map { "warning: \($0)" }
+      warnings += distribution.warnings.map { "warning: \($0)" }
     }
     next.sort { $0.distribution.name < $1.distribution.name }
     // Commands let no two have the same; files that were edited by hand may.
@@ -104,7 +108,9 @@ package struct Deployment {
       change.lines.append("distribution \"\(policy.distribution.name)\" is no longer served")
     }
     change.lines += problems.filter { !self.problems.contains($0) }
+    change.lines += warnings.filter { !self.warnings.contains($0) }
     self.problems = problems
+    self.warnings = warnings
     self.refused = refused
     policies = next
     return change
