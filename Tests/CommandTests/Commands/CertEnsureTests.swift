@@ -217,8 +217,18 @@ struct CertEnsureTests {
       #expect(call[0] == call[3] && call[1] == call[5] && call[2] == call[6])
     }
     #expect(calls[0][2] != calls[1][2])
-    // Kept for the next time.
+    // Kept for the next time, which may be an edge's, and elsewhere.
     #expect(try home.certificate("wild").acme?.dnsHook == hook.command)
+    chmod(pebble.place.file("hook"), 0o700)
+    var current = [CChar](repeating: 0, count: 4_096)
+    let depth = String(cString: try #require(getcwd(&current, current.count)))
+      .split(separator: "/").count
+    let path = String(repeating: "../", count: depth) + pebble.place.file("hook").dropFirst()
+    let relative = home.ensure("wild", pebble, "--dns-hook", "\(path) and more")
+    #expect(relative.exitCode == 0, "\(relative.stderr)")
+    #expect(
+      try home.certificate("wild").acme?.dnsHook == "\(pebble.place.file("hook")) and more")
+    #expect(home.ensure("wild", pebble, "--dns-hook", hook.command).exitCode == 0)
     #expect(home.atoll(["cert", "renew", "wild"]).exitCode == 0)
   }
 
@@ -440,6 +450,10 @@ struct CertEnsureTests {
     let wrong = home.ensure(
       "shop", pebble, "--eab-key-id", "kid-1", env: ["ATOLL_EAB_HMAC": "c2VjcmV0"])
     #expect(wrong.exitCode == 1, "\(wrong.stderr)")
+    #expect(wrong.stderr.contains("hint: check --eab-key-id and its secret"), "\(wrong.stderr)")
+    let unknown = home.ensure(
+      "shop", pebble, "--eab-key-id", "kid-2", "--now", env: ["ATOLL_EAB_HMAC": secret])
+    #expect(unknown.stderr.contains("hint: check --eab-key-id"), "\(unknown.stderr)")
     let nothing = home.ensure("shop", pebble, "--eab-key-id", "kid-1")
     #expect(nothing.exitCode == 2)
     let file = home.directory.write("secret", secret + "\n")
