@@ -71,9 +71,22 @@ final class HTTP2Connection: Channel {
   /// A frame found no room in the output any more.
   private var isOutputFull = false
   private var isFlushScheduled = false
-  /// Heads that nghttp2 has yet to write: they go before all data.
-  var unwrittenHeads = 0
-  private var usesArena = false
+
+  // Heads. They are encoded as they come, and go into the output before any frame of the session's
+  // that follows: what the peer's table becomes depends on their order.
+  private let encoder = HeaderEncoder()
+  /// Encoded, and not in the output yet.
+  private var heads: ByteBuffer?
+  private var headsCharge = 0
+  /// Heads that the session has yet to hear of.
+  private var unheardHeads = 0
+  /// What settings of the viewer's say about its table, until they are acknowledged.
+  private var unacknowledged: [TableSizes] = []
+  private struct TableSizes {
+    var smallest: Int?
+    var last: Int?
+  }
+
   private var isTerminated = false
   private var isHeadClockRunning = false
   /// Milliseconds of the loop's clock by which the head has to be whole.
@@ -98,11 +111,12 @@ final class HTTP2Connection: Channel {
     textReference = .passUnretained(requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
-    services.budget.charge(HTTP2Services.sessionSize)
+    services.budget.charge(HTTP2Services.connectionSize)
     http2.counters.countConnection()
     var session: OpaquePointer?
-    nghttp2_session_server_new2(
-      &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option)
+    nghttp2_session_server_new3(
+      &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option,
+      http2.memory.allocator)
     self.session = session
     submitSettings()
     // For preface and settings.
@@ -122,6 +136,12 @@ final class HTTP2Connection: Channel {
     nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
     nghttp2_session_set_local_window_size(
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, Int32(Limits.connectionWindow))
+    // RFC 9113 §3.4: they come first.
+    var bytes: UnsafePointer<UInt8>?
+    let buffer = headBuffer
+    while case let count = nghttp2_session_mem_send(session, &bytes), count > 0, let bytes {
+      buffer.append(bytes, count)
+    }
   }
 
   var isOpen: Bool { phase == .open }
@@ -214,7 +234,8 @@ final class HTTP2Connection: Channel {
   /// The viewer makes frames faster than it reads them: what else it sends has to wait.
   private var isClogged: Bool {
     pending != nil && phase == .open
-      && nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
+      && (nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
+        || heads.map { $0.count > Limits.outputBatch } ?? false)
   }
 
   /// No event will tell of what is unread.
@@ -318,26 +339,27 @@ final class HTTP2Connection: Channel {
     http2.beginOutput()
     isOutputFull = false
     isInSession = true
-    defer {
-      isInSession = false
-      if usesArena && unwrittenHeads == 0 {
-        usesArena = false
-        http2.fields.endUse()
-      }
-    }
-    while http2.outputCount < Limits.outputBatch || usesArena && unwrittenHeads > 0 {
+    defer { isInSession = false }
+    if heads != nil { putHeads() }
+    // What has ended with its head has ended for the session too before the viewer can know.
+    while http2.outputCount < Limits.outputBatch || unheardHeads > 0 {
       var bytes: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(session, &bytes)
+      if heads != nil { putHeads() }
       guard count > 0, let bytes else {
         if count < 0 { failed() }
         if isOutputFull { return false }
-        unwrittenHeads = 0
+        unheardHeads = 0
         return true
       }
-      guard http2.outputCount &+ count <= Limits.outputHeads else {
-        // Interim ones without end: they cannot be waited for.
-        failed()
-        return true
+      switch nghttp2_frame_type(rawValue: UInt32(bytes[3])) {
+      case NGHTTP2_HEADERS:
+        // It only told the session what has been written.
+        continue
+      case NGHTTP2_SETTINGS where bytes[4] & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
+        acknowledged()
+      default:
+        break
       }
       http2.makeRoom(count)
       memcpy(http2.output + http2.outputCount, bytes, count)
@@ -346,12 +368,33 @@ final class HTTP2Connection: Channel {
     return false
   }
 
+  @inline(__always)
+  private func putHeads() {
+    guard let heads else { return }
+    http2.makeRoom(heads.count)
+    memcpy(http2.output + http2.outputCount, heads.base, heads.count)
+    http2.outputCount &+= heads.count
+    dropHeads()
+  }
+
+  private func dropHeads() {
+    guard let heads else { return }
+    self.heads = nil
+    http2.recycle(heads)
+    if headsCharge > 0 {
+      services.budget.release(headsCharge)
+      headsCharge = 0
+    }
+  }
+
   /// A frame with data: its header and bytes go straight into the output.
   /// - Returns: nil when there is no room now.
   @inline(__always)
   func makeRoom(_ count: Int) -> UnsafeMutablePointer<UInt8>? {
+    if heads != nil { putHeads() }
     let http2 = self.http2
-    if http2.outputCount > 0 && http2.outputCount &+ count > Limits.outputBatch {
+    if http2.outputCount > 0 && http2.outputCount &+ count > Limits.outputBatch && unheardHeads == 0
+    {
       isOutputFull = true
       return nil
     }
@@ -459,21 +502,75 @@ final class HTTP2Connection: Channel {
 
   // MARK: Heads
 
-  /// A head is going to be submitted.
-  /// - Returns: whether nghttp2 has to copy it, since it may have to wait.
-  @inline(__always)
-  func beginHead() -> Bool {
-    countHead()
-    if pending != nil { return true }
-    if !usesArena {
-      usesArena = true
-      http2.fields.beginUse()
-    }
-    return false
+  private var headBuffer: ByteBuffer {
+    if let heads { return heads }
+    let buffer = http2.makeHeadBuffer()
+    heads = buffer
+    return buffer
   }
 
-  /// One that is copied.
-  func countHead() { unwrittenHeads &+= 1 }
+  /// Writes a head, or an interim one.
+  /// - Parameter encode: makes frames of it; says how many bytes they are.
+  /// - Returns: the same; nil when the connection is about to end.
+  @inline(__always)
+  func writeHead(
+    _ stream: Int32, endsStream: Bool, _ encode: (ResponseHeads, ResponseHeads.Destination) -> Int
+  ) -> Int? {
+    if isTerminated { return nil }
+    let buffer = headBuffer
+    guard buffer.count <= Limits.outputHeads else {
+      // Interim ones without end, or of requests that are withdrawn: they cannot be waited for.
+      failed()
+      return nil
+    }
+    let count = encode(
+      http2.heads,
+      ResponseHeads.Destination(
+        stream: stream, endsStream: endsStream, encoder: encoder, buffer: buffer))
+    if pending != nil { chargeHeads() }
+    return count
+  }
+
+  /// They have to wait.
+  private func chargeHeads() {
+    guard let heads else { return }
+    services.budget.charge(heads.capacity - headsCharge)
+    headsCharge = heads.capacity
+  }
+
+  /// Tells the session of a head that has been written, by one without fields that goes nowhere:
+  /// after that it asks for the body.
+  /// - Parameter provider: nil: the stream ends with its head.
+  @inline(__always)
+  func submitHead(_ stream: Int32, _ provider: UnsafeMutablePointer<nghttp2_data_provider>?) {
+    unheardHeads &+= 1
+    nghttp2_submit_response(session, stream, nil, 0, provider)
+    scheduleFlush()
+  }
+
+  func heardOfHead() { unheardHeads &-= 1 }
+
+  /// The viewer's settings hold as soon as it hears that.
+  func received(_ settings: nghttp2_settings) {
+    var sizes = TableSizes()
+    for index in 0..<settings.niv {
+      let entry = settings.iv[index]
+      guard entry.settings_id == Int32(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE.rawValue) else {
+        continue
+      }
+      let size = Int(entry.value)
+      sizes.smallest = min(sizes.smallest ?? size, size)
+      sizes.last = size
+    }
+    unacknowledged.append(sizes)
+  }
+
+  private func acknowledged() {
+    guard !unacknowledged.isEmpty else { return }
+    let sizes = unacknowledged.removeFirst()
+    if let smallest = sizes.smallest { encoder.allow(smallest) }
+    if let last = sizes.last { encoder.allow(last) }
+  }
 
   // MARK: Streams
 
@@ -602,12 +699,10 @@ final class HTTP2Connection: Channel {
   private func releaseSession() {
     nghttp2_session_del(session)
     session = nil
-    services.budget.release(HTTP2Services.sessionSize)
+    services.budget.release(HTTP2Services.connectionSize)
     if let pending { services.budget.release(pending.count) }
     pending = nil
-    if usesArena {
-      usesArena = false
-      http2.fields.endUse()
-    }
+    dropHeads()
+    encoder.deallocate()
   }
 }

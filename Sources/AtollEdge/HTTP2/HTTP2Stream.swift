@@ -407,10 +407,9 @@ final class HTTP2Stream: Viewer {
 
   /// - Parameter count: bytes of its frames.
   @inline(__always)
-  func sentHead(_ count: Int, endsStream: Bool) {
+  func sentHead(_ count: Int) {
     exchange.headBytes &+= count
     exchange.bytesDown &+= count
-    if endsStream { sentLast() }
   }
 
   @inline(__always)
