@@ -61,9 +61,10 @@ final class HTTP2Connection: Channel {
   /// The same, for who reads a field after the other.
   private(set) var textReference: Unmanaged<HTTP2RequestText>
   var isReadingHead = false
-  /// Trailers: read to the end, and dropped.
   var isReadingTrailers = false
   var trailerSize = 0
+  /// The trailers of a request so far: field lines, each with CRLF.
+  var trailerText: ByteBuffer?
 
   private var isInSession = false
   /// What is submitted is flushed before control goes back to the loop.
@@ -80,6 +81,8 @@ final class HTTP2Connection: Channel {
   private var headsCharge = 0
   /// Heads that the session has yet to hear of.
   private var unheardHeads = 0
+  /// Of those, trailers: they are yet to be encoded, behind the data.
+  private var unwrittenTrailers = 0
   /// What settings of the viewer's say about its table, until they are acknowledged.
   private var unacknowledged: [TableSizes] = []
   private struct TableSizes {
@@ -350,11 +353,13 @@ final class HTTP2Connection: Channel {
         if count < 0 { failed() }
         if isOutputFull { return false }
         unheardHeads = 0
+        unwrittenTrailers = 0
         return true
       }
       switch nghttp2_frame_type(rawValue: UInt32(bytes[3])) {
       case NGHTTP2_HEADERS:
-        // It only told the session what has been written.
+        // It only told the session what has been written, unless it is for trailers.
+        if unwrittenTrailers > 0 { writeTrailers(of: bytes) }
         continue
       case NGHTTP2_SETTINGS where bytes[4] & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
         acknowledged()
@@ -549,6 +554,19 @@ final class HTTP2Connection: Channel {
   }
 
   func heardOfHead() { unheardHeads &-= 1 }
+
+  /// What the frame of trailers will say is written when its turn has come.
+  func submitTrailers(_ stream: Int32) {
+    unheardHeads += 1
+    unwrittenTrailers += 1
+    nghttp2_submit_trailer(session, stream, nil, 0)
+  }
+
+  private func writeTrailers(of frame: UnsafePointer<UInt8>) {
+    let id = (5..<9).reduce(UInt32(0)) { $0 << 8 | UInt32(frame[$1]) }
+    guard let stream = stream(Int32(bitPattern: id)) else { return }
+    stream._withUnsafeGuaranteedRef { $0.writeTrailers() }
+  }
 
   /// The viewer's settings hold as soon as it hears that.
   func received(_ settings: nghttp2_settings) {

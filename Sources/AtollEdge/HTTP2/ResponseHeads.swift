@@ -88,6 +88,14 @@ final class ResponseHeads {
     return end(at, of: start, place)
   }
 
+  /// - Parameter lines: field lines.
+  @inline(never)
+  func append(trailers lines: UnsafeBufferPointer<UInt8>, to place: Destination) -> Int {
+    let start = reserve(lines.count, place)
+    let at = encode(lines, place.encoder, to: place.encoder.begin(start + Self.frameHeader))
+    return end(at, of: start, place)
+  }
+
   private func encode(
     _ status: UnsafePointer<UInt8>, _ lines: UnsafeBufferPointer<UInt8>, _ encoder: HeaderEncoder,
     to start: UnsafeMutablePointer<UInt8>
