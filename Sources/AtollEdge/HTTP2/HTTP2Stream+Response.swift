@@ -121,14 +121,14 @@ extension HTTP2Stream {
   private func submitTrailers() {
     areTrailersDue = false
     bodyEnded = true
-    areTrailersSubmitted = true
-    connection.submitTrailers(id)
+    trailers = exchange.trailers
+    if trailers != nil { connection.submitTrailers(id) }
   }
 
   /// Their turn has come.
   func writeTrailers() {
-    guard areTrailersSubmitted, let trailers = exchange.trailers else { return }
-    areTrailersSubmitted = false
+    guard let trailers else { return }
+    self.trailers = nil
     let count = connection.writeHead(id, endsStream: true) {
       $0.append(trailers: trailers.bytes, to: $1)
     }

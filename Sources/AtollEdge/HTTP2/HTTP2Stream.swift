@@ -48,8 +48,8 @@ final class HTTP2Stream: Viewer {
   private var textCharge = 0
   /// The body is all there; its end is theirs to tell.
   var areTrailersDue = false
-  /// They are written when the session hands out their frame.
-  var areTrailersSubmitted = false
+  /// Field lines, which are written when the session hands out their frame.
+  var trailers: ByteBuffer?
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -404,7 +404,7 @@ final class HTTP2Stream: Viewer {
     textStart = 0
     bodyEnded = true
     areTrailersDue = false
-    areTrailersSubmitted = false
+    if trailers != nil { trailers = nil }
     isDeferred = false
     hasEnded = false
     isReset = false
