@@ -50,6 +50,14 @@ package struct HeaderEncoder {
     var nextLimit = tableSize
     var smallestLimit = tableSize
 
+    /// Fields that were written in full.
+    var literalCount: UInt64 = 0
+    /// What was written last of fields that are known, and when: the number of the latest entry.
+    var known: UInt64 = 0
+    var knownAt: UInt32 = 0
+    var knownCount = 0
+    let knownBytes = UnsafeMutableRawPointer.allocate(byteCount: knownSize, alignment: 8)
+
     let codes = HuffmanCode.shared
     let entries = UnsafeMutablePointer<Entry>.allocate(capacity: entryCount)
     let buckets = UnsafeMutablePointer<UInt32>.allocate(capacity: bucketCount)
@@ -60,10 +68,13 @@ package struct HeaderEncoder {
     let ring = UnsafeMutablePointer<UInt8>.allocate(capacity: ringSize)
   }
 
+  /// Of what is kept of fields that are known.
+  private static let knownSize = 48
+
   /// Bytes that an encoder takes.
   package static let memory =
     MemoryLayout<State>.size + entryCount * MemoryLayout<Entry>.stride
-    + (bucketCount + nameBucketCount + seenCount) * 4 + ringSize
+    + (bucketCount + nameBucketCount + seenCount) * 4 + ringSize + knownSize
 
   private let state: UnsafeMutablePointer<State>
 
@@ -73,6 +84,7 @@ package struct HeaderEncoder {
     state.pointee.buckets.initialize(repeating: 0, count: Self.bucketCount)
     state.pointee.nameBuckets.initialize(repeating: 0, count: Self.nameBucketCount)
     state.pointee.seen.initialize(repeating: 0, count: Self.seenCount)
+    memset(state.pointee.knownBytes, 0, Self.knownSize)
   }
 
   /// The owner's last call.
@@ -82,6 +94,7 @@ package struct HeaderEncoder {
     state.pointee.nameBuckets.deallocate()
     state.pointee.seen.deallocate()
     state.pointee.ring.deallocate()
+    state.pointee.knownBytes.deallocate()
     state.deallocate()
   }
 
@@ -104,6 +117,7 @@ package struct HeaderEncoder {
   private func announceLimit(_ start: UnsafeMutablePointer<UInt8>) -> UnsafeMutablePointer<UInt8> {
     var at = start
     state.pointee.announcesLimit = false
+    state.pointee.known = 0
     let limit = state.pointee.nextLimit
     if state.pointee.smallestLimit < limit {
       at = Self.write(state.pointee.smallestLimit, bits: 5, 0x20, to: at)
@@ -165,6 +179,48 @@ package struct HeaderEncoder {
     return at
   }
 
+  /// Writes fields that may come again as they are, but for the value of the last: while the table
+  /// has not changed, so are their bytes.
+  /// - Parameter identity: says which fields they are; not 0.
+  /// - Returns: where they end.
+  @inline(__always)
+  package func encode(
+    _ fields: UnsafePointer<HTTP2Field>, _ count: Int, identity: UInt64,
+    to start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    guard state.pointee.known == identity && state.pointee.knownAt == state.pointee.latest else {
+      return encodeUnknown(fields, count, identity: identity, to: start)
+    }
+    memcpy(start, state.pointee.knownBytes, Self.knownSize)
+    let last = fields + (count &- 1)
+    return encode(
+      last.pointee.bytes + Int(last.pointee.nameCount), Int(last.pointee.valueCount),
+      to: start + state.pointee.knownCount)
+  }
+
+  @inline(never)
+  private func encodeUnknown(
+    _ fields: UnsafePointer<HTTP2Field>, _ count: Int, identity: UInt64,
+    to start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    let literalCount = state.pointee.literalCount
+    let at = encode(fields, count - 1, to: start)
+    let last = fields + (count - 1)
+    let name = last.pointee.staticName != 0 ? Int(last.pointee.staticName) : findName(last)
+    guard last.pointee.habit == .changing, name != 0 else { return encode(last, 1, to: at) }
+    let value = Self.write(name, bits: 4, 0, to: at)
+    let size = value - start
+    // Others may get their place in the table the next time.
+    if literalCount == state.pointee.literalCount && size <= Self.knownSize {
+      state.pointee.known = identity
+      state.pointee.knownAt = state.pointee.latest
+      state.pointee.knownCount = size
+      memcpy(state.pointee.knownBytes, start, size)
+    }
+    return encode(
+      last.pointee.bytes + Int(last.pointee.nameCount), Int(last.pointee.valueCount), to: value)
+  }
+
   /// §2.3.3: what was inserted last comes right behind the static table.
   @inline(__always)
   private func index(of number: UInt32) -> Int {
@@ -216,6 +272,7 @@ package struct HeaderEncoder {
   private func encodeLiteral(
     _ field: UnsafePointer<HTTP2Field>, to start: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
+    state.pointee.literalCount &+= 1
     let name =
       field.pointee.staticName != 0 ? Int(field.pointee.staticName) : findName(field)
     let inserts = deservesPlace(field, hasName: name != 0)

@@ -41,6 +41,23 @@ package struct HuffmanCode: @unchecked Sendable {
     // Of which so many bits are yet to be written, fewer than 32.
     var waiting: UInt64 = 0
     var index = 0
+    // Two at once, as long as their codes are short: those of all usual characters are.
+    while index &+ 2 <= count {
+      let first = codes[Int(text[index])]
+      let second = codes[Int(text[index &+ 1])]
+      let length = (first &+ second) & 0xff
+      if length > 32 { break }
+      let both = (first &>> 8) &<< (second & 0xff) | second &>> 8
+      gathered = gathered &<< length | both
+      waiting &+= length
+      if waiting >= 32 {
+        waiting &-= 32
+        at.storeBytes(
+          of: UInt32(truncatingIfNeeded: gathered &>> waiting).bigEndian, as: UInt32.self)
+        at += 4
+      }
+      index &+= 2
+    }
     while index < count {
       let code = codes[Int(text[index])]
       gathered = gathered &<< (code & 0xff) | code &>> 8

@@ -60,7 +60,7 @@ extension HTTP2Connection {
 
   /// The stream of a request that the session knows.
   @inline(__always)
-  func stream(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
+  private func stream(_ id: Int32) -> Unmanaged<HTTP2Stream>? {
     nghttp2_session_get_stream_user_data(session, id).map { Unmanaged.fromOpaque($0) }
   }
 
@@ -207,7 +207,10 @@ extension HTTP2Connection {
     case NGHTTP2_HEADERS:
       heardOfHead()
       if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 {
-        stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.sentLast() }
+        stream(header.stream_id)?._withUnsafeGuaranteedRef {
+          if $0.trailers != nil { $0.writeTrailers() }
+          $0.sentLast()
+        }
       }
     case NGHTTP2_RST_STREAM:
       // What the edge ends for reasons of its own is no fault of the viewer's.

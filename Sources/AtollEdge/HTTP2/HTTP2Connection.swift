@@ -21,10 +21,6 @@ final class HTTP2Connection: Channel {
   enum Phase { case open, lingering, closed }
   /// As for HTTP/1.1: one finds requests, the next that there are no more.
   private static let receivesPerTurn = 3
-  /// Batches of output in one turn.
-  private static let batchesPerTurn = 16
-  /// Milliseconds that a viewer has to learn that the edge wants to end.
-  private static let farewell = 1_000
 
   let services: LoopServices
   let http2: HTTP2Services
@@ -32,22 +28,22 @@ final class HTTP2Connection: Channel {
   let tls: TLSSession?
   /// Among those of the loop, from 1.
   let number: UInt64
-  private(set) var session: OpaquePointer!
-  private(set) var phase = Phase.open
-  private var isReadable = true
-  private var isWritable = true
+  var session: OpaquePointer!
+  var phase = Phase.open
+  var isReadable = true
+  var isWritable = true
   private var peerEnded = false
-  private var inputEnded = false
+  var inputEnded = false
   var watch = FrameWatch()
 
   // Output that the kernel did not take.
-  private var pending: ByteBuffer?
-  private var pendingStart = 0
-  private var sentSinceDeadline = 0
+  var pending: ByteBuffer?
+  var pendingStart = 0
+  var sentSinceDeadline = 0
 
   // Streams with a request, the latest first.
-  private var firstStream: Unmanaged<HTTP2Stream>?
-  private(set) var streamCount = 0
+  var firstStream: Unmanaged<HTTP2Stream>?
+  var streamCount = 0
   var requestCount = 0
   /// Have a request that is to go on when the session has returned.
   var begun: [HTTP2Stream] = []
@@ -66,39 +62,41 @@ final class HTTP2Connection: Channel {
   /// The trailers of a request so far: field lines, each with CRLF.
   var trailerText: ByteBuffer?
 
-  private var isInSession = false
+  var isInSession = false
   /// What is submitted is flushed before control goes back to the loop.
-  private var isBusy = false
+  var isBusy = false
   /// A frame found no room in the output any more.
-  private var isOutputFull = false
-  private var isFlushScheduled = false
+  var isOutputFull = false
+  var isFlushScheduled = false
 
   // Heads. They are encoded as they come, and go into the output before any frame of the session's
   // that follows: what the peer's table becomes depends on their order.
-  private let encoder = HeaderEncoder()
+  let encoder = HeaderEncoder()
   /// Encoded, and not in the output yet.
-  private var heads: ByteBuffer?
-  private var headsCharge = 0
+  var heads: Unmanaged<ByteBuffer>?
+  let writer: Unmanaged<ResponseHeads>
+  var headsCharge = 0
   /// Heads that the session has yet to hear of.
-  private var unheardHeads = 0
-  /// Of those, trailers: they are yet to be encoded, behind the data.
-  private var unwrittenTrailers = 0
+  var unheardHeads = 0
   /// What settings of the viewer's say about its table, until they are acknowledged.
-  private var unacknowledged: [TableSizes] = []
-  private struct TableSizes {
+  var unacknowledged: [TableSizes] = []
+  struct TableSizes {
     var smallest: Int?
     var last: Int?
   }
 
-  private var isTerminated = false
-  private var isHeadClockRunning = false
+  var isTerminated = false
+  var isHeadClockRunning = false
   /// Milliseconds of the loop's clock by which the head has to be whole.
-  private var headDeadline: Int64 = 0
+  var headDeadline: Int64 = 0
   private var hasYielded = false
-  private var hasGreeted = false
+  var hasGreeted = false
 
-  private enum Farewell { case none, announced, said }
-  private var parting = Farewell.none
+  /// Bytes that came after the end.
+  var lingered = 0
+
+  enum Farewell { case none, announced, said }
+  var parting = Farewell.none
 
   /// Goes on with what `former` has opened: it is that channel's place on the loop from now on.
   /// - Parameter tls: nil in the clear.
@@ -110,6 +108,7 @@ final class HTTP2Connection: Channel {
     self.tls = tls
     http2 = services.http2
     number = http2.nextNumber()
+    writer = .passUnretained(http2.heads)
     requestText = http2.requestText
     textReference = .passUnretained(requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
@@ -141,7 +140,7 @@ final class HTTP2Connection: Channel {
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, Int32(Limits.connectionWindow))
     // RFC 9113 §3.4: they come first.
     var bytes: UnsafePointer<UInt8>?
-    let buffer = headBuffer
+    let buffer = headBuffer.takeUnretainedValue()
     while case let count = nghttp2_session_mem_send(session, &bytes), count > 0, let bytes {
       buffer.append(bytes, count)
     }
@@ -195,18 +194,18 @@ final class HTTP2Connection: Channel {
   // MARK: The wire
 
   @inline(__always)
-  private func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+  func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
     guard let tls else { return SystemCall.receive(descriptor, memory, count) }
     return tls.receive(memory, count, peerEnded: &peerEnded)
   }
 
   @inline(__always)
-  private func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+  func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
     if let tls { return tls.send(bytes, count, scratch: services.recordBuffer) }
     return SystemCall.send(descriptor, bytes, count)
   }
 
-  private func receive() {
+  func receive() {
     var count = 0
     isBusy = true
     while phase == .open && isReadable && !isClogged {
@@ -238,7 +237,7 @@ final class HTTP2Connection: Channel {
   private var isClogged: Bool {
     pending != nil && phase == .open
       && (nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
-        || heads.map { $0.count > Limits.outputBatch } ?? false)
+        || heads.map { $0.takeUnretainedValue().count > Limits.outputBatch } ?? false)
   }
 
   /// No event will tell of what is unread.
@@ -280,7 +279,7 @@ final class HTTP2Connection: Channel {
 
   /// Does what had to wait until the session has returned; false when that was nothing.
   @discardableResult
-  private func goOn() -> Bool {
+  func goOn() -> Bool {
     if begun.isEmpty && stirred.isEmpty { return false }
     while phase == .open && !(begun.isEmpty && stirred.isEmpty) {
       let begun = self.begun
@@ -300,294 +299,6 @@ final class HTTP2Connection: Channel {
     case NGHTTP2_ERR_BAD_CLIENT_MAGIC: end(for: .protocolError)
     default: end(for: .protocolError)
     }
-  }
-
-  // MARK: Sending
-
-  /// Has what was submitted sent at the end of this turn, or of what is under way.
-  func scheduleFlush() {
-    if isInSession || isBusy || isFlushScheduled || phase != .open { return }
-    isFlushScheduled = true
-    loop.afterwards { [self] in
-      isFlushScheduled = false
-      if phase == .open { flush() }
-    }
-  }
-
-  /// Sends until everything is out or the viewer takes no more.
-  func flush() {
-    var batches = 0
-    isBusy = true
-    defer { isBusy = false }
-    while phase == .open {
-      if pending != nil && !sendPending() { return }
-      let isWhole = gather()
-      let count = http2.outputCount
-      if count > 0 && !sendBatch(count) { return }
-      let wentOn = goOn()
-      if isWhole && !wentOn { break }
-      batches &+= 1
-      if batches == Self.batchesPerTurn {
-        isBusy = false
-        return scheduleFlush()
-      }
-    }
-    if phase == .open { settle() }
-  }
-
-  /// Fills the output buffer with frames.
-  /// - Returns: whether there are no more that could be sent now.
-  private func gather() -> Bool {
-    let http2 = self.http2
-    http2.beginOutput()
-    isOutputFull = false
-    isInSession = true
-    defer { isInSession = false }
-    if heads != nil { putHeads() }
-    // What has ended with its head has ended for the session too before the viewer can know.
-    while http2.outputCount < Limits.outputBatch || unheardHeads > 0 {
-      var bytes: UnsafePointer<UInt8>?
-      let count = nghttp2_session_mem_send(session, &bytes)
-      if heads != nil { putHeads() }
-      guard count > 0, let bytes else {
-        if count < 0 { failed() }
-        if isOutputFull { return false }
-        unheardHeads = 0
-        unwrittenTrailers = 0
-        return true
-      }
-      switch nghttp2_frame_type(rawValue: UInt32(bytes[3])) {
-      case NGHTTP2_HEADERS:
-        // It only told the session what has been written, unless it is for trailers.
-        if unwrittenTrailers > 0 { writeTrailers(of: bytes) }
-        continue
-      case NGHTTP2_SETTINGS where bytes[4] & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0:
-        acknowledged()
-      default:
-        break
-      }
-      http2.makeRoom(count)
-      memcpy(http2.output + http2.outputCount, bytes, count)
-      http2.outputCount &+= count
-    }
-    return false
-  }
-
-  @inline(__always)
-  private func putHeads() {
-    guard let heads else { return }
-    http2.makeRoom(heads.count)
-    memcpy(http2.output + http2.outputCount, heads.base, heads.count)
-    http2.outputCount &+= heads.count
-    dropHeads()
-  }
-
-  private func dropHeads() {
-    guard let heads else { return }
-    self.heads = nil
-    http2.recycle(heads)
-    if headsCharge > 0 {
-      services.budget.release(headsCharge)
-      headsCharge = 0
-    }
-  }
-
-  /// A frame with data: its header and bytes go straight into the output.
-  /// - Returns: nil when there is no room now.
-  @inline(__always)
-  func makeRoom(_ count: Int) -> UnsafeMutablePointer<UInt8>? {
-    if heads != nil { putHeads() }
-    let http2 = self.http2
-    if http2.outputCount > 0 && http2.outputCount &+ count > Limits.outputBatch && unheardHeads == 0
-    {
-      isOutputFull = true
-      return nil
-    }
-    http2.makeRoom(count)
-    let place = http2.output + http2.outputCount
-    http2.outputCount &+= count
-    return place
-  }
-
-  private func failed() { loop.afterwards { [self] in close() } }
-
-  /// - Returns: false when the kernel takes no more now, or the connection has gone.
-  private func sendBatch(_ count: Int) -> Bool {
-    let bytes = http2.output
-    var sent = 0
-    if isWritable {
-      switch send(bytes, count) {
-      case .moved(let moved): sent = moved
-      case .wouldBlock: break
-      case .failed:
-        close()
-        return false
-      }
-    }
-    if sent == count { return true }
-    isWritable = false
-    let rest = ByteBuffer(capacity: count - sent)
-    rest.append(bytes + sent, count - sent)
-    pending = rest
-    pendingStart = 0
-    sentSinceDeadline = 0
-    services.budget.charge(rest.count)
-    setDeadline(after: services.bodyTimeout)
-    return false
-  }
-
-  private func sendPending() -> Bool {
-    guard isWritable, let pending else { return false }
-    let count = pending.count - pendingStart
-    switch send(pending.base + pendingStart, count) {
-    case .moved(let moved):
-      pendingStart += moved
-      sentSinceDeadline += moved
-      if moved == count {
-        services.budget.release(pending.count)
-        self.pending = nil
-        resetClock()
-        return true
-      }
-      isWritable = false
-      if sentSinceDeadline >= Limits.streamProgress {
-        sentSinceDeadline = 0
-        setDeadline(after: services.bodyTimeout)
-      }
-      return false
-    case .wouldBlock:
-      isWritable = false
-      return false
-    case .failed:
-      close()
-      return false
-    }
-  }
-
-  /// All is sent that can be: is the connection over, and for what does its clock run?
-  private func settle() {
-    if nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0 {
-      return beginLinger()
-    }
-    if streamCount == 0 && inputEnded { return close() }
-    if watch.isInsideHead {
-      if !isHeadClockRunning {
-        isHeadClockRunning = true
-        headDeadline = loop.now + Int64(services.headTimeout)
-        resetClock()
-      }
-      return
-    }
-    if isHeadClockRunning {
-      isHeadClockRunning = false
-      resetClock()
-    }
-  }
-
-  /// With streams their own clocks run.
-  private func resetClock() {
-    if isHeadClockRunning {
-      // Whatever was waited for meanwhile.
-      setDeadline(after: Int(max(0, headDeadline - loop.now)))
-    } else if parting == .announced {
-      setDeadline(after: Self.farewell)
-    } else if streamCount == 0 {
-      setDeadline(after: services.idleTimeout)
-    } else {
-      clearDeadline()
-    }
-  }
-
-  /// The first frame of the viewer's, its settings, has come.
-  func greeted() {
-    if hasGreeted { return }
-    hasGreeted = true
-    if pending == nil { resetClock() }
-  }
-
-  // MARK: Heads
-
-  private var headBuffer: ByteBuffer {
-    if let heads { return heads }
-    let buffer = http2.makeHeadBuffer()
-    heads = buffer
-    return buffer
-  }
-
-  /// Writes a head, or an interim one.
-  /// - Parameter encode: makes frames of it; says how many bytes they are.
-  /// - Returns: the same; nil when the connection is about to end.
-  @inline(__always)
-  func writeHead(
-    _ stream: Int32, endsStream: Bool, _ encode: (ResponseHeads, ResponseHeads.Destination) -> Int
-  ) -> Int? {
-    if isTerminated { return nil }
-    let buffer = headBuffer
-    guard buffer.count <= Limits.outputHeads else {
-      // Interim ones without end, or of requests that are withdrawn: they cannot be waited for.
-      failed()
-      return nil
-    }
-    let count = encode(
-      http2.heads,
-      ResponseHeads.Destination(
-        stream: stream, endsStream: endsStream, encoder: encoder, buffer: buffer))
-    if pending != nil { chargeHeads() }
-    return count
-  }
-
-  /// They have to wait.
-  private func chargeHeads() {
-    guard let heads else { return }
-    services.budget.charge(heads.capacity - headsCharge)
-    headsCharge = heads.capacity
-  }
-
-  /// Tells the session of a head that has been written, by one without fields that goes nowhere:
-  /// after that it asks for the body.
-  /// - Parameter provider: nil: the stream ends with its head.
-  @inline(__always)
-  func submitHead(_ stream: Int32, _ provider: UnsafeMutablePointer<nghttp2_data_provider>?) {
-    unheardHeads &+= 1
-    nghttp2_submit_response(session, stream, nil, 0, provider)
-    scheduleFlush()
-  }
-
-  func heardOfHead() { unheardHeads &-= 1 }
-
-  /// What the frame of trailers will say is written when its turn has come.
-  func submitTrailers(_ stream: Int32) {
-    unheardHeads += 1
-    unwrittenTrailers += 1
-    nghttp2_submit_trailer(session, stream, nil, 0)
-  }
-
-  private func writeTrailers(of frame: UnsafePointer<UInt8>) {
-    let id = (5..<9).reduce(UInt32(0)) { $0 << 8 | UInt32(frame[$1]) }
-    guard let stream = stream(Int32(bitPattern: id)) else { return }
-    stream._withUnsafeGuaranteedRef { $0.writeTrailers() }
-  }
-
-  /// The viewer's settings hold as soon as it hears that.
-  func received(_ settings: nghttp2_settings) {
-    var sizes = TableSizes()
-    for index in 0..<settings.niv {
-      let entry = settings.iv[index]
-      guard entry.settings_id == Int32(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE.rawValue) else {
-        continue
-      }
-      let size = Int(entry.value)
-      sizes.smallest = min(sizes.smallest ?? size, size)
-      sizes.last = size
-    }
-    unacknowledged.append(sizes)
-  }
-
-  private func acknowledged() {
-    guard !unacknowledged.isEmpty else { return }
-    let sizes = unacknowledged.removeFirst()
-    if let smallest = sizes.smallest { encoder.allow(smallest) }
-    if let last = sizes.last { encoder.allow(last) }
   }
 
   // MARK: Streams
@@ -617,110 +328,5 @@ final class HTTP2Connection: Channel {
     if streamCount == 0 && !isHeadClockRunning && pending == nil {
       setDeadline(after: parting == .announced ? Self.farewell : services.idleTimeout)
     }
-  }
-
-  // MARK: Ends
-
-  /// Tells the viewer that it has gone too far, counts that, and ends.
-  func end(for offence: HTTP2Offence) {
-    http2.counters.count(offence)
-    if isTerminated { return }
-    isTerminated = true
-    let code =
-      switch offence {
-      case .protocolError, .malformedRequest: NGHTTP2_PROTOCOL_ERROR
-      case .flowControlError: NGHTTP2_FLOW_CONTROL_ERROR
-      default: NGHTTP2_ENHANCE_YOUR_CALM
-      }
-    nghttp2_session_terminate_session(session, code.rawValue)
-    scheduleFlush()
-  }
-
-  /// The edge ends, or this connection has had its share of requests: no new requests, by and by.
-  /// RFC 9113 §6.8: what the viewer has sent until it hears of that is still answered.
-  func drain() {
-    guard phase == .open, parting == .none, !isTerminated else { return }
-    parting = .announced
-    var stream = firstStream
-    while let present = stream?.takeUnretainedValue() {
-      if services.isDraining { present.tunnel?.drain() }
-      stream = present.next
-    }
-    nghttp2_submit_shutdown_notice(session)
-    // Its acknowledgment comes behind whatever was sent before the notice arrived.
-    nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
-    if pending == nil && !isHeadClockRunning { setDeadline(after: Self.farewell) }
-    scheduleFlush()
-  }
-
-  func pingAnswered() { if parting == .announced { sayFarewell() } }
-
-  private func sayFarewell() {
-    parting = .said
-    nghttp2_submit_goaway(
-      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
-      NGHTTP2_NO_ERROR.rawValue, nil, 0)
-    scheduleFlush()
-  }
-
-  /// Everything is out; the viewer may still be sending.
-  private func beginLinger() {
-    if inputEnded { return close() }
-    endStreams()
-    phase = .lingering
-    releaseSession()
-    tls?.endOutput()
-    shutdown(descriptor, Int32(SHUT_WR))
-    setDeadline(after: 2000)
-    if isReadable { linger() }
-  }
-
-  private var lingered = 0
-
-  private func linger() {
-    while isReadable && phase == .lingering {
-      switch receive(services.scratch, services.scratchSize) {
-      case .moved(let count) where count > 0:
-        lingered += count
-        if lingered > Limits.lingering { return close() }
-      case .wouldBlock:
-        isReadable = false
-      case .moved, .failed:
-        close()
-      }
-    }
-  }
-
-  func close() {
-    guard phase != .closed else { return }
-    if isInSession { return failed() }
-    let wasOpen = phase == .open
-    phase = .closed
-    if wasOpen {
-      endStreams()
-      releaseSession()
-    }
-    closeChannel()
-    services.viewerClosed()
-  }
-
-  private func endStreams() {
-    while let stream = firstStream?.takeUnretainedValue() {
-      stream.connectionEnded()
-      remove(stream)
-      http2.recycle(stream)
-    }
-    begun.removeAll()
-    stirred.removeAll()
-  }
-
-  private func releaseSession() {
-    nghttp2_session_del(session)
-    session = nil
-    services.budget.release(HTTP2Services.connectionSize)
-    if let pending { services.budget.release(pending.count) }
-    pending = nil
-    dropHeads()
-    encoder.deallocate()
   }
 }

@@ -46,7 +46,8 @@ extension HTTP2Stream {
     // What the frames take counts, not the text.
     exchange.headBytes = 0
     return connectionReference!._withUnsafeGuaranteedRef { connection in
-      guard connection.isOpen else { return false }
+      // What the session has closed is not answered any more.
+      guard connection.isOpen, phase == .exchanging || phase == .tunneling else { return false }
       let hasBody = !bodyEnded || available > 0
       if let count = connection.writeHead(id, endsStream: !hasBody, encode) {
         sentHead(count)

@@ -12,7 +12,7 @@ final class ResponseHeads {
     let stream: Int32
     let endsStream: Bool
     let encoder: HeaderEncoder
-    let buffer: ByteBuffer
+    let buffer: Unmanaged<ByteBuffer>
   }
 
   private struct Slot {
@@ -22,11 +22,22 @@ final class ResponseHeads {
     var textCount = 0
     var fields: UnsafeMutablePointer<HTTP2Field>?
     var fieldCount = 0
+    // The tail that came with it last, whose fields follow.
+    var tail: UnsafeMutablePointer<UInt8>?
+    var tailCount = 0
+    /// Before the value of its last field, which is another in each response.
+    var tailStart = 0
+    /// With those of the tail.
+    var allCount = 0
+    /// Says which fields they are.
+    var identity: UInt64 = 0
   }
 
   private static let slotCount = 128
   /// Larger heads are gone through each time.
   private static let largestKept = 4_096
+  private static let largestTail = 384
+  private static let mostTailFields = 16
   /// What every peer takes (RFC 9113 §4.2).
   private static let frameSize = 16_384
   private static let frameHeader = 9
@@ -34,6 +45,7 @@ final class ResponseHeads {
   private let reader: HeaderReader
   private let slots: UnsafeMutablePointer<Slot>
   private let budget: MemoryBudget
+  private var lastIdentity: UInt64 = 0
   // Of the head that is being read.
   private var bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: 4_096)
   private var bytesCapacity = 4_096
@@ -65,12 +77,13 @@ final class ResponseHeads {
   ) -> Int {
     let start = reserve(head.count &+ tail.count, place)
     var at = place.encoder.begin(start + Self.frameHeader)
-    if let slot = slot(of: head) {
-      at = place.encoder.encode(slot.pointee.fields!, slot.pointee.fieldCount, to: at)
+    if let slot = slot(of: head), knows(tail, slot) || learn(tail, slot) {
+      at = place.encoder.encode(
+        slot.pointee.fields!, slot.pointee.allCount, identity: slot.pointee.identity, to: at)
     } else {
       at = encode(head.baseAddress! + 9, Self.fieldLines(of: head), place.encoder, to: at)
+      at = encode(tail, place.encoder, to: at)
     }
-    at = encode(tail, place.encoder, to: at)
     return end(at, of: start, place)
   }
 
@@ -137,7 +150,9 @@ final class ResponseHeads {
 
   @inline(__always)
   private func reserve(_ count: Int, _ place: Destination) -> UnsafeMutablePointer<UInt8> {
-    place.buffer.reserveTail(Self.frameHeader &+ HeaderEncoder.room(for: count))
+    place.buffer._withUnsafeGuaranteedRef {
+      $0.reserveTail(Self.frameHeader &+ HeaderEncoder.room(for: count))
+    }
   }
 
   @inline(__always)
@@ -152,7 +167,7 @@ final class ResponseHeads {
     } else {
       count = Self.split(start, size, flags: endStream, place.stream)
     }
-    place.buffer.advance(by: count)
+    place.buffer._withUnsafeGuaranteedRef { $0.advance(by: count) }
     return count
   }
 
@@ -205,6 +220,58 @@ final class ResponseHeads {
     return slot
   }
 
+  /// Whether this tail came with the head the last time, too; but for the value of its last field,
+  /// which becomes this one's.
+  @inline(__always)
+  private func knows(
+    _ tail: UnsafeBufferPointer<UInt8>, _ slot: UnsafeMutablePointer<Slot>
+  ) -> Bool {
+    guard tail.count == slot.pointee.tailCount, tail.count > 0, let known = slot.pointee.tail,
+      let base = tail.baseAddress
+    else { return false }
+    let start = slot.pointee.tailStart
+    let last = slot.pointee.fields! + (slot.pointee.allCount &- 1)
+    let count = Int(last.pointee.valueCount)
+    let rest = start &+ count
+    guard memcmp(known, base, start) == 0,
+      memcmp(known + rest, base + rest, tail.count &- rest) == 0
+    else { return false }
+    memcpy(
+      UnsafeMutablePointer(mutating: last.pointee.bytes) + Int(last.pointee.nameCount),
+      base + start, count)
+    return true
+  }
+
+  /// Reads a tail behind its head. False when it is none to be kept.
+  @inline(never)
+  private func learn(
+    _ tail: UnsafeBufferPointer<UInt8>, _ slot: UnsafeMutablePointer<Slot>
+  ) -> Bool {
+    guard let known = slot.pointee.tail, tail.count <= Self.largestTail,
+      let base = tail.baseAddress
+    else { return false }
+    slot.pointee.tailCount = 0
+    let bytes = known + Self.largestTail
+    let count = reader.read(tail, to: bytes, fields)
+    guard count > 0, count <= Self.mostTailFields, fields[count - 1].habit == .changing else {
+      return false
+    }
+    let last = fields[count - 1]
+    // Behind its value the line ends, and the head.
+    let start = tail.count - 4 - Int(last.valueCount)
+    guard start > 0,
+      memcmp(base + start, last.bytes + Int(last.nameCount), Int(last.valueCount)) == 0
+    else { return false }
+    memcpy(known, base, tail.count)
+    (slot.pointee.fields! + slot.pointee.fieldCount).update(from: fields, count: count)
+    slot.pointee.allCount = slot.pointee.fieldCount + count
+    slot.pointee.tailStart = start
+    slot.pointee.tailCount = tail.count
+    lastIdentity += 1
+    slot.pointee.identity = lastIdentity
+    return true
+  }
+
   private func empty(_ slot: UnsafeMutablePointer<Slot>) {
     guard let memory = slot.pointee.memory else { return }
     memory.deallocate()
@@ -222,16 +289,21 @@ final class ResponseHeads {
     let text = (head.count + 7) & ~7
     // The status is read to a place of its own.
     let lowered = (room.bytes + 32 + 7) & ~7
-    let size = text + lowered + room.fields * MemoryLayout<HTTP2Field>.stride
+    let stride = MemoryLayout<HTTP2Field>.stride
+    let fieldRoom = room.fields + Self.mostTailFields
+    // Text of the tail, names and values.
+    let tailRoom = Self.largestTail + HeaderReader.room(for: Self.largestTail).bytes
+    let size = text + lowered + fieldRoom * stride + tailRoom
     let memory = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
     budget.charge(size)
     memcpy(memory, head.baseAddress!, head.count)
     let bytes = (memory + text).assumingMemoryBound(to: UInt8.self)
-    let fields = (memory + text + lowered).bindMemory(to: HTTP2Field.self, capacity: room.fields)
+    let fields = (memory + text + lowered).bindMemory(to: HTTP2Field.self, capacity: fieldRoom)
     fields.initialize(to: reader.readStatus(head.baseAddress! + 9, to: bytes))
     let count = reader.read(Self.fieldLines(of: head), to: bytes + 32, fields + 1)
     slot.pointee = Slot(
-      memory: memory, size: size, textCount: head.count, fields: fields, fieldCount: count + 1)
+      memory: memory, size: size, textCount: head.count, fields: fields, fieldCount: count + 1,
+      tail: (memory + size - tailRoom).assumingMemoryBound(to: UInt8.self))
     return true
   }
 }

@@ -11,9 +11,12 @@ struct HeaderEncoderTests {
 
     deinit { encoder.deallocate() }
 
-    /// - Parameter habit: of all fields, instead of their own.
+    /// - Parameters:
+    ///   - habit: of all fields, instead of their own.
+    ///   - identity: of the fields, but for the value of the last.
     func block(
-      status: String? = nil, _ lines: [String], habit: HTTP2Field.Habit? = nil
+      status: String? = nil, _ lines: [String], habit: HTTP2Field.Habit? = nil,
+      identity: UInt64? = nil
     ) -> [UInt8] {
       let text = Array(lines.map { $0 + "\r\n" }.joined().utf8)
       let room = HeaderReader.room(for: text.count)
@@ -33,7 +36,9 @@ struct HeaderEncoderTests {
       }
       let count = text.withUnsafeBufferPointer { reader.read($0, to: bytes, fields) }
       if let habit { for index in 0..<count { fields[index].habit = habit } }
-      end = encoder.encode(fields, count, to: end)
+      end =
+        identity.map { encoder.encode(fields, count, identity: $0, to: end) }
+        ?? encoder.encode(fields, count, to: end)
       return Array(UnsafeBufferPointer(start: out, count: end - out))
     }
   }
@@ -108,6 +113,28 @@ struct HeaderEncoderTests {
       // Index 62, and a value of three bytes in its code.
       #expect(block.prefix(2) == [0x0f, 62 - 15] && block.count <= 7)
     }
+  }
+
+  @Test func `fields that are known are a byte each, but for the last`() {
+    let sender = Sender()
+    func block(_ value: String, identity: UInt64 = 1) -> [UInt8] {
+      sender.block(
+        ["Vary: Accept", "ETag: \"1\"", "Age: 5", "X-Request-Id: \(value)"], identity: identity)
+    }
+    for value in ["0000", "0001"] { #expect(block(value).count > 8) }
+    for value in ["0002", "0003", "0004"] {
+      #expect(block(value).prefix(5) == [0xc1, 0xbf, 0xbe, 0x0f, 64 - 15])
+    }
+    // Another field gets its place, and theirs are others.
+    _ = sender.block(["X-New: 1"])
+    #expect(block("0005").prefix(3) == [0xc2, 0xc0, 0xbf])
+    #expect(block("0006").prefix(3) == [0xc2, 0xc0, 0xbf])
+    // They are others themselves.
+    #expect(sender.block(["Vary: *", "X-Request-Id: 0"], identity: 2).count > 2)
+    #expect(block("0007").prefix(3) == [0xc3, 0xc1, 0xc0])
+    sender.encoder.allow(0)
+    #expect(block("0008").first == 0x20)
+    #expect(block("0009").count > 20)
   }
 
   @Test func `a secret field is never indexed`() {

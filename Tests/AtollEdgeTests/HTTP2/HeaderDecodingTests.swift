@@ -42,7 +42,8 @@ struct HeaderDecodingTests {
       #expect(nghttp2_hd_inflate_change_table_size(inflater, size) == 0)
     }
 
-    func block(_ fields: [Field]) -> [UInt8] {
+    /// - Parameter identity: of the fields, but for the value of the last.
+    func block(_ fields: [Field], identity: UInt64? = nil) -> [UInt8] {
       var text: [UInt8] = []
       for field in fields { text += field.name + [0x3a] + field.value + [0x0d, 0x0a] }
       let room = HeaderReader.room(for: text.count)
@@ -56,7 +57,10 @@ struct HeaderDecodingTests {
         out.deallocate()
       }
       let count = text.withUnsafeBufferPointer { reader.read($0, to: bytes, read) }
-      let end = encoder.encode(read, count, to: encoder.begin(out))
+      let start = encoder.begin(out)
+      let end =
+        identity.map { encoder.encode(read, count, identity: $0, to: start) }
+        ?? encoder.encode(read, count, to: start)
       return Array(UnsafeBufferPointer(start: out, count: end - out))
     }
 
@@ -116,6 +120,7 @@ struct HeaderDecodingTests {
   func `whatever is sent arrives, whatever size the table has`(_ seed: UInt64) {
     var numbers = Numbers(state: seed)
     let pair = Pair()
+    let known = (0..<2).map { _ in (0..<8).map { _ in Self.field(&numbers) } }
     for _ in 0..<400 {
       if Int.random(in: 0..<15, using: &numbers) == 0 {
         for _ in 0...Int.random(in: 0...2, using: &numbers) {
@@ -124,10 +129,17 @@ struct HeaderDecodingTests {
               .randomElement(using: &numbers)!)
         }
       }
-      let fields = (0..<Int.random(in: 0...12, using: &numbers)).map { _ in
+      var fields = (0..<Int.random(in: 0...12, using: &numbers)).map { _ in
         Self.field(&numbers)
       }
-      guard let decoded = pair.decode(pair.block(fields)) else {
+      var identity: UInt64?
+      if Int.random(in: 0..<3, using: &numbers) > 0 {
+        // Mostly the same one.
+        identity = UInt64(Int.random(in: 0..<4, using: &numbers) / 3 + 1)
+        let value = (0..<32).map { _ in UInt8.random(in: 0x30...0x39, using: &numbers) }
+        fields = known[Int(identity!) - 1] + [(Array("x-request-id".utf8), value)]
+      }
+      guard let decoded = pair.decode(pair.block(fields, identity: identity)) else {
         Issue.record("a block that cannot be read")
         return
       }
