@@ -71,8 +71,8 @@ final class TLSSession {
 
   deinit {
     SSL_free(ssl)
-    wire.deallocate()
     dropKept()
+    wire.deallocate()
   }
 
   // MARK: Handshake
