@@ -97,6 +97,7 @@ final class TLSContext: @unchecked Sendable {
     self.context = context
     guard ctls_set_minimum_version(context, policy.minimumVersion) == 1,
       SSL_CTX_set_cipher_list(context, TLSPolicy.ciphers) == 1,
+      SSL_CTX_set_ciphersuites(context, TLSPolicy.suites) == 1,
       ctls_set_groups(context, TLSPolicy.groups) == 1
     else { throw .last() }
     // Neither compression nor renegotiation: both have hurt more than they helped.

@@ -225,6 +225,11 @@ final class TLSHandshake: Channel {
       return SSL_CLIENT_HELLO_ERROR
     }
     tls.identity = chosen.identity
+    if let versions = helloExtension(ssl, UInt32(TLSEXT_TYPE_supported_versions)),
+      offersTLS13(versionList: versions)
+    {
+      ctls_set_own_order(ssl)
+    }
     return SSL_CLIENT_HELLO_SUCCESS
   }
 
