@@ -160,6 +160,10 @@ enum ServeManual {
           Term(
             "\(Limits.handshakeTurn / 1000) ms",
             "of TLS handshakes in one turn of a loop; the others wait for the next one"),
+          Term(
+            "\(Limits.tlsMessages.burst)",
+            "new keys and alerts that one connection over TLS may send at once, and "
+              + "\(Limits.tlsMessages.perSecond) each second; it ends beyond"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
           Term(
             Quantity.size(Limits.lingering),
