@@ -94,7 +94,6 @@ package final class Edge: @unchecked Sendable {
         options.report("\(error.message): no https; choose another address with --https")
       }
     }
-    securePorts = SecurePorts(clear: Self.ports(addresses), secure: Self.ports(secureAddresses))
     securePorts = SecurePorts(
       clear: addresses.compactMap(Self.port), secure: secureAddresses.compactMap(Self.port))
   }
@@ -132,16 +131,9 @@ package final class Edge: @unchecked Sendable {
     return any.withUnsafeAddress { pointer, length in Glibc.bind(probe, pointer, length) } == 0
   }
 
-  /// Of an address as it is printed; nil of a Unix socket's.
+  /// Of an address as it is printed, `[::]:8080`; nil of a Unix socket's.
   private static func port(of address: String) -> UInt16? {
     address.hasPrefix("unix:") ? nil : address.split(separator: ":").last.flatMap { UInt16($0) }
-  }
-
-  /// Those of `127.0.0.1:8080` and `[::]:8080`; sockets in files have none.
-  private static func ports(_ addresses: [String]) -> [UInt16] {
-    addresses.compactMap { address in
-      address.lastIndex(of: ":").flatMap { UInt16(address[address.index(after: $0)...]) }
-    }
   }
 
   private func note(_ address: String, isSecure: Bool) {

@@ -140,6 +140,7 @@ extension BehaviorPolicy {
     case .acceptEncoding:
       return keyedFields & known.bit != 0 || negotiation == .withheld ? .constant : .varying
     case .xForwardedFor, .xRequestID, .via: return .unique
+    case .te: return .varying
     default:
       // A viewer's conditions and ranges stay at the edge when the response may be stored.
       let received = copiedFields & ~keyedFields & ~FieldRules.conditional
@@ -166,6 +167,17 @@ private func appendReceivedValue(
   _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, _ viewer: ViewerFacts,
   to section: ByteBuffer
 ) {
+  if known == .te {
+    // All that the origin sees of it.
+    let text: StaticString = "trailers"
+    if request.acceptsTrailers(requestBase) {
+      section.appendPart(
+        UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    } else {
+      section.appendLittleEndian(0)
+    }
+    return
+  }
   if known == .acceptEncoding, let text = behavior.acceptedCodings(request, requestBase) {
     section.appendPart(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     return
@@ -191,6 +203,7 @@ private func receivedValueEquals(
   _ name: UnsafeBufferPointer<UInt8>, _ request: RequestHead,
   _ requestBase: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy, _ viewer: ViewerFacts
 ) -> Bool {
+  if known == .te { return (stored != nil) == request.acceptsTrailers(requestBase) }
   if known == .acceptEncoding, let text = behavior.acceptedCodings(request, requestBase) {
     guard let stored else { return false }
     return sameBytes(

@@ -42,7 +42,7 @@ package struct CertificateCare: Equatable, Sendable {
     var care = CertificateCare(tasks: [], next: now + longest)
     if let defaultNames {
       let stored = certificates.first { $0.name == DefaultCertificate.name }
-      let leaf = stored?.chain.flatMap { try? CertificateInfo(pem: $0) }
+      let leaf = stored?.leaf
       let covers = stored.map { Set(defaultNames).isSubset(of: $0.domains) } ?? false
       if let leaf, covers, root.map({ leaf.isIssued(by: $0) }) ?? false {
         care.add(.makeDefault, at: LocalRenewal.due(leaf), pauses, now)
@@ -52,9 +52,7 @@ package struct CertificateCare: Equatable, Sendable {
     }
     for certificate in certificates {
       // What was never issued is for the command that asked for it; what can't be read is reported.
-      guard let leaf = certificate.chain.flatMap({ try? CertificateInfo(pem: $0) }) else {
-        continue
-      }
+      guard let leaf = certificate.leaf else { continue }
       switch certificate.source {
       case .imported: continue
       case .local:

@@ -27,11 +27,11 @@ package struct CertificateImport: Sendable {
     _ files: [CertificateFile], passphrase: [UInt8]? = nil, allowsIncomplete: Bool = false,
     now: Int64, isIssuedByTrusted: (CertificateInfo) -> Bool
   ) throws(Refusal) {
-    let pair = try Self.pair(files, passphrase)
     var given: [CertificateInfo] = []
     for certificate in files.flatMap(\.certificates) where !given.contains(certificate) {
       given.append(certificate)
     }
+    let pair = try Self.pair(of: given, files, passphrase)
     let (chain, root) = Self.chain(
       from: pair.certificate, among: given, now: now, isIssuedByTrusted)
     self.chain = chain
@@ -59,8 +59,7 @@ package struct CertificateImport: Sendable {
     if !problems.isEmpty { throw Refusal(problems: problems) }
 
     let leaf = chain[0]
-    let daysLeft = (leaf.notAfter - now) / 86_400
-    if daysLeft < 14 {
+    if leaf.notAfter - now < CertificateExpiry.warning {
       warnings.append(
         CertificateError(
           "the certificate expires on \(RFC3339.format(seconds: leaf.notAfter))",
@@ -94,17 +93,13 @@ package struct CertificateImport: Sendable {
   // MARK: The pair
 
   private static func pair(
-    _ files: [CertificateFile], _ passphrase: [UInt8]?
+    of certificates: [CertificateInfo], _ files: [CertificateFile], _ passphrase: [UInt8]?
   ) throws(Refusal) -> (certificate: CertificateInfo, key: PrivateKey) {
     func refusal(_ message: String, _ hint: String) -> Refusal {
       Refusal(problems: [CertificateError(message, hint: hint)])
     }
     let names = files.map(\.name)
     let place = names.joined(separator: ", ")
-    var certificates: [CertificateInfo] = []
-    for certificate in files.flatMap(\.certificates) where !certificates.contains(certificate) {
-      certificates.append(certificate)
-    }
     if certificates.isEmpty {
       throw refusal("\(place): no certificate there", "give the certificate's file, too")
     }

@@ -20,6 +20,8 @@ package struct CertificateInfo: Equatable, Sendable {
   /// Lower case, wildcards among them.
   package private(set) var domains: [String] = []
   package private(set) var addresses: [IPAddress] = []
+  /// Both.
+  package var names: [String] { domains + addresses.map(\.description) }
   package private(set) var isAuthority = false
   /// Authorities that may stand below this one; nil: any number.
   package private(set) var pathLength: Int?

@@ -34,6 +34,9 @@ package enum CertificateStatus: String, Sendable, CaseIterable {
 }
 
 extension StoredCertificate {
+  /// nil until it is issued, and where it can't be read.
+  package var leaf: CertificateInfo? { chain.flatMap { try? CertificateInfo(pem: $0) } }
+
   /// The chain's certificates, the leaf first; none before it is issued.
   package func certificates() throws(CertificateError) -> [CertificateInfo] {
     guard let chain else { return [] }
@@ -48,7 +51,7 @@ extension StoredCertificate {
   /// When the edges begin to get its successor, in seconds since 1970: at two thirds of its
   /// lifetime, or when the CA said so. nil for certificates that nobody renews, and before the issue.
   package var renewalDue: Int64? {
-    guard source != .imported, let leaf = try? certificates().first else { return nil }
+    guard source != .imported, let leaf else { return nil }
     return schedule(leaf).due
   }
 }

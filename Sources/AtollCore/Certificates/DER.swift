@@ -18,7 +18,6 @@ enum DERTag {
   static let utf8: UInt8 = 0x0c
   static let printable: UInt8 = 0x13
   static let teletex: UInt8 = 0x14
-  static let ia5: UInt8 = 0x16
   static let utcTime: UInt8 = 0x17
   static let generalizedTime: UInt8 = 0x18
   static let universal: UInt8 = 0x1c

@@ -56,7 +56,7 @@ package struct DefaultCertificate: Sendable {
 
   /// Whether another is to take its place.
   package func isDue(_ stored: StoredCertificate, _ names: [String], now: Int64) throws -> Bool {
-    guard let chain = stored.chain, let leaf = try? CertificateInfo(pem: chain) else { return true }
+    guard let leaf = stored.leaf else { return true }
     if !Set(names).isSubset(of: stored.domains) { return true }
     return LocalRenewal.isDue(
       leaf, root: try LocalAuthority(store).existing()?.certificate, now: now)

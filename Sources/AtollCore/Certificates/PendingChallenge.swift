@@ -16,6 +16,9 @@ package struct PendingChallenge: Equatable, Sendable {
     self.keyAuthorization = keyAuthorization
   }
 
+  /// The content of the TXT record that proves it by DNS (RFC 8555 §8.4).
+  package var recordValue: String { Base64URL.encode(Digest.sha256(Array(keyAuthorization.utf8))) }
+
   /// RFC 8555 §8.1: base64url without padding, and no longer than a store's key may be.
   package static func isValid(token: String) -> Bool {
     (1...Limits.challengeToken).contains(token.utf8.count)

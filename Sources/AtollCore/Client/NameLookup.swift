@@ -26,7 +26,7 @@ final class NameLookup: Sendable {
     }
     let lookup = NameLookup(host: host)
     // The thread has a reference of its own: it may outlive a wait that gave up.
-    Thread.startDetached("atoll-lookup") { lookup.run() }
+    Thread.runDetached("atoll-lookup") { lookup.run() }
     return try lookup.wait(until: deadline, port: port).map { $0.withPort(port) }
   }
 

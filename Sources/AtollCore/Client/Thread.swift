@@ -11,11 +11,43 @@ package enum Thread {
     pthread_detach(start(name, body))
   }
 
-  /// A thread that the caller joins.
+  /// The same for work that the calling thread can do when the system gives no other.
+  package static func runDetached(
+    _ name: StaticString, _ body: @escaping @Sendable () -> Void
+  ) {
+    switch make(name, body) {
+    case .success(let thread): pthread_detach(thread)
+    case .failure: body()
+    }
+  }
+
+  /// A thread that the caller joins. Ends the process when the system gives none: what is started so
+  /// is what the process is there for.
   /// - Parameter name: at most 15 bytes.
   package static func start(
     _ name: StaticString, _ body: @escaping @Sendable () -> Void
   ) -> pthread_t {
+    switch make(name, body) {
+    case .success(let thread): return thread
+    case .failure(let refusal):
+      let text = """
+        atoll: error: the system gives no more threads: \(String(cString: strerror(refusal.error)))
+        atoll: hint: start fewer with --threads, or raise the limits of tasks and memory (ulimit -u, \
+        ulimit -v)
+
+        """
+      _ = write(STDERR_FILENO, text, text.utf8.count)
+      _exit(1)
+    }
+  }
+
+  private struct Refusal: Error {
+    let error: Int32
+  }
+
+  private static func make(
+    _ name: StaticString, _ body: @escaping @Sendable () -> Void
+  ) -> Result<pthread_t, Refusal> {
     let task = Unmanaged.passRetained(Task(name: name, body: body))
     var thread = pthread_t()
     // A thread begins with its maker's signal mask: with everything blocked here, no signal can
@@ -35,8 +67,11 @@ package enum Thread {
         return nil
       }, task.toOpaque())
     pthread_sigmask(SIG_SETMASK, &previous, nil)
-    precondition(failure == 0, "a thread could not be started")
-    return thread
+    if failure != 0 {
+      task.release()
+      return .failure(Refusal(error: failure))
+    }
+    return .success(thread)
   }
 
   private final class Task: Sendable {

@@ -24,9 +24,10 @@ extension Distribution {
       "domains", \.domains, .domains, noun: "domains", default: "none",
       example: #"{"www.shop.example": ["shop"], "*.shop.example": []}"#,
       "Domains that it answers for beside its own, each with the certificates that are meant for "
-        + "it, none for any that covers it. A domain belongs to one distribution; *. at its start "
-        + "stands for all below, and the most specific wins. A file that leaves this key out leaves "
-        + "the domains attached; what a file drops answers 403 from then on."),
+        + "it, none for any that covers it; what is named anew has to be there and to cover it. A "
+        + "domain belongs to one distribution; *. at its start stands for all below, and the most "
+        + "specific wins. A file that leaves this key out leaves the domains attached; what a file "
+        + "drops answers 403 from then on."),
     Member(
       "detachedDomains", \.detachedDomains,
       .texts(

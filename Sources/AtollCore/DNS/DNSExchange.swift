@@ -45,9 +45,11 @@ struct DNSExchange {
     while true {
       let count = try socket.receive(into: &room, from: 0, by: deadline)
       // What can't be read may be anyone's: the answer may still come.
-      guard let message = try? DNSMessage(Array(room[..<count])), isAnswer(message, to: query)
-      else { continue }
-      return message
+      if let message = try? DNSMessage(Array(room[..<count])), isAnswer(message, to: query) {
+        return message
+      }
+      // One that sends such things without end must not be waited for any longer than a silent one.
+      if ContinuousClock.now >= deadline { throw .noAnswer([server]) }
     }
   }
 

@@ -62,8 +62,6 @@ package struct DNSName: Hashable, Sendable {
     return Self.text(labels.dropLast(zone.labels.count))
   }
 
-  package func appending(_ suffix: DNSName) -> DNSName? { DNSName(labels: labels + suffix.labels) }
-
   package func prefixed(by label: String) -> DNSName? {
     DNSName(labels: [Array(label.utf8)] + labels)
   }

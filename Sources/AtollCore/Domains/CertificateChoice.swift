@@ -13,6 +13,9 @@ package struct CertificateChoice: Sendable {
       self.source = source
       self.leaf = leaf
     }
+
+    /// nil before it is issued.
+    package var expiry: CertificateExpiry? { leaf.map { CertificateExpiry(name, $0) } }
   }
 
   /// Why a certificate can't serve a domain.
@@ -37,8 +40,7 @@ package struct CertificateChoice: Sendable {
   package init(_ certificates: [StoredCertificate], now: Int64) {
     self.init(
       certificates.map {
-        Candidate(
-          name: $0.name, source: $0.source, leaf: (try? $0.certificates())?.first)
+        Candidate(name: $0.name, source: $0.source, leaf: (try? $0.certificates())?.first)
       }, now: now)
   }
 

@@ -65,7 +65,7 @@ package func appendOriginRequest(
   appendFactsAboutViewer(context.viewer, behavior.sentViewerHeaders, to: request)
   request.append(origin.headers.lines.bytes)
   appendValidators(context, to: request)
-  appendFraming(head, base, context, to: request)
+  appendFraming(head, base, behavior, origin.headers, context, to: request)
   request.append("\r\n")
 }
 
@@ -249,8 +249,8 @@ private func appendValidators(_ context: OriginRequestContext, to request: ByteB
 
 /// RFC 9112 §6 and §9.6; the edge frames what it sends itself.
 private func appendFraming(
-  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ context: OriginRequestContext,
-  to request: ByteBuffer
+  _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ behavior: BehaviorPolicy,
+  _ own: OriginHeaders, _ context: OriginRequestContext, to request: ByteBuffer
 ) {
   switch context.bodyFraming {
   case .none, .untilClose:
@@ -262,9 +262,16 @@ private func appendFraming(
     request.append("Content-Length: ")
     request.appendDecimal(length)
     request.append("\r\n")
-  case .chunked: request.append("Transfer-Encoding: chunked\r\n")
+  case .chunked:
+    request.append("Transfer-Encoding: chunked\r\n")
+    RequestTrailers(head: head, base: base, behavior: behavior, origin: own)
+      .appendAnnouncement(to: request)
   }
-  if context.storing || !head.appendUpgrade(base, to: request) {
+  if !context.storing && head.appendUpgrade(base, to: request) { return }
+  // RFC 9110 §10.1.4: only who is asked by somebody that keeps trailers may say so in turn.
+  if head.acceptsTrailers(base) {
+    request.append("TE: trailers\r\nConnection: keep-alive, TE\r\n")
+  } else {
     request.append("Connection: keep-alive\r\n")
   }
 }

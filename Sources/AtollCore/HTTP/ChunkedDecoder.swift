@@ -4,9 +4,9 @@ import CSystem
 /// Takes the chunked transfer coding off a body as it arrives (RFC 9112 §7.1), without allocation.
 ///
 /// Used both for viewer uploads and origin responses, and as strict with either: a size that two
-/// recipients could read differently is malformed. Extensions and trailers are dropped (§7.1.1,
-/// §7.1.2: a recipient that merges nothing may discard them), within limits.
-package struct ChunkedDecoder: Sendable {
+/// recipients could read differently is malformed. Extensions are dropped (§7.1.1), trailers kept for
+/// whoever wants them (§7.1.2), within limits.
+package struct ChunkedDecoder {
   package enum Step: Equatable, Sendable {
     /// `consumed` bytes of framing were used, then payload lies at
     /// `consumed ..< consumed + length` of the input.
@@ -31,8 +31,11 @@ package struct ChunkedDecoder: Sendable {
   private var remaining = 0
   /// Bytes of the size line, then of the trailer section.
   private var counted = 0
+  private let keepsTrailers: Bool
+  /// The field lines of the trailer section, each with CRLF; nil when there is none, or none is kept.
+  package private(set) var trailers: ByteBuffer?
 
-  package init() {}
+  package init(keepsTrailers: Bool = false) { self.keepsTrailers = keepsTrailers }
 
   /// Reads on; after `.data` call it again with what follows that data.
   package mutating func next(_ base: UnsafePointer<UInt8>, count: Int) -> Step {
@@ -88,7 +91,7 @@ package struct ChunkedDecoder: Sendable {
         position = .lastLineFeed
       } else {
         position = isTokenByte(byte) ? .trailerName : .malformed
-        limit(to: Limits.trailers)
+        takeTrailer(byte)
       }
     case .trailerName:
       if byte == 0x3a {
@@ -96,17 +99,17 @@ package struct ChunkedDecoder: Sendable {
       } else if !isTokenByte(byte) {
         position = .malformed
       }
-      limit(to: Limits.trailers)
+      takeTrailer(byte)
     case .trailerValue:
       if byte == carriageReturn {
         position = .trailerLineFeed
       } else if Self.isControl(byte) {
         position = .malformed
       }
-      limit(to: Limits.trailers)
+      takeTrailer(byte)
     case .trailerLineFeed:
       position = byte == lineFeed ? .trailerStart : .malformed
-      limit(to: Limits.trailers)
+      takeTrailer(byte)
     case .lastLineFeed:
       position = byte == lineFeed ? .ended : .malformed
     case .data, .ended, .malformed:
@@ -129,6 +132,15 @@ package struct ChunkedDecoder: Sendable {
       position = .malformed
     }
     limit(to: Limits.chunkLine)
+  }
+
+  /// One byte of a field line of the trailer section.
+  private mutating func takeTrailer(_ byte: UInt8) {
+    limit(to: Limits.trailers)
+    guard keepsTrailers, position != .malformed else { return }
+    let lines = trailers ?? ByteBuffer(capacity: 256)
+    lines.append(byte)
+    trailers = lines
   }
 
   private mutating func limit(to limit: Int) {

@@ -6,13 +6,13 @@ package enum Limits {
   package static let requestHead = 20_480
   /// Request target, in bytes.
   package static let target = 8_192
-  /// Field lines in one head.
+  /// Field lines in one head, and in one trailer section.
   package static let headerCount = 128
   /// Status line and field lines of an origin's response, in bytes.
   package static let responseHead = 32_768
   /// Chunk size line with its extensions, in bytes.
   package static let chunkLine = 1_024
-  /// Trailer section of a chunked body, in bytes.
+  /// Field lines behind a body, in bytes; those of HTTP/2 count 32 bytes more each.
   package static let trailers = 8_192
   /// Bytes read of a request that nobody will answer, so that its viewer gets to the last response.
   package static let lingering = 1 << 20

@@ -16,6 +16,11 @@ package struct CertificateExpiry: Equatable, Sendable {
     self.notAfter = notAfter
   }
 
+  package init(_ name: String, _ leaf: CertificateInfo) {
+    self.init(
+      name: name, domains: leaf.names, notBefore: leaf.notBefore, notAfter: leaf.notAfter)
+  }
+
   /// Seconds before the end from which on its nearness is told.
   package static let warning: Int64 = 14 * 86_400
 

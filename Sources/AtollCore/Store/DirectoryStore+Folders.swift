@@ -47,8 +47,14 @@ extension DirectoryStore {
     -> StoredValue?
   {
     func file(_ name: String) throws(StoreError) -> [UInt8]? {
-      guard let file = try StoreFile.open(name, O_RDONLY, in: folder.descriptor) else { return nil }
-      return try file.readAll(limit: Self.valueLimit)
+      do throws(StoreError) {
+        guard let file = try StoreFile.open(name, O_RDONLY, in: folder.descriptor) else {
+          return nil
+        }
+        return try file.readAll(limit: Self.valueLimit)
+      } catch {
+        throw error.below(folder.place)
+      }
     }
     guard let document = try file(StoreFolder.document) else { return nil }
     var texts: [(key: String, bytes: [UInt8])] = []
@@ -74,8 +80,9 @@ extension DirectoryStore {
     return names.sorted()
   }
 
+  /// What may not be looked into counts as having one: reading it tells.
   private func hasDocument(_ folder: String) -> Bool {
-    access("\(folder)/\(StoreFolder.document)", F_OK) == 0
+    access("\(folder)/\(StoreFolder.document)", F_OK) == 0 || errno == EACCES
   }
 
   // MARK: Writing, under the store's lock

@@ -87,18 +87,24 @@ private final class DirectoryHold: StoreHold {
     try StoreFile.makeDirectory(directory)
     let storeLock = try store.lockStore()
     store.removeDeadHolds(in: directory)
+    let deadline = ContinuousClock.now + .seconds(2)
+    while state.lock == nil { state.lock = try lockFile(by: deadline) }
+    _ = consume storeLock
+  }
+
+  /// nil where its holder has removed the file meanwhile: a lock on that would keep nobody out.
+  private func lockFile(by deadline: ContinuousClock.Instant) throws(StoreError) -> StoreFile? {
     guard let file = try StoreFile.open(lockPath, O_RDWR | O_CREAT) else {
       throw .system(ENOENT, "create", lockPath)
     }
-    let deadline = ContinuousClock.now + .seconds(2)
     while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
       if errno != EWOULDBLOCK && errno != EINTR { throw .system(errno, "lock", lockPath) }
       // Somebody may just be looking whether it is locked.
       if ContinuousClock.now >= deadline { throw .held(key) }
       usleep(500)
     }
-    state.lock = consume file
-    _ = consume storeLock
+    if try file.status().st_nlink == 0 { return nil }
+    return file
   }
 
   /// Replaced whole, but not forced to the disk: a machine that loses power has no live holders.

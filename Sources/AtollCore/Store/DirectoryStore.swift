@@ -101,7 +101,7 @@ package final class DirectoryStore: Store {
           listing.values.append(value)
         }
       } catch {
-        listing.unreadable[entry.key] = error
+        listing.unreadable[entry.key] = error.below("\(home)/\(prefix.dropLast())")
       }
     }
     return listing

@@ -21,13 +21,13 @@ package struct EdgeRecord: Equatable, Sendable {
   /// What keeps the edge from what the store says, for people.
   package var problems: [String]
   /// The distributions that it does not serve as the store has them; `problems` says why.
-  package var refused: [RefusedDistribution]
+  package var refused: [RefusedDocument]
   /// The distribution of an edge that was started with an origin's URL and serves no other.
   package var unsaved: String?
   /// Tokens of the challenges that it answers now.
   package var challenges: [String]
   /// The certificates that it does not show as the store has them.
-  package var refusedCertificates: [RefusedCertificate]
+  package var refusedCertificates: [RefusedDocument]
 
   /// Kept of `purges`: what one command may purge and still be told the count of.
   package static let purgesKept = 4_096
@@ -36,8 +36,8 @@ package struct EdgeRecord: Equatable, Sendable {
     id: String, pid: Int32, started: Int64, addresses: [String] = [],
     secureAddresses: [String] = [], adminSocket: String = "",
     revision: UInt64 = 0, purge: UInt64 = 0, purges: [AppliedPurge] = [], problems: [String] = [],
-    refused: [RefusedDistribution] = [], unsaved: String? = nil, challenges: [String] = [],
-    refusedCertificates: [RefusedCertificate] = []
+    refused: [RefusedDocument] = [], unsaved: String? = nil, challenges: [String] = [],
+    refusedCertificates: [RefusedDocument] = []
   ) {
     self.id = id
     self.pid = pid
@@ -78,10 +78,10 @@ package struct AppliedPurge: Equatable, Sendable {
   }
 }
 
-/// A distribution whose present form an edge cannot take over.
-package struct RefusedDistribution: Equatable, Sendable {
+/// What an edge cannot take over in its present form: a distribution, or a certificate.
+package struct RefusedDocument: Equatable, Sendable {
   package var name: String
-  /// The revision that it goes on serving; nil: none.
+  /// The revision that it goes on using; nil: none.
   package var kept: UInt64?
 
   package init(name: String, kept: UInt64? = nil) {
@@ -89,23 +89,10 @@ package struct RefusedDistribution: Equatable, Sendable {
     self.kept = kept
   }
 
-  /// What the edge does instead: "keeps revision 7 of it".
-  package var text: String { kept.map { "keeps revision \($0) of it" } ?? "does not serve it" }
-}
-
-/// A certificate whose present form an edge cannot show.
-package struct RefusedCertificate: Equatable, Sendable {
-  package var name: String
-  /// The revision that it goes on showing; nil: none.
-  package var kept: UInt64?
-
-  package init(name: String, kept: UInt64? = nil) {
-    self.name = name
-    self.kept = kept
+  /// What the edge does instead: "keeps revision 7 of it", or `otherwise`.
+  package func text(otherwise: String) -> String {
+    kept.map { "keeps revision \($0) of it" } ?? otherwise
   }
-
-  /// What the edge does instead.
-  package var text: String { kept.map { "keeps revision \($0) of it" } ?? "does not show it" }
 }
 
 /// How one edge stands to what is waited for.
@@ -216,35 +203,39 @@ package struct EdgeRegistry: Sendable {
         }
       }
       writer.member("problems", record.problems)
-      writer.member("refused") { writer in
-        writer.array { writer in
-          for refused in record.refused {
-            writer.element { writer in
-              writer.object { writer in
-                writer.member("name", refused.name)
-                if let kept = refused.kept { writer.member("keeps", kept) }
-              }
-            }
-          }
-        }
-      }
+      write("refused", record.refused, &writer)
       if !record.refusedCertificates.isEmpty {
-        writer.member("refusedCertificates") { writer in
-          writer.array { writer in
-            for refused in record.refusedCertificates {
-              writer.element { writer in
-                writer.object { writer in
-                  writer.member("name", refused.name)
-                  if let kept = refused.kept { writer.member("keeps", kept) }
-                }
-              }
-            }
-          }
-        }
+        write("refusedCertificates", record.refusedCertificates, &writer)
       }
       if let unsaved = record.unsaved { writer.member("unsaved", unsaved) }
       if !record.challenges.isEmpty { writer.member("challenges", record.challenges) }
     }
+  }
+
+  private static func write(
+    _ key: String, _ list: [RefusedDocument], _ writer: inout DocumentWriter
+  ) {
+    writer.member(key) { writer in
+      writer.array { writer in
+        for refused in list {
+          writer.element { writer in
+            writer.object { writer in
+              writer.member("name", refused.name)
+              if let kept = refused.kept { writer.member("keeps", kept) }
+            }
+          }
+        }
+      }
+    }
+  }
+
+  private static func readRefused(_ node: JSONNode?) -> [RefusedDocument] {
+    var list: [RefusedDocument] = []
+    for element in node?.elements ?? [] {
+      guard let name = element["name"]?.text else { continue }
+      list.append(RefusedDocument(name: name, kept: element["keeps"]?.unsigned))
+    }
+    return list
   }
 
   static func decode(_ node: JSONNode, id: String) -> EdgeRecord? {
@@ -256,17 +247,8 @@ package struct EdgeRegistry: Sendable {
     record.revision = UInt64(max(0, node["appliedRevision"]?.integer ?? 0))
     record.purge = UInt64(max(0, node["appliedPurge"]?.integer ?? 0))
     record.problems = (node["problems"]?.elements ?? []).compactMap(\.text)
-    for refused in node["refused"]?.elements ?? [] {
-      guard let name = refused["name"]?.text else { continue }
-      let kept = refused["keeps"]?.integer
-      record.refused.append(
-        RefusedDistribution(name: name, kept: kept.map { UInt64(max(0, $0)) }))
-    }
-    for refused in node["refusedCertificates"]?.elements ?? [] {
-      guard let name = refused["name"]?.text else { continue }
-      record.refusedCertificates.append(
-        RefusedCertificate(name: name, kept: refused["keeps"]?.unsigned))
-    }
+    record.refused = readRefused(node["refused"])
+    record.refusedCertificates = readRefused(node["refusedCertificates"])
     record.unsaved = node["unsaved"]?.text
     record.challenges = (node["challenges"]?.elements ?? []).compactMap(\.text)
     record.purges = (node["purges"]?.elements ?? []).compactMap { purge in

@@ -21,8 +21,22 @@ package enum StoreError: Error, Equatable, Sendable {
   static func system(_ error: Int32, _ action: String, _ place: String) -> StoreError {
     switch error {
     case ENOSPC, EDQUOT: .full(place: place)
-    case EACCES, EPERM, EROFS: .denied(action: action, place: place)
+    case EACCES, EPERM: .denied(action: action, place: place)
     default: .failed(action: action, place: place, why: errorText(error))
+    }
+  }
+
+  /// The same of a place that was told relative to a directory.
+  func below(_ directory: String) -> StoreError {
+    func whole(_ place: String) -> String {
+      place.hasPrefix("/") ? place : "\(directory)/\(place)"
+    }
+    switch self {
+    case .full(let place): return .full(place: whole(place))
+    case .denied(let action, let place): return .denied(action: action, place: whole(place))
+    case .failed(let action, let place, let why):
+      return .failed(action: action, place: whole(place), why: why)
+    default: return self
     }
   }
 
@@ -72,6 +86,7 @@ package enum StoreError: Error, Equatable, Sendable {
     case "certificates": return "the certificate \(quoted(parts[1]))"
     case "authority": return "the local authority"
     case "accounts": return "the account \(quoted(parts[1]))"
+    case "answering": return "the turn to answer \(parts[1])"
     case "issuing": return "the order for \(quoted(parts[1]))"
     case "edges": return "the edge \(quoted(parts[1]))"
     case "challenges": return "the challenge \(quoted(parts[1]))"

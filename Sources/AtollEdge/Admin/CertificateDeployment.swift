@@ -11,11 +11,8 @@ package struct CertificateDeployment {
     package var chain: [CertificateInfo]
 
     package var leaf: CertificateInfo { chain[0] }
-    package var domains: [String] { leaf.domains + leaf.addresses.map(\.description) }
-    package var expiry: CertificateExpiry {
-      CertificateExpiry(
-        name: stored.name, domains: domains, notBefore: leaf.notBefore, notAfter: leaf.notAfter)
-    }
+    package var domains: [String] { leaf.names }
+    package var expiry: CertificateExpiry { CertificateExpiry(stored.name, leaf) }
   }
 
   /// What an update changed.
@@ -42,7 +39,7 @@ package struct CertificateDeployment {
   package private(set) var certificates: TLSCertificates
   /// What is wrong at the moment.
   package private(set) var problems: [String] = []
-  package private(set) var refused: [RefusedCertificate] = []
+  package private(set) var refused: [RefusedDocument] = []
   private let policy: TLSPolicy
   private var surroundings = Surroundings()
 
@@ -106,12 +103,12 @@ package struct CertificateDeployment {
     }
     let names = Set(next.map(\.stored.name))
     var problems: [String] = []
-    var refused: [RefusedCertificate] = []
+    var refused: [RefusedDocument] = []
     for (name, why) in reasons {
       let kept = names.contains(name) ? before(name)?.stored.revision : nil
       let standing = kept.map { "revision \($0) of it stays in use" } ?? "it is not shown"
       problems.append("certificate \"\(name)\": \(why); \(standing)")
-      refused.append(RefusedCertificate(name: name, kept: kept))
+      refused.append(RefusedDocument(name: name, kept: kept))
     }
     if let built {
       change.isNew =

@@ -114,21 +114,13 @@ final class CertificateKeeper: @unchecked Sendable {
 
   // MARK: Renewal
 
-  /// Looked at first: to try to take what another has would hold up every writer of the store.
   private func holdsLease() -> Bool {
     if lease != nil { return true }
     do throws(StoreError) {
-      if try store.read(Self.leaseKey) != nil { return false }
-      lease = try store.hold(
-        Self.leaseKey,
-        DocumentWriter.document { writer in
-          writer.member("schemaVersion", 1)
-          writer.member("edge", edgeID)
-        })
-      leaseTrouble = nil
-      return true
+      lease = try StoreTurn.takeIfFree(Self.leaseKey, saying: ("edge", edgeID), in: store)
+      if lease != nil { leaseTrouble = nil }
+      return lease != nil
     } catch {
-      if case .held = error { return false }
       if leaseTrouble != error.message {
         report("\(error.message); no certificate is renewed by this edge")
       }

@@ -10,8 +10,11 @@ package struct Deployment {
   package private(set) var policies: [DistributionPolicy] = []
   /// What is wrong at the moment, for `show` and the log.
   package private(set) var problems: [String] = []
+  /// What is served, and should not be as it is: for the log alone, since the commands say it of the
+  /// distributions that they are about.
+  private var warnings: [String] = []
   /// Those that are not served as they are now.
-  package private(set) var refused: [RefusedDistribution] = []
+  package private(set) var refused: [RefusedDocument] = []
 
   private let slotLimit: Int
   /// By distribution id.
@@ -35,13 +38,14 @@ package struct Deployment {
   ) -> Change {
     var change = Change()
     var problems: [String] = []
-    var refused: [RefusedDistribution] = []
+    var warnings: [String] = []
+    var refused: [RefusedDocument] = []
     var next: [DistributionPolicy] = []
     let former = policies
     for (name, error) in invalid {
       let kept = former.first { $0.distribution.name == name }
       problems += Self.lines(about: name, keeping: kept, error)
-      refused.append(RefusedDistribution(name: name, kept: kept?.distribution.revision))
+      refused.append(RefusedDocument(name: name, kept: kept?.distribution.revision))
       if let kept { next.append(kept) }
     }
     for distribution in distributions {
@@ -49,14 +53,14 @@ package struct Deployment {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: it has the id of "
             + "\"\(twin.distribution.name)\"")
-        refused.append(RefusedDistribution(name: distribution.name))
+        refused.append(RefusedDocument(name: distribution.name))
         continue
       }
       guard let slot = slot(for: distribution.id) else {
         problems.append(
           "distribution \"\(distribution.name)\" is not served: this edge has served "
             + "\(slotLimit) distributions and must be restarted")
-        refused.append(RefusedDistribution(name: distribution.name))
+        refused.append(RefusedDocument(name: distribution.name))
         continue
       }
       let before = former.first { $0.distribution.id == distribution.id }
@@ -69,7 +73,7 @@ package struct Deployment {
         // Only this edge can tell, so nobody else names the next step.
         problems += Self.lines(about: distribution.name, keeping: before, error, withHints: true)
         refused.append(
-          RefusedDistribution(name: distribution.name, kept: before?.distribution.revision))
+          RefusedDocument(name: distribution.name, kept: before?.distribution.revision))
         if let before { next.append(before) }
         continue
       }
@@ -86,7 +90,7 @@ package struct Deployment {
           change.lines.append(line)
         }
       }
-      problems += distribution.warnings.map { "warning: \($0)" }
+      warnings += distribution.warnings.map { "warning: \($0)" }
     }
     next.sort { $0.distribution.name < $1.distribution.name }
     // Commands let no two have the same; files that were edited by hand may.
@@ -104,7 +108,9 @@ package struct Deployment {
       change.lines.append("distribution \"\(policy.distribution.name)\" is no longer served")
     }
     change.lines += problems.filter { !self.problems.contains($0) }
+    change.lines += warnings.filter { !self.warnings.contains($0) }
     self.problems = problems
+    self.warnings = warnings
     self.refused = refused
     policies = next
     return change

@@ -31,13 +31,9 @@ extension Exchange {
     else { return }
     let head = services.requestHead
     guard case .complete = head.parse(base, count: viewer.headLength) else { return }
-    let key = services.keyBuffer
-    key.removeAll()
-    appendCacheKey(
-      head, base, distribution: policy, behavior: behavior,
-      viewer: viewerFacts(head, base, behavior), to: key)
-    let hash = keyHash(key.bytes, seed: services.seed)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) { isSelected(by: $0) }
+    let hash = writeKey(head, base, policy, behavior, viewerFacts(head, base, behavior))
+    let key = services.keyBuffer.bytes
+    let found = services.cache.lookup(hash: hash, key: key) { isSelected(by: $0) }
     guard let entry = found.entry else { return }
     defer { entry.release() }
     let isAboutEntry =

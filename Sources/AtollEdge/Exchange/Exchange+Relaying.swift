@@ -92,6 +92,7 @@ extension Exchange {
       if minorVersion >= 1 {
         isChunked = true
         tail.append("Transfer-Encoding: chunked\r\n")
+        announceTrailers(of: fetch, to: tail)
       } else {
         endsByClose = true
         persists = false
@@ -239,6 +240,26 @@ extension Exchange {
   func leaveFetch() {
     guard let fetch else { return }
     self.fetch = nil
+    passesTrailers = false
     fetch.leave(self, loop: services.loop)
   }
+
+  // MARK: Trailers
+
+  /// Whether trailers go to this viewer, and which are announced, is said before its body. Not with a
+  /// page in place of an error: they are about what it replaces.
+  private func announceTrailers(of fetch: Fetch, to tail: ByteBuffer) {
+    guard errorPage == nil, let base = viewer.keptHead.map({ UnsafePointer($0) }) else { return }
+    let head = services.requestHead
+    guard case .complete = head.parse(base, count: viewer.headLength), head.acceptsTrailers(base)
+    else { return }
+    passesTrailers = true
+    guard let names = fetch.announcedTrailers else { return }
+    tail.append("Trailer: ")
+    tail.append(names.bytes)
+    tail.append("\r\n")
+  }
+
+  /// The field lines for this viewer behind the body of its fetch, once all of it has come.
+  var trailers: ByteBuffer? { passesTrailers ? fetch?.trailers : nil }
 }

@@ -43,6 +43,8 @@ final class Exchange {
   var readerIndex = -1
   /// The body, when it comes in parts.
   var parts: PartialBody?
+  /// The viewer gets the trailers of the fetch, too.
+  var passesTrailers = false
   /// What puts a response together of slices, until its head is out.
   var slices: SliceReader?
   var verdict = Verdict(.pass)

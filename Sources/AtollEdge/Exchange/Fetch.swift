@@ -113,6 +113,11 @@ final class Fetch: @unchecked Sendable {
   private(set) var replacementVerdict = Verdict(.revalidated)
   /// Keeps the viewer of the primary reader at a target: a whole field line. Never part of an entry.
   var stickyCookie: ByteBuffer?
+  /// The names of trailer fields that the origin has announced: the value of Trailer. Never part of
+  /// an entry, which has no trailers (RFC 9111 §3.1).
+  var announcedTrailers: ByteBuffer?
+  /// The field lines that came behind the body; written once before the phase becomes `complete`.
+  var trailers: ByteBuffer?
   /// The origin's status, also when a stored entry answers.
   private(set) var originStatus: UInt16 = 0
   /// How long the steps of getting the response took. Owner loop's, as is who began the fetch.

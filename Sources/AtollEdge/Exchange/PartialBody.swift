@@ -128,13 +128,12 @@ extension Fetch {
   }
 }
 
-extension ViewerConnection {
-  /// The next piece of a body that comes in parts. False when the connection has gone.
-  func nextPart(_ parts: PartialBody) -> Bool {
-    bodyEntry?.release()
-    bodyEntry = nil
+extension Viewer {
+  /// The next piece of a body that comes in parts. False when the rest will not come.
+  final func nextPart(_ parts: PartialBody) -> Bool {
+    dropEntry()
     while true {
-      switch parts.next(exchange, text: pendingBuffer) {
+      switch parts.next(exchange, text: bodyText) {
       case .text:
         // Goes out together with what follows.
         continue

@@ -71,6 +71,7 @@ extension HTTP2Connection {
     isReadingTrailers = frame.pointee.headers.cat != NGHTTP2_HCAT_REQUEST
     if isReadingTrailers {
       trailerSize = 0
+      trailerText = nil
     } else {
       if requestText !== http2.requestText { requestText = http2.requestText }
       textReference._withUnsafeGuaranteedRef { $0.begin() }
@@ -85,7 +86,10 @@ extension HTTP2Connection {
   ) -> Int32 {
     if isReadingTrailers {
       trailerSize += nameCount + valueCount + 32
-      if trailerSize <= Limits.trailers { return 0 }
+      if trailerSize <= Limits.trailers {
+        addTrailer(name, nameCount, value, valueCount)
+        return 0
+      }
     } else if textReference._withUnsafeGuaranteedRef({
       $0.add(name, nameCount, value, valueCount)
     }) {
@@ -93,6 +97,17 @@ extension HTTP2Connection {
     }
     end(for: .headerListTooLarge)
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
+  }
+
+  private func addTrailer(
+    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
+  ) {
+    let text = trailerText ?? ByteBuffer(capacity: 256)
+    text.append(name, nameCount)
+    text.append(": ")
+    text.append(value, valueCount)
+    text.append("\r\n")
+    trailerText = text
   }
 
   // MARK: Frames
@@ -107,7 +122,10 @@ extension HTTP2Connection {
         isReadingHead = false
         begin(header.stream_id, endsStream: endsStream)
       } else if endsStream {
-        stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.requestEnded() }
+        stream(header.stream_id)?._withUnsafeGuaranteedRef {
+          $0.requestEnded(trailers: trailerText)
+        }
+        trailerText = nil
       }
     case NGHTTP2_DATA:
       if endsStream {

@@ -61,9 +61,10 @@ final class HTTP2Connection: Channel {
   /// The same, for who reads a field after the other.
   private(set) var textReference: Unmanaged<HTTP2RequestText>
   var isReadingHead = false
-  /// Trailers: read to the end, and dropped.
   var isReadingTrailers = false
   var trailerSize = 0
+  /// The trailers of a request so far: field lines, each with CRLF.
+  var trailerText: ByteBuffer?
 
   private var isInSession = false
   /// What is submitted is flushed before control goes back to the loop.

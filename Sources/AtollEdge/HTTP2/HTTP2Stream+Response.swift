@@ -20,8 +20,8 @@ extension HTTP2Stream {
       bodyPosition = position
       pieceRemaining = count
     } else if tail.count > fields {
-      bodyText = ByteBuffer(capacity: tail.count - fields)
-      bodyText!.append(tail.base + fields, tail.count - fields)
+      text = ByteBuffer(capacity: tail.count - fields)
+      text!.append(tail.base + fields, tail.count - fields)
     }
     bodyEnded = true
     submit(head, UnsafeBufferPointer(start: tail.base, count: fields))
@@ -85,7 +85,7 @@ extension HTTP2Stream {
     connection.scheduleFlush()
   }
 
-  private var textRemaining: Int { bodyText.map { $0.count - bodyTextStart } ?? 0 }
+  private var textRemaining: Int { text.map { $0.count - textStart } ?? 0 }
 
   /// Bytes that can be sent without asking for more.
   private var available: Int { textRemaining &+ pieceRemaining }
@@ -97,7 +97,7 @@ extension HTTP2Stream {
       return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue)
     }
     let available = self.available
-    if available == 0 && !bodyEnded {
+    if available == 0 && !bodyEnded && !areTrailersDue {
       isDeferred = true
       // It is for others to go on: the origin, or the tunnel.
       if phase == .exchanging { clearDeadline() }
@@ -108,9 +108,25 @@ extension HTTP2Stream {
     if count == available && bodyEnded {
       chosen |= NGHTTP2_DATA_FLAG_EOF.rawValue
       if count == 0 { sentLast() }
+    } else if count == available && areTrailersDue {
+      chosen |= NGHTTP2_DATA_FLAG_EOF.rawValue | NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
+      submitTrailers()
     }
     flags.pointee = chosen
     return count
+  }
+
+  /// Their frame goes behind the last data, which is being offered, and ends the stream (RFC 9113
+  /// §8.1).
+  @inline(never)
+  private func submitTrailers() {
+    areTrailersDue = false
+    bodyEnded = true
+    guard let trailers = exchange.trailers else { return }
+    let fields = connection.http2.fields
+    fields.make(trailers: trailers.bytes)
+    connection.countHead()
+    nghttp2_submit_trailer(connection.session, id, fields.fields, fields.count)
   }
 
   /// Whether so many bytes that were offered are still there.
@@ -124,7 +140,7 @@ extension HTTP2Stream {
   func write(_ count: Int, to place: UnsafeMutablePointer<UInt8>, endsStream: Bool) {
     var left = count
     var at = place
-    if bodyText != nil {
+    if text != nil {
       let part = writeText(count, to: at)
       at += part
       left &-= part
@@ -136,13 +152,13 @@ extension HTTP2Stream {
 
   @inline(never)
   private func writeText(_ count: Int, to place: UnsafeMutablePointer<UInt8>) -> Int {
-    guard let text = bodyText else { return 0 }
-    let part = min(count, text.count - bodyTextStart)
-    memcpy(place, text.base + bodyTextStart, part)
-    bodyTextStart += part
-    if bodyTextStart == text.count {
+    guard let text else { return 0 }
+    let part = min(count, text.count - textStart)
+    memcpy(place, text.base + textStart, part)
+    textStart += part
+    if textStart == text.count {
       text.removeAll()
-      bodyTextStart = 0
+      textStart = 0
       if phase == .tunneling { stirLater() }
     }
     return part
@@ -186,7 +202,8 @@ extension HTTP2Stream {
         return false
       }
       // Who is asked may find more on the way; it is not told again.
-    } while available == 0 && !bodyEnded && hasProgressed && phase == .exchanging
+    } while available == 0 && !bodyEnded && !areTrailersDue && hasProgressed
+      && phase == .exchanging
     return phase == .exchanging
   }
 
@@ -200,60 +217,16 @@ extension HTTP2Stream {
     switch view.phase {
     case .complete:
       exchange.bodyCompleted(view.refusal)
-      bodyEnded = true
+      if exchange.trailers != nil { areTrailersDue = true } else { bodyEnded = true }
     case .aborted, .failed:
-      if pieceRemaining == 0 { return breakOff(view.failure) }
+      if pieceRemaining == 0 {
+        breakOff(view.failure)
+        return false
+      }
     case .waiting, .streaming, .replaced:
       break
     }
     return true
-  }
-
-  private func nextPart(_ parts: PartialBody) -> Bool {
-    if bodyEntry != nil { dropEntry() }
-    while true {
-      switch parts.next(exchange, text: text) {
-      case .text:
-        // Goes out together with what follows.
-        continue
-      case .entry(let entry, let position, let count):
-        bodyEntry = entry
-        source = .entry
-        bodyPosition = position
-        pieceRemaining = count
-      case .fetch(let position, let count):
-        source = .fetch
-        bodyPosition = position
-        pieceRemaining = count
-      case .wait, .copied:
-        break
-      case .end:
-        exchange.parts = nil
-        bodyEnded = true
-      case .broken(let reason):
-        return breakOff(reason)
-      }
-      return true
-    }
-  }
-
-  private func text() -> ByteBuffer {
-    if let bodyText { return bodyText }
-    let text = ByteBuffer(capacity: 512)
-    bodyText = text
-    return text
-  }
-
-  /// The rest of the body will not come: what is missing must not look like an end.
-  private func breakOff(_ reason: Reason) -> Bool {
-    exchange.bodyBroke(reason)
-    end(with: NGHTTP2_INTERNAL_ERROR)
-    return false
-  }
-
-  func dropEntry() {
-    bodyEntry?.release()
-    bodyEntry = nil
   }
 }
 
@@ -322,7 +295,7 @@ extension HTTP2Stream {
   func giveData(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
     guard phase == .tunneling, connection.isOpen else { return .failed(EPIPE) }
     if count == 0 { return .moved(0) }
-    let text = self.text()
+    let text = bodyText()
     let part = min(count, Self.tunnelBytes - text.count)
     if part <= 0 { return .wouldBlock }
     text.append(bytes, part)

@@ -12,7 +12,6 @@ import Glibc
 /// Streams are used again, on whatever connection of their loop: a hit makes no object.
 final class HTTP2Stream: Viewer {
   enum Phase { case idle, exchanging, tunneling, ended }
-  enum BodySource { case none, entry, fetch }
 
   /// Nil while idle.
   private(set) var connectionReference: Unmanaged<HTTP2Connection>?
@@ -33,6 +32,8 @@ final class HTTP2Stream: Viewer {
   private var received: ByteBuffer?
   private var receivedStart = 0
   private var receivedCharge = 0
+  /// What came behind its body.
+  private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
   private var isBegun = false
   private var isStirred = false
@@ -40,16 +41,13 @@ final class HTTP2Stream: Viewer {
   // The response.
   /// Where nghttp2 asks for the body.
   let provider: UnsafeMutablePointer<nghttp2_data_provider>
-  var source = BodySource.none
-  var bodyEntry: Entry?
-  var bodyPosition = 0
-  var pieceRemaining = 0
-  /// Goes before the piece.
-  var bodyText: ByteBuffer?
-  var bodyTextStart = 0
+  /// Goes before the piece of the body.
+  var text: ByteBuffer?
+  var textStart = 0
   /// Of a tunnel's text.
   private var textCharge = 0
-  var bodyEnded = true
+  /// The body is all there; its end is theirs to tell.
+  var areTrailersDue = false
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -198,9 +196,15 @@ final class HTTP2Stream: Viewer {
   /// Nobody has answered yet, or the origin still takes what comes.
   private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
 
-  func requestEnded() {
+  func requestEnded(trailers: ByteBuffer? = nil) {
     isRequestEnded = true
+    if trailers != nil && phase == .exchanging && wantsBody { requestTrailers = trailers }
     stirLater()
+  }
+
+  override func takeTrailers() -> ByteBuffer? {
+    defer { requestTrailers = nil }
+    return requestTrailers
   }
 
   func stirLater() {
@@ -281,6 +285,18 @@ final class HTTP2Stream: Viewer {
 
   override func sendInterim(_ bytes: UnsafeBufferPointer<UInt8>) { submitInterim(bytes) }
 
+  override func bodyText() -> ByteBuffer {
+    if let text { return text }
+    let text = ByteBuffer(capacity: 512)
+    self.text = text
+    return text
+  }
+
+  override func breakOff(_ reason: Reason) {
+    exchange.bodyBroke(reason)
+    end(with: NGHTTP2_INTERNAL_ERROR)
+  }
+
   override func bodyProgressed() { noteProgress() }
 
   override func upgrade(
@@ -304,6 +320,7 @@ final class HTTP2Stream: Viewer {
     case .tunneling: close()
     case .ended:
       if isReset { break }
+      if hasEnded { return submitReset(NGHTTP2_NO_ERROR) }
       connection.http2.counters.count(.slowReader)
       submitReset(NGHTTP2_CANCEL)
     case .idle: break
@@ -361,9 +378,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func closed() {
     leave()
-    if let received {
-      nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
-    }
+    giveUpReceived()
     reset()
   }
 
@@ -382,10 +397,11 @@ final class HTTP2Stream: Viewer {
     if bodyEntry != nil { dropEntry() }
     source = .none
     pieceRemaining = 0
-    if bodyText != nil { bodyText = nil }
+    if text != nil { text = nil }
     if textCharge > 0 { chargeText(0) }
-    bodyTextStart = 0
+    textStart = 0
     bodyEnded = true
+    areTrailersDue = false
     isDeferred = false
     hasEnded = false
     isReset = false
@@ -395,6 +411,7 @@ final class HTTP2Stream: Viewer {
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
+    if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)
       self.head = nil
@@ -416,8 +433,31 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func sentLast() {
     hasEnded = true
-    // RFC 9113 §8.1: the rest of the request is not wanted.
-    if !isRequestEnded { submitReset(NGHTTP2_NO_ERROR) }
+    if !isRequestEnded { endBeforeRequest() }
+  }
+
+  /// RFC 9113 §8.1: the rest of the request is not wanted. But there are viewers that take the reset
+  /// for a failure when it overtakes what they are about to send: a rest that fits into the window
+  /// has a moment to come.
+  @inline(never)
+  private func endBeforeRequest() {
+    if case .length(let length) = exchange.framing, length > UInt64(Limits.streamWindow) {
+      return submitReset(NGHTTP2_NO_ERROR)
+    }
+    guard phase == .exchanging else { return submitReset(NGHTTP2_NO_ERROR) }
+    leave()
+    giveUpReceived()
+    setDeadline(after: Self.lingering)
+  }
+
+  /// Milliseconds that a viewer has to end a request that was answered before.
+  private static let lingering = 2_000
+
+  /// What has come of the body and nobody takes any more is in the way of no other stream.
+  private func giveUpReceived() {
+    guard let received else { return }
+    nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
+    dropReceived()
   }
 
   @inline(__always)

@@ -116,6 +116,12 @@ final class ResponseFields {
     add(fieldLines(of: head), copies: true)
   }
 
+  /// The same for trailers: field lines, to be copied.
+  func make(trailers lines: UnsafeBufferPointer<UInt8>) {
+    count = 0
+    add(lines, copies: true)
+  }
+
   private func fieldLines(of head: UnsafeBufferPointer<UInt8>) -> UnsafeBufferPointer<UInt8> {
     guard let base = head.baseAddress,
       let end = memchr(base, Int32(lineFeedByte), head.count)

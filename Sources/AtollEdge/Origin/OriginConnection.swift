@@ -348,7 +348,7 @@ final class OriginConnection: Channel {
       keepsAlive = head.keepsAlive
       state = .receivingBody
       remaining = if case .length(let count) = framing { count } else { 0 }
-      decoder = ChunkedDecoder()
+      decoder = ChunkedDecoder(keepsTrailers: true)
       if framing == .none || framing == .length(0) {
         if total > length { keepsAlive = false }
         isWhole = true
@@ -540,6 +540,10 @@ final class OriginConnection: Channel {
           break
         case .end(let consumed):
           if at + consumed < count { keepsAlive = false }
+          if let lines = decoder.trailers, let request, !request.receivedTrailers(lines) {
+            fail(.truncated)
+            return false
+          }
           finish()
           return false
         case .malformed:

@@ -42,6 +42,8 @@ final class OriginRequest {
   private(set) var isEnded = false
   private var isReleased = false
   private var drainsBody = false
+  /// What becomes of the trailers that a chunked response may have.
+  var responseTrailers: ResponseTrailers?
 
   // Of `OriginRequest+Reaching`.
   /// The member of the route that is asked now, and its place there.
@@ -116,6 +118,13 @@ final class OriginRequest {
     connection?.write(vectors, count)
   }
 
+  func write(_ buffer: ByteBuffer) {
+    withUnsafeTemporaryAllocation(of: iovec.self, capacity: 1) { vectors in
+      vectors[0] = iovec(iov_base: buffer.base, iov_len: buffer.count)
+      write(vectors.baseAddress!, 1)
+    }
+  }
+
   func bodyEnded() { isBodySent = true }
 
   /// The origin takes no more of the body; it may have answered.
@@ -177,6 +186,7 @@ final class OriginRequest {
       }
     }
     if let slice = fetch.slice, receivedPart(of: slice, response, base, now) { return }
+    awaitTrailers(of: response, base)
     let out = services.headBuffer
     out.removeAll()
     var length: UInt64?

@@ -10,7 +10,7 @@ final class Upload {
   private unowned(unsafe) let viewer: Viewer
   private var framing: BodyFraming
   private var remaining: UInt64
-  private var decoder = ChunkedDecoder()
+  private var decoder = ChunkedDecoder(keepsTrailers: true)
   private var awaitsContinue: Bool
   weak var request: OriginRequest?
   /// All of the body has been read from the viewer.
@@ -36,7 +36,7 @@ final class Upload {
       guard let piece = viewer.nextBodyBytes() else {
         if isBroken || isEnded { return }
         if !viewer.bodyHasEnded { return viewer.awaitBody() }
-        endChunks(request)
+        if !endChunks(request, trailers: viewer.takeTrailers()) { return }
         break
       }
       if !forward(piece, to: request) { return }
@@ -89,12 +89,9 @@ final class Upload {
       case .end(let consumed):
         at += consumed
         viewer.consumedBody(at, of: piece)
-        endChunks(request)
-        return true
+        return endChunks(request, trailers: decoder.trailers)
       case .malformed:
-        isBroken = true
-        viewer.exchange.uploadFailed(status: 400, reason: .badRequest)
-        request.uploadFailed()
+        malformed(request)
         return false
       }
     }
@@ -113,19 +110,20 @@ final class Upload {
     }
   }
 
-  private func writeLast(to request: OriginRequest) {
-    let last: StaticString = "0\r\n\r\n"
-    withUnsafeTemporaryAllocation(of: iovec.self, capacity: 1) { vectors in
-      vectors[0] = iovec(
-        iov_base: UnsafeMutableRawPointer(mutating: last.utf8Start), iov_len: last.utf8CodeUnitCount
-      )
-      request.write(vectors.baseAddress!, 1)
+  /// False when the trailers are malformed.
+  private func endChunks(_ request: OriginRequest, trailers: ByteBuffer?) -> Bool {
+    guard request.writeLastChunk(trailers: trailers) else {
+      malformed(request)
+      return false
     }
+    end(request)
+    return true
   }
 
-  private func endChunks(_ request: OriginRequest) {
-    writeLast(to: request)
-    end(request)
+  private func malformed(_ request: OriginRequest) {
+    isBroken = true
+    viewer.exchange.uploadFailed(status: 400, reason: .badRequest)
+    request.uploadFailed()
   }
 
   private func end(_ request: OriginRequest) {

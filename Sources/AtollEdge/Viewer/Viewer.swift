@@ -8,6 +8,8 @@ import Glibc
 /// `RequestHead` reads it, a response's head as status line and field lines. What is the protocol's
 /// own (framing, persistence, compression of heads) stays with the subclass.
 class Viewer: Channel {
+  enum BodySource { case none, entry, fetch }
+
   final let services: LoopServices
   final private(set) var address: SocketAddress
   final let exchange: Exchange
@@ -22,6 +24,14 @@ class Viewer: Channel {
   /// For the access log: the head of the request under way, wherever it lies.
   final var presentHeadBase: UnsafePointer<UInt8>?
   private final var writtenAddress: ByteBuffer?
+
+  // The response's body: a piece of it after the other, of an entry or of what is being fetched.
+  final var source = BodySource.none
+  final var bodyEntry: Entry?
+  final var bodyPosition = 0
+  final var pieceRemaining = 0
+  /// Nothing follows the piece.
+  final var bodyEnded = true
 
   init(services: LoopServices, descriptor: Int32, address: SocketAddress, isSecure: Bool) {
     self.services = services
@@ -98,6 +108,8 @@ class Viewer: Channel {
   /// `bodyHasEnded` says when nothing follows.
   var delimitsBody: Bool { false }
   var bodyHasEnded: Bool { false }
+  /// What came behind such a body, once: field lines, each with CRLF.
+  func takeTrailers() -> ByteBuffer? { nil }
 
   func sendContinue() { mustOverride() }
 
@@ -123,6 +135,17 @@ class Viewer: Channel {
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool, chunked: Bool,
     endsByClose: Bool, closes: Bool
   ) { mustOverride() }
+
+  /// Where text that goes before the next piece of the body is put.
+  func bodyText() -> ByteBuffer { mustOverride() }
+
+  /// The rest of the body will not come: what is missing must not look like an end.
+  func breakOff(_ reason: Reason) { mustOverride() }
+
+  final func dropEntry() {
+    bodyEntry?.release()
+    bodyEntry = nil
+  }
 
   /// More of the body may have come.
   func bodyProgressed() { mustOverride() }

@@ -139,7 +139,7 @@ extension ViewerConnection {
     }
     switch view.phase {
     case .complete:
-      if isChunked { queue("0\r\n\r\n") }
+      if isChunked { queueLastChunk() }
       exchange.bodyCompleted(view.refusal)
       bodyEnded = true
     case .aborted, .failed:
@@ -151,13 +151,10 @@ extension ViewerConnection {
     return true
   }
 
-  /// The rest of the body will not come.
-  func breakOff(_ reason: Reason) {
-    exchange.bodyBroke(reason)
-    // What is missing must not look like an end.
-    if endsByClose { resetOnClose() }
-    if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
-    close()
+  private func queueLastChunk() {
+    queue("0\r\n")
+    if let trailers = exchange.trailers { pendingBuffer().append(trailers.bytes) }
+    queue("\r\n")
   }
 
   /// One system call. False when the kernel takes no more now, or the connection has gone.

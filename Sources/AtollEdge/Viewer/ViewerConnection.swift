@@ -21,7 +21,6 @@ import Glibc
 /// holds no buffer.
 final class ViewerConnection: Viewer {
   enum Phase { case reading, exchanging, upgraded, lingering, closed }
-  enum BodySource { case none, entry, fetch }
   /// One finds requests, the next that there are no more, or the end of the viewer.
   static let receivesPerTurn = 3
 
@@ -50,13 +49,8 @@ final class ViewerConnection: Viewer {
   // What is still to be sent.
   var pending: ByteBuffer?
   var pendingStart = 0
-  var source = BodySource.none
-  var bodyEntry: Entry?
-  var bodyPosition = 0
-  var pieceRemaining = 0
   var isChunked = false
   var chunkIsOpen = false
-  var bodyEnded = true
   var closesAfter = false
   var endsByClose = false
   var tunnel: UpgradeTunnel?
@@ -463,6 +457,16 @@ final class ViewerConnection: Viewer {
     if !hasUnreadBody { awaitOrigin() }
   }
 
+  override func bodyText() -> ByteBuffer { pendingBuffer() }
+
+  override func breakOff(_ reason: Reason) {
+    exchange.bodyBroke(reason)
+    // What is missing must not look like an end.
+    if endsByClose { resetOnClose() }
+    if (pending?.count ?? 0) > pendingStart { _ = sendSome(pending!.count - pendingStart) }
+    close()
+  }
+
   override func bodyProgressed() { if isWritable && phase == .exchanging { flush() } }
 
   // MARK: Other protocols
@@ -492,8 +496,7 @@ final class ViewerConnection: Viewer {
   // MARK: Ends of exchanges
 
   func responseSent() {
-    bodyEntry?.release()
-    bodyEntry = nil
+    dropEntry()
     source = .none
     pieceRemaining = 0
     pending = nil
@@ -575,8 +578,7 @@ final class ViewerConnection: Viewer {
     // What is broken off must not look finished, and who has left without a word expects none.
     if phase == .reading, let tls, !tls.wasCutOff { tls.endOutput() }
     phase = .closed
-    bodyEntry?.release()
-    bodyEntry = nil
+    dropEntry()
     source = .none
     if let upload {
       exchange.countUpload(upload.byteCount)

@@ -91,16 +91,19 @@ enum ApplyCommand: Command {
   ) throws -> [ApplyResult] {
     var steps: [ApplyResult] = []
     var problems: [CommandError.Problem] = []
+    var code = ExitCode.failed
     for draft in drafts {
       do {
         steps.append(try step(for: draft, in: workspace))
       } catch let error as ConfigError {
         problems += error.problems.map { .init(message: $0.message, hint: $0.hint) }
-      } catch let error as CommandError where error.code == .usage {
+        code = .usage
+      } catch let error as CommandError {
         problems += error.problems
+        if error.code == .usage { code = .usage }
       }
     }
-    guard problems.isEmpty else { throw CommandError(problems, code: .usage) }
+    guard problems.isEmpty else { throw CommandError(problems, code: code) }
     return steps
   }
 
@@ -113,10 +116,12 @@ enum ApplyCommand: Command {
     let changes = differences(from: current, to: wanted)
     try Workspace.check(wanted, source: draft.source)
     if revision == 0 { try workspace.checkNew(wanted.name) }
+    let certificates = try workspace.checkCertificates(
+      of: wanted, over: current, source: draft.source)
     return ApplyResult(
       distribution: changes.isEmpty ? current ?? wanted : wanted, revision: revision,
       change: revision == 0 ? .created : changes.isEmpty ? .unchanged : .updated,
-      changes: changes)
+      changes: changes, certificates: certificates)
   }
 
   /// What there is, and its revision, 0 when there is nothing. A damaged one is there to be
@@ -138,7 +143,9 @@ enum ApplyCommand: Command {
   ) throws -> ApplyResult {
     var step = planned
     while !step.changes.isEmpty {
-      if let stored = try workspace.put(step.distribution, ifRevision: step.revision) {
+      if let stored = try workspace.put(
+        step.distribution, ifRevision: step.revision, with: step.certificates)
+      {
         step.distribution = stored
         break
       }
@@ -165,6 +172,9 @@ enum ApplyCommand: Command {
     } else {
       for result in results { show(result, isDry: isDry, console) }
       answers = try wait.confirmations(of: revision, in: workspace)
+    }
+    for result in results where result.change != .unchanged {
+      for warning in result.distribution.warnings { console.warn(warning) }
     }
     try wait.demand(answers)
     if parsed[exitCode], results.contains(where: { !$0.changes.isEmpty }) {
@@ -193,6 +203,8 @@ struct ApplyResult {
   var revision: UInt64
   var change: Change
   var changes: [String]
+  /// Those that it names anew.
+  var certificates: [String]
 
   var json: JSON {
     [

@@ -50,9 +50,7 @@ enum CertCreateCommand: Command {
         hint: "add it for a certificate of the store's own authority; atoll cert import takes one "
           + "of another CA over")
     }
-    if let flaw = CertificateCatalog.flaw(inName: name) {
-      throw CommandError.usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
-    }
+    try Workspace.checkCertificateName(name)
     let workspace = try Workspace.open(parsed)
     let report = CertificateReport(parsed, console)
     if parsed[CreateCommand.ifMissing], let existing = try workspace.certificates.get(name) {

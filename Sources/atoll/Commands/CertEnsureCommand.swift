@@ -105,6 +105,11 @@ enum CertEnsureCommand: Command {
     let name = parsed.arguments[0]
     let stored = try workspace.certificates.get(name)
     let wanted = try wanted(name, stored, parsed, console)
+    if parsed.has(CertOptions.domain) {
+      try workspace.checkUses(
+        of: name, coveredBy: wanted.domains,
+        hint: "name it with --domain, too, or detach it first")
+    }
     var demand = ACMEIssuer.Demand()
     demand.ignoresPause = parsed[now]
     demand.wantsNewAccount = parsed[newAccount]
@@ -119,9 +124,7 @@ enum CertEnsureCommand: Command {
   private static func wanted(
     _ name: String, _ stored: StoredCertificate?, _ parsed: ParsedArguments, _ console: Console
   ) throws -> StoredCertificate {
-    if let flaw = CertificateCatalog.flaw(inName: name) {
-      throw CommandError.usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
-    }
+    try Workspace.checkCertificateName(name)
     if let stored, stored.source != .acme {
       let origin = stored.source == .local ? "this store's local authority" : "a file"
       throw CommandError.usage(
@@ -198,11 +201,8 @@ enum CertEnsureCommand: Command {
 
   /// The path from the root: edges that renew run elsewhere.
   private static func readable(_ file: String) throws(CommandError) -> String {
-    guard let path = realpath(file, nil) else {
-      throw .usage(
-        "--acme-ca: \"\(file)\" can't be read: \(errorText(errno))",
-        hint: "name a PEM file with the CA's root")
-    }
+    try TrustFile.check(file, of: acmeCA.definition)
+    guard let path = realpath(file, nil) else { return file }
     defer { free(path) }
     return String(cString: path)
   }
@@ -217,13 +217,9 @@ enum CertEnsureCommand: Command {
     }
     let text: String
     if let file {
-      do throws(SecretFile.Failure) {
-        text = String(decoding: try SecretFile.read(file), as: UTF8.self)
-      } catch {
-        throw CommandError.usage(
-          "--eab-hmac-file: \"\(file)\" can't be read: \(errorText(error.code))",
-          hint: "name a file that holds the secret alone")
-      }
+      let bytes = try InputFile.read(
+        file, limit: 4_096, hint: "name a file that holds the secret alone")
+      text = String(decoding: bytes, as: UTF8.self)
     } else if let inherited {
       text = inherited
     } else {
@@ -237,21 +233,5 @@ enum CertEnsureCommand: Command {
         "the secret of --eab-key-id is not base64url", hint: "copy it again, whole")
     }
     return ExternalAccount(keyID: id, key: key)
-  }
-}
-
-/// A small file that holds a secret.
-enum SecretFile {
-  struct Failure: Error { var code: Int32 }
-
-  private static let limit = 65_536
-
-  static func read(_ path: String) throws(Failure) -> [UInt8] {
-    guard let stream = fopen(path, "re") else { throw Failure(code: errno) }
-    defer { fclose(stream) }
-    var bytes = [UInt8](repeating: 0, count: limit)
-    let count = fread(&bytes, 1, limit, stream)
-    if ferror(stream) != 0 { throw Failure(code: errno) }
-    return Array(bytes.prefix(count))
   }
 }

@@ -51,9 +51,7 @@ enum CertImportCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let name = parsed.arguments[0]
-    if let flaw = CertificateCatalog.flaw(inName: name) {
-      throw CommandError.usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
-    }
+    try Workspace.checkCertificateName(name)
     let workspace = try Workspace.open(parsed)
     let existing = try workspace.certificates.get(name)
     if let existing, existing.source != .imported {
@@ -72,10 +70,12 @@ enum CertImportCommand: Command {
         in: workspace)
       return
     }
-    try checkUses(of: name, imported, in: workspace)
+    try workspace.checkUses(
+      of: name, coveredBy: imported.leaf.names,
+      hint: "give one that names it, or import it under another name")
     var certificate = StoredCertificate(
       name: name, created: existing?.created ?? now, modified: now, source: .imported,
-      domains: CertificateView.names(imported.leaf),
+      domains: imported.leaf.names,
       keyType: imported.key.algorithm.keyType ?? .p256, chain: imported.chainPEM,
       key: imported.key.pem)
     let change: Change = existing == nil ? .created : .updated
@@ -127,23 +127,5 @@ enum CertImportCommand: Command {
     var line = bytes.prefix { $0 != UInt8(ascii: "\n") }
     if line.last == UInt8(ascii: "\r") { line.removeLast() }
     return Array(line)
-  }
-
-  /// A successor has to cover what its predecessor is used for.
-  private static func checkUses(
-    of name: String, _ imported: CertificateImport, in workspace: Workspace
-  ) throws {
-    let names = CertificateView.names(imported.leaf)
-    let lost = try workspace.certificateUses().filter {
-      $0.certificate == name && $0.isNamed && !CertificateNames.covers(names, $0.domain)
-    }
-    if lost.isEmpty { return }
-    throw CommandError(
-      lost.map { use in
-        CommandError.Problem(
-          message: "the certificate is not for \(use.domain), for which the distribution "
-            + "\"\(use.distribution)\" uses \"\(name)\"",
-          hint: "give one that names it, or import it under another name")
-      }, code: .usage)
   }
 }

@@ -22,8 +22,8 @@ enum CertListCommand: Command {
     }
     let contents = try workspace.certificates.all()
     for (_, error) in contents.invalid { console.warn(error.message, hint: error.hint) }
-    let uses = try workspace.certificateUses()
-    let views = contents.certificates.map { CertificateView($0, uses: uses, in: workspace) }
+    let surroundings = try CertificateView.Surroundings(workspace)
+    let views = contents.certificates.map { CertificateView($0, in: surroundings) }
     if parsed[CommonOptions.json] {
       console.print(
         .result([

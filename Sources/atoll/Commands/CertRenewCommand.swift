@@ -40,7 +40,8 @@ enum CertRenewCommand: Command {
     let workspace = try Workspace.open(parsed)
     let catalog = workspace.certificates
     let isNamed = !parsed.arguments.isEmpty
-    let certificates = try isNamed ? named(parsed.arguments, catalog) : renewable(catalog, console)
+    let certificates =
+      try isNamed ? named(parsed.arguments, workspace) : renewable(catalog, console)
     let desk = IssueDesk(parsed, workspace, console)
     var demand = ACMEIssuer.Demand()
     demand.isForced = isNamed && !parsed[due]
@@ -66,16 +67,11 @@ enum CertRenewCommand: Command {
   }
 
   private static func named(
-    _ names: [String], _ catalog: CertificateCatalog
+    _ names: [String], _ workspace: Workspace
   ) throws -> [StoredCertificate] {
     var certificates: [StoredCertificate] = []
     for name in names where !certificates.contains(where: { $0.name == name }) {
-      guard let certificate = try catalog.get(name) else {
-        let near = Suggestion.closest(to: name, in: try catalog.names())
-        throw CommandError.failed(
-          "no certificate named \"\(name)\"",
-          hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll cert list")
-      }
+      let certificate = try workspace.certificate(name)
       if certificate.source == .imported {
         throw CommandError.failed(
           "\"\(name)\" was imported: only who issued it can renew it",
@@ -99,19 +95,16 @@ enum CertRenewCommand: Command {
     _ certificate: StoredCertificate, isForced: Bool, _ catalog: CertificateCatalog
   ) throws -> IssueReport {
     let now = Clock.now()
-    if !isForced, let chain = certificate.chain, let leaf = try? CertificateInfo(pem: chain),
-      !certificate.schedule(leaf).isDue(at: now)
-    {
-      return IssueReport(certificate, .unchanged)
+    let store = catalog.store
+    if !isForced, let leaf = certificate.leaf {
+      let root = try LocalAuthority(store).existing()?.certificate
+      if !LocalRenewal.isDue(leaf, root: root, now: now) {
+        return IssueReport(certificate, .unchanged)
+      }
     }
-    let issued = try LocalAuthority(catalog.store).issue(
-      certificate.domains, certificate.keyType, now: now)
-    var next = certificate
-    next.chain = issued.certificate.pem
-    next.key = issued.key.pem
-    next.modified = now
-    next.renewal.succeed(at: now)
-    next.revision = try catalog.put(next, ifRevision: certificate.revision)
+    guard let next = try LocalRenewal.renew(certificate, in: store, now: now) else {
+      throw CommandError.failed("it was changed meanwhile", hint: "repeat the command")
+    }
     return IssueReport(next, .renewed)
   }
 }

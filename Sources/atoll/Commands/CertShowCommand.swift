@@ -36,8 +36,7 @@ enum CertShowCommand: Command {
       console.write(chain)
       return
     }
-    let view = CertificateView(
-      certificate, uses: try workspace.certificateUses(), in: workspace)
+    let view = CertificateView(certificate, in: try .init(workspace))
     if parsed[CommonOptions.json] {
       console.print(.result(["certificate": view.json(isFull: true)]))
     } else {

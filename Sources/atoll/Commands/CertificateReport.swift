@@ -20,8 +20,8 @@ struct CertificateReport {
     certificate: StoredCertificate? = nil, verb: String? = nil, notes: [String] = [],
     in workspace: Workspace
   ) throws {
-    let uses = try workspace.certificateUses()
-    let view = certificate.map { CertificateView($0, uses: uses, in: workspace) }
+    let surroundings = try CertificateView.Surroundings(workspace)
+    let view = certificate.map { CertificateView($0, in: surroundings) }
     if !parsed[CommonOptions.json] { confirm(change, name, view, verb ?? change.rawValue) }
     for note in notes { console.note(note) }
     let wait = EdgeWait(parsed, console, certificates: [name])

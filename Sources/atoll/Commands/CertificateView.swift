@@ -16,9 +16,22 @@ struct CertificateView {
   let records: [ValidationRecord]
   private let now: Int64
 
-  init(_ certificate: StoredCertificate, uses: [CertificateUse], in workspace: Workspace) {
+  /// What a certificate is seen beside.
+  struct Surroundings {
+    let store: any Store
+    let uses: [CertificateUse]
+    let pending: [PendingChallenge]
+
+    init(_ workspace: Workspace) throws(StoreError) {
+      store = workspace.certificates.store
+      uses = try workspace.certificateUses()
+      pending = try PendingChallenges(store).all()
+    }
+  }
+
+  init(_ certificate: StoredCertificate, in surroundings: Surroundings) {
     self.certificate = certificate
-    self.uses = uses.filter { $0.certificate == certificate.name }
+    uses = surroundings.uses.filter { $0.certificate == certificate.name }
     now = Clock.now()
     var chain: [CertificateInfo] = []
     var flaw: CertificateError?
@@ -30,24 +43,19 @@ struct CertificateView {
     self.chain = chain
     self.flaw = flaw
     status = CertificateStatus(certificate, leaf: chain.first, now: now)
-    let store = workspace.certificates.store
+    let store = surroundings.store
     let key = CertificateCatalog.prefix + certificate.name
     paths =
       certificate.chain == nil
       ? []
       : [store.path(of: "certificate", in: key), store.path(of: "key", in: key)].compactMap { $0 }
-    let pending = (try? PendingChallenges(store).all()) ?? []
-    records = ValidationRecord.all(of: certificate, pending)
+    records = ValidationRecord.all(of: certificate, surroundings.pending)
   }
 
   private var leaf: CertificateInfo? { chain.first }
 
   /// The names on it, or those it is asked for.
-  var names: [String] { leaf.map(Self.names) ?? certificate.domains }
-
-  static func names(_ leaf: CertificateInfo) -> [String] {
-    leaf.domains + leaf.addresses.map(\.description)
-  }
+  var names: [String] { leaf?.names ?? certificate.domains }
 
   var sourceText: String {
     switch certificate.source {
@@ -68,7 +76,7 @@ struct CertificateView {
     [
       certificate.name, flaw == nil ? status.text : "damaged", sourceText,
       leaf.map { "\(day($0.notAfter)) \(remaining($0.notAfter))" } ?? "-",
-      users.isEmpty ? "-" : users.joined(separator: ", "), names.joined(separator: ", "),
+      firstOf(users), names.joined(separator: ", "),
     ]
   }
 

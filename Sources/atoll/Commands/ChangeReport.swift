@@ -53,6 +53,7 @@ struct ChangeReport {
           ? "no edge is running; atoll serve starts one"
           : "no edge serves the store; atoll serve without a URL starts one")
     }
+    for warning in distribution?.warnings ?? [] where change != .deleted { console.warn(warning) }
     try wait.demand(answers)
   }
 

@@ -52,8 +52,12 @@ enum CreateCommand: Command {
     try DistributionEdit(parsed: parsed).apply(to: &distribution)
     try Workspace.check(distribution, from: parsed)
     try workspace.checkNew(name)
+    let certificates = try workspace.checkCertificates(
+      of: distribution, over: nil, source: Workspace.file(parsed))
     let changes = differences(from: nil, to: distribution)
-    guard let stored = try workspace.put(distribution, ifRevision: 0) else {
+    guard
+      let stored = try workspace.put(distribution, ifRevision: 0, with: certificates)
+    else {
       // Somebody else's create of the same name counts as there already.
       if parsed[ifMissing], let existing = try workspace.find(name) {
         try ChangeReport(parsed, console).finish(.unchanged, existing, changes: [], in: workspace)

@@ -49,7 +49,7 @@ enum DomainAttachCommand: Command {
     while true {
       let current = try workspace.get(name)
       let choice = DomainCertificates(
-        try CertificateCatalog(workspace.catalog.store).all().certificates)
+        try workspace.certificates.all().certificates)
       var wanted = current.domains
       for domain in domains {
         let index = wanted.firstIndex { $0.name == domain } ?? wanted.count
@@ -172,24 +172,56 @@ struct DomainCertificates {
 }
 
 extension Workspace {
+  /// A certificate that is named for a domain anew has to be able to serve it; what was named before
+  /// may stay as it is.
+  /// - Parameter source: the file that names them.
+  /// - Returns: those named anew, which have to be there still when this is written.
+  func checkCertificates(
+    of distribution: Distribution, over current: Distribution?, source: String?
+  ) throws -> [String] {
+    var named: [(certificate: String, domains: [String])] = []
+    for domain in distribution.domains {
+      let former = current?.domains.first { $0.name == domain.name }?.certificates ?? []
+      for certificate in domain.certificates where !former.contains(certificate) {
+        let index = named.firstIndex { $0.certificate == certificate } ?? named.count
+        if index == named.count { named.append((certificate, [])) }
+        named[index].domains.append(domain.name)
+      }
+    }
+    if named.isEmpty { return [] }
+    let choice = DomainCertificates(try certificates.all().certificates)
+    var problems: [CommandError.Problem] = []
+    for (certificate, domains) in named {
+      do throws(CommandError) {
+        try choice.demand(certificate, covers: domains)
+      } catch {
+        let place = source.map { "\($0): " } ?? ""
+        problems += error.problems.map { .init(message: place + $0.message, hint: $0.hint) }
+      }
+    }
+    if !problems.isEmpty { throw CommandError(problems, code: .failed) }
+    return named.map(\.certificate)
+  }
+
   /// What a file says of certificates and aliases, which the store alone can tell the meaning of.
   func resolveDomains(of draft: inout DistributionDraft) throws {
     guard draft.certificateName != nil || draft.aliases != nil else { return }
-    let certificates = try CertificateCatalog(catalog.store).all().certificates
+    let certificates = try certificates.all().certificates
     let choice = DomainCertificates(certificates)
     if let name = draft.certificateName {
-      try choice.demand(name, covers: [])
-      let names = (try certificates.first { $0.name == name }?.certificates().first?.domains) ?? []
+      let names = certificates.first { $0.name == name }?.leaf?.domains ?? []
+      // Whether it is good is asked of what it is attached to.
+      if names.isEmpty { try choice.demand(name, covers: []) }
       draft.attach(
         names.map { AttachedDomain(name: normalizedDomain($0), certificates: [name]) })
     } else if let aliases = draft.aliases {
+      let current = draft.name.flatMap { try? find($0) }?.domains ?? []
       var domains: [AttachedDomain] = []
       for alias in aliases {
-        domains.append(
-          AttachedDomain(
-            name: alias,
-            certificates: try choice.certificates(
-              for: AttachedDomain(name: alias), among: aliases, of: draft.name ?? "<name>")))
+        var domain = current.first { $0.name == alias } ?? AttachedDomain(name: alias)
+        domain.certificates = try choice.certificates(
+          for: domain, among: aliases, of: draft.name ?? "<name>")
+        domains.append(domain)
       }
       draft.attach(domains)
     }

@@ -17,6 +17,12 @@ struct DomainFinding {
 /// Looks at one domain as a viewer would: does DNS lead here, does the certificate fit, does an
 /// edge answer.
 struct DomainCheck {
+  /// Where the edges that run on the store are reached from this machine.
+  struct Listeners {
+    var http: [SocketAddress] = []
+    var https: [SocketAddress] = []
+  }
+
   let domain: String
   let distribution: Distribution
   let certificates: [StoredCertificate]
@@ -25,14 +31,13 @@ struct DomainCheck {
   let dns: DNSClient
   /// Where the edges are, as far as anybody has said.
   let expected: [IPAddress]
-  /// Listeners of the edges that run on the store: asked where DNS knows no address.
-  let local: [SocketAddress]
+  /// Asked where DNS knows no address, and for names of this machine where no port was given.
+  let local: Listeners
+  let hasGivenPort: Bool
   let httpPort: UInt16
   let httpsPort: UInt16
   let timeout: Double
 
-  /// Days before its end from which a certificate is worth a warning.
-  private static let lateDays: Int64 = 14
   /// Addresses of one name that are asked.
   private static let places = 4
 
@@ -51,7 +56,8 @@ struct DomainCheck {
   }
 
   private var recordsHint: String {
-    "create what atoll domain records \(distribution.name) prints"
+    "create what atoll domain records \(distribution.name)"
+      + (NameService.isLocal(distribution.baseDomain) ? " --ip <address>" : "") + " prints"
   }
 
   // MARK: DNS
@@ -65,7 +71,7 @@ struct DomainCheck {
     if NameService.isLocal(host) {
       return (
         finding(.ok, "every machine takes it for itself (RFC 6761)"),
-        [IPAddress(ipv4: 0x7f00_0001)]
+        hasGivenPort ? [IPAddress(ipv4: 0x7f00_0001)] : []
       )
     }
     guard let name = DNSName(host) else { return (finding(.fault, "is no name"), []) }
@@ -139,14 +145,14 @@ struct DomainCheck {
           .fault, "\"\(name)\" is for \(others.joined(separator: ", "))", attach)
       }
     }
-    let ends = choice.candidates.filter { names.contains($0.name) }.compactMap { $0.leaf?.notAfter }
-    let end = ends.min() ?? 0
+    let expiries = choice.candidates.filter { names.contains($0.name) }.compactMap(\.expiry)
+    let first = expiries.min { $0.notAfter < $1.notAfter }
     let detail =
       "\(names.map { "\"\($0)\"" }.joined(separator: ", ")) covers it, until "
-      + RFC3339.format(seconds: end).prefix(10)
-    if end - Clock.now() < Self.lateDays * 86_400 {
+      + RFC3339.format(seconds: first?.notAfter ?? 0).prefix(10)
+    if let first, first.isNear(at: choice.now) {
       return finding(
-        .warning, detail, "renew it with atoll cert renew \(names[0]), or let a running edge")
+        .warning, detail, "renew it with atoll cert renew \(first.name), or let a running edge")
     }
     return finding(.ok, detail)
   }
@@ -154,26 +160,34 @@ struct DomainCheck {
   // MARK: The edge
 
   private func checkAnswers(_ addresses: [IPAddress], expectsTLS: Bool) -> [DomainFinding] {
+    if addresses.isEmpty { return checkLocalAnswers(expectsTLS: expectsTLS) }
     var findings: [DomainFinding] = []
-    // Without an address from DNS the edges of this store tell whether the rest is ready.
-    let asked =
-      addresses.isEmpty
-      ? local.map(\.description)
-      : addresses.prefix(Self.places).map(\.description)
-    if asked.isEmpty {
-      return [
-        DomainFinding(
-          subject: "edge", state: .fault, detail: "no address to ask, and no edge runs here",
-          fix: "start one with atoll serve")
-      ]
-    }
-    for place in asked {
-      if addresses.isEmpty {
-        findings.append(ask("http", place, port: nil, isNeeded: true))
-        continue
-      }
+    for place in addresses.prefix(Self.places).map(\.description) {
       if expectsTLS { findings.append(ask("https", place, port: httpsPort, isNeeded: true)) }
       findings.append(ask("http", place, port: httpPort, isNeeded: !expectsTLS))
+    }
+    return findings
+  }
+
+  /// Without an address from DNS the edges of this store tell whether the rest is ready.
+  private func checkLocalAnswers(expectsTLS: Bool) -> [DomainFinding] {
+    var findings: [DomainFinding] = []
+    if local.http.isEmpty && local.https.isEmpty {
+      findings.append(
+        DomainFinding(
+          subject: "edge", state: .fault, detail: "no address to ask, and no edge runs here",
+          fix: "start one with atoll serve"))
+    } else if expectsTLS && local.https.isEmpty {
+      findings.append(
+        DomainFinding(
+          subject: "https", state: .fault, detail: "no edge here listens for it",
+          fix: "start one with atoll serve --https :443"))
+    }
+    if expectsTLS {
+      findings += local.https.map { ask("https", $0.description, port: nil, isNeeded: true) }
+    }
+    findings += local.http.map {
+      ask("http", $0.description, port: nil, isNeeded: !expectsTLS)
     }
     return findings
   }

@@ -21,7 +21,8 @@ enum DomainCheckCommand: Command {
       For each attached domain, or those named: does DNS lead to an edge (to --ip, where given), \
       is there a certificate in the store that fits, and does an edge answer at every address that \
       DNS knows. Each fault is told with its fix, and ends the command with 1. Where DNS knows no \
-      address the edges that run on this store are asked instead.
+      address the edges that run on this store are asked instead, and so they are, unless a port \
+      is given, for names that every machine takes for itself.
       """
     ],
     arguments: [
@@ -44,15 +45,20 @@ enum DomainCheckCommand: Command {
     let workspace = try Workspace.open(parsed)
     let distribution = try workspace.get(parsed.arguments[0])
     let domains = try chosen(parsed.arguments.dropFirst(), of: distribution)
-    let certificates = try CertificateCatalog(workspace.catalog.store).all().certificates
+    if let file = parsed[ca] { try TrustFile.check(file, of: ca.definition) }
+    let certificates = try workspace.certificates.all().certificates
     let edges = try workspace.registry.edges().filter { $0.unsaved == nil }
-    let local = edges.flatMap(\.addresses).compactMap { SocketAddress(parsing: $0)?.reachable }
+    let local = DomainCheck.Listeners(
+      http: edges.flatMap(\.addresses).compactMap { SocketAddress(parsing: $0)?.reachable },
+      https: edges.flatMap(\.secureAddresses).compactMap { SocketAddress(parsing: $0)?.reachable })
     var reports: [(domain: String, findings: [DomainFinding])] = []
     for domain in domains {
       let check = DomainCheck(
         domain: domain, distribution: distribution, certificates: certificates,
-        trust: try trust(domain, distribution, certificates, parsed, workspace),
+        trust: try parsed[ca].map { .file($0) }
+          ?? trust(domain, distribution, certificates, workspace),
         dns: DomainOptions.client(parsed), expected: parsed.values(DomainOptions.ip), local: local,
+        hasGivenPort: parsed.has(httpPort) || parsed.has(httpsPort),
         httpPort: UInt16(parsed[httpPort] ?? 80), httpsPort: UInt16(parsed[httpsPort] ?? 443),
         timeout: Double(parsed[maxTime] ?? 10))
       let findings = check.run()
@@ -97,9 +103,8 @@ enum DomainCheckCommand: Command {
   /// A certificate of the local authority is to be believed by who checks it here, too.
   private static func trust(
     _ domain: String, _ distribution: Distribution, _ certificates: [StoredCertificate],
-    _ parsed: ParsedArguments, _ workspace: Workspace
+    _ workspace: Workspace
   ) throws -> Trust {
-    if let file = parsed[ca] { return .file(file) }
     let names = distribution.domains.first { $0.name == domain }?.certificates ?? []
     let isLocal =
       distribution.ownDomains.contains(domain)

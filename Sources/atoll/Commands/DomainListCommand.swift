@@ -35,20 +35,24 @@ enum DomainListCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    let distributions =
-      if let name = parsed.argument(0) {
-        [try workspace.get(name)]
-      } else {
-        try workspace.catalog.all().distributions
-      }
+    var distributions: [Distribution] = []
+    if let name = parsed.argument(0) {
+      distributions = [try workspace.get(name)]
+    } else {
+      let contents = try workspace.catalog.all()
+      distributions = contents.distributions
+      contents.invalid.forEach { console.warn($0.error) }
+      // What is damaged is not nothing.
+      if distributions.isEmpty, !contents.invalid.isEmpty, !parsed[CommonOptions.json] { return }
+    }
     if parsed[CommonOptions.quiet], !parsed[CommonOptions.json] {
       for domain in distributions.flatMap(\.domains) { console.print(domain.name) }
       return
     }
-    let certificates = try CertificateCatalog(workspace.catalog.store).all().certificates
+    let certificates = try workspace.certificates.all().certificates
     var expiry: [String: Int64] = [:]
     for certificate in certificates {
-      expiry[certificate.name] = (try? certificate.certificates())?.first?.notAfter
+      expiry[certificate.name] = certificate.leaf?.notAfter
     }
     let rows = distributions.flatMap { Self.rows(of: $0, expiry) }
     if parsed[CommonOptions.json] {

@@ -129,27 +129,7 @@ enum DomainRecordsCommand: Command {
     try PendingChallenges(workspace.catalog.store).all().filter { challenge in
       challenge.type == .dns
         && domains.contains { $0 == challenge.domain || $0 == "*.\(challenge.domain)" }
-    }.map {
-      ($0.domain, base64URL(Digest.sha256(Array($0.keyAuthorization.utf8))))
-    }
-  }
-
-  /// RFC 4648 §5, without padding.
-  private static func base64URL(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-    var text = ""
-    var bits = 0
-    var count = 0
-    for byte in bytes {
-      bits = (bits << 8 | Int(byte)) & 0xffff
-      count += 8
-      while count >= 6 {
-        count -= 6
-        text.append(alphabet[bits >> count & 63])
-      }
-    }
-    if count > 0 { text.append(alphabet[bits << (6 - count) & 63]) }
-    return text
+    }.map { ($0.domain, $0.recordValue) }
   }
 
   private static func report(

@@ -61,9 +61,11 @@ struct EdgeWait {
   }
 
   private func refused(by edge: EdgeRecord) -> [(name: String, standing: String)] {
-    edge.refused.filter { names.contains($0.name) }.map { ($0.name, $0.text) }
+    edge.refused.filter { names.contains($0.name) }.map {
+      ($0.name, $0.text(otherwise: "does not serve it"))
+    }
       + edge.refusedCertificates.filter { certificates.contains($0.name) }.map {
-        ($0.name, $0.text)
+        ($0.name, $0.text(otherwise: "does not show it"))
       }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import CSystem
+import AtollCore
 import Glibc
 
 /// Files that a command line names; a dash is standard input.
@@ -27,6 +27,18 @@ enum InputFile {
   }
 
   private static func failure(_ file: String, _ hint: String) -> CommandError {
-    .usage("cannot read \"\(file)\": \(String(cString: csystem_error_text(errno)))", hint: hint)
+    .usage("cannot read \"\(file)\": \(errorText(errno))", hint: hint)
+  }
+}
+
+/// A file of authorities to believe.
+enum TrustFile {
+  /// One that can't be used is the command line's fault, whatever comes of the rest.
+  static func check(_ file: String, of option: OptionDefinition) throws(CommandError) {
+    do throws(FileTrouble) {
+      _ = try TrustStore.open(.file(file))
+    } catch {
+      throw .usage("--\(option.name): the file \"\(file)\" \(error.what)", hint: error.hint)
+    }
   }
 }

@@ -12,9 +12,12 @@ enum IssueOptions {
     "answer http-01 here where no edge runs: port, address:port or [ipv6]:port"
   ) { (text) throws(ValueError) in
     do throws(EdgeError) {
+      // A CA knows no way to a socket of this machine.
+      if case .unix = try ListenAddress(parsing: text) { throw EdgeError.badListenAddress(text) }
       return try ListenAddress(parsing: text)
     } catch {
-      throw ValueError("is no address to listen on", hint: error.hint)
+      throw ValueError(
+        "is no address to listen on", hint: "write a port, address:port or [ipv6]:port")
     }
   }
   static let dnsServer = Option<String>(
@@ -53,7 +56,8 @@ struct IssueDesk {
   private let console: Console
   private let interruption: Interruption
 
-  /// Seconds that this command waits for another one that is about the same certificate.
+  /// How long this command waits for another one that is about the same certificate, or that
+  /// answers the CA by itself.
   private static let patience: Duration = .seconds(1_800)
   private static let personalDNSTimeout = 3_600
 
@@ -70,10 +74,13 @@ struct IssueDesk {
   func keep(
     _ name: String, as wanted: StoredCertificate? = nil, _ demand: ACMEIssuer.Demand
   ) throws -> ACMEIssuer.Outcome {
+    // From the preflight to the end of the order.
+    var turn: (any StoreHold)?
+    defer { turn?.release() }
     do {
       return try issuer.keep(
         name, as: wanted, demand, patience: Self.patience,
-        prover: { (settings) throws(ACMEError) in try prover(settings) },
+        prover: { (settings) throws(ACMEError) in try prover(settings, &turn) },
         prepare: { (preparation) throws(ACMEError) in try preflight(preparation) })
     } catch let error as ACMEError {
       throw Self.failure(error)
@@ -91,13 +98,11 @@ struct IssueDesk {
 
   // MARK: Proving
 
-  private func prover(_ settings: ACMESettings) throws(ACMEError) -> any ChallengeProver {
+  private func prover(
+    _ settings: ACMESettings, _ turn: inout (any StoreHold)?
+  ) throws(ACMEError) -> any ChallengeProver {
     switch settings.challenge {
-    case .http:
-      if !parsed.has(IssueOptions.http), try hasEdge() {
-        return EdgeProver(workspace.catalog.store, .http)
-      }
-      return ChallengeListener(parsed[IssueOptions.http] ?? .tcp(host: nil, port: 80))
+    case .http: return try httpProver(&turn)
     case .tls:
       guard try hasEdge() else {
         throw ACMEError(
@@ -111,6 +116,38 @@ struct IssueDesk {
       interruption.onInterrupt { prover.end() }
       return prover
     }
+  }
+
+  /// The edges, or this process: of several that answer by themselves one at a time, since they
+  /// would want the same port.
+  private func httpProver(_ turn: inout (any StoreHold)?) throws(ACMEError) -> any ChallengeProver {
+    let store = workspace.catalog.store
+    // Who names an address wants to be reached there.
+    func hasEdge() throws(ACMEError) -> Bool {
+      if parsed.has(IssueOptions.http) { return false }
+      return try self.hasEdge()
+    }
+    if try !hasEdge() {
+      turn = try onStore { () throws(StoreError) in
+        try StoreTurn.take(
+          "answering/http-01", saying: ("pid", "\(getpid())"), in: store, patience: Self.patience,
+          waits: { console.note("waits for another command that answers the CA just now") })
+      }
+      if turn == nil {
+        throw ACMEError(
+          .busy, "another command is still answering a CA", hint: "repeat it when that is done")
+      }
+    }
+    // An edge may have been started meanwhile.
+    if try hasEdge() {
+      turn?.release()
+      turn = nil
+      return EdgeProver(store, .http)
+    }
+    if case .tcp(let host, let port)? = parsed[IssueOptions.http] {
+      return ChallengeListener(host: host, port: port)
+    }
+    return ChallengeListener()
   }
 
   private func keeper(_ settings: ACMESettings) throws(ACMEError) -> any RecordKeeper {
@@ -145,8 +182,13 @@ struct IssueDesk {
 
   /// Whether an edge runs that watches this store.
   private func hasEdge() throws(ACMEError) -> Bool {
+    try onStore { () throws(StoreError) in try !workspace.registry.edges().isEmpty }
+  }
+
+  private func onStore<Result>(_ body: () throws(StoreError) -> Result) throws(ACMEError) -> Result
+  {
     do throws(StoreError) {
-      return try !workspace.registry.edges().isEmpty
+      return try body()
     } catch {
       throw ACMEError(.preparation, error.message, hint: error.hint)
     }

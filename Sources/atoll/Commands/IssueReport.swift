@@ -52,9 +52,9 @@ struct IssueReport {
     let wait = EdgeWait(parsed, console, certificates: reports.map(\.certificate.name))
     let confirmations = try wait.confirmations(of: revision, in: workspace)
     if parsed[CommonOptions.json] {
-      let uses = try workspace.certificateUses()
+      let surroundings = try CertificateView.Surroundings(workspace)
       var members: [JSON.Member] = [.init(key: "schemaVersion", value: 1)]
-      let parts = reports.map { $0.members(uses, in: workspace) }
+      let parts = reports.map { $0.members(in: surroundings) }
       if isAlone {
         members += parts[0]
       } else {
@@ -66,13 +66,13 @@ struct IssueReport {
     try wait.demand(confirmations)
   }
 
-  private func members(_ uses: [CertificateUse], in workspace: Workspace) -> [JSON.Member] {
+  private func members(in surroundings: CertificateView.Surroundings) -> [JSON.Member] {
     [
       .init(key: "name", value: .string(certificate.name)),
       .init(key: "result", value: .string(result.rawValue)),
       .init(
         key: "certificate",
-        value: CertificateView(certificate, uses: uses, in: workspace).json(isFull: true)),
+        value: CertificateView(certificate, in: surroundings).json(isFull: true)),
     ]
   }
 }

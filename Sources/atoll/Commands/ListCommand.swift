@@ -9,7 +9,8 @@ enum ListCommand: Command {
       """
       TRANSFER is what all edges have sent to viewers in this calendar month (UTC), as they last \
       told, at most a minute ago, and how much of the plan that is. A plan that is used up stops \
-      nothing. DOMAINS are those attached; atoll domain list has them all.
+      nothing. EXPIRES tells when the first of the certificates ends that its domains are served \
+      with. DOMAINS are those attached; atoll domain list has them all.
       """,
     ],
     options: [CommonOptions.json.definition],
@@ -27,15 +28,16 @@ enum ListCommand: Command {
       return
     }
     let contents = try catalog.all()
-    for (_, error) in contents.invalid {
-      for problem in error.problems { console.warn(problem.message, hint: problem.hint) }
-    }
+    contents.invalid.forEach { console.warn($0.error) }
+    let expiry = ExpiryView(
+      of: contents.distributions, try workspace.certificates.all().certificates, now: Clock.now())
     if parsed[CommonOptions.json] {
       console.print(
         .result([
           "distributions": .array(
             contents.distributions.map { .encoded(DistributionFile.encode($0)) }),
           "invalid": .array(contents.invalid.map { invalid($0.name, $0.error) }),
+          "certificates": expiry.json(of: contents.distributions),
           "transfer": try workspace.transfer.json(of: contents.distributions),
         ]))
       return
@@ -46,27 +48,19 @@ enum ListCommand: Command {
     }
     var table = Table([
       .left("NAME"), .left("STATE"), .left("ORIGIN"), .left("PRESET"), .left("ID"),
-      .left("TRANSFER"), .left("DOMAINS"),
+      .left("TRANSFER"), .left("EXPIRES"), .left("DOMAINS"),
     ])
     let transfer = try workspace.transfer
     var rows = contents.distributions.map { distribution in
       [
         distribution.name, DistributionView.state(distribution), distribution.origin.url,
         distribution.preset.rawValue, distribution.id, transfer.shortText(of: distribution),
-        domains(of: distribution),
+        expiry.text(of: distribution), firstOf(distribution.domains.map(\.name)),
       ]
     }
-    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-", "-", "-"] }
+    rows += contents.invalid.map { [$0.name, "invalid", "-", "-", "-", "-", "-", "-"] }
     for row in rows.sorted(by: { $0[0] < $1[0] }) { table.add(row) }
     console.write(table.text(console))
-  }
-
-  /// The attached ones, of many the first two.
-  private static func domains(of distribution: Distribution) -> String {
-    let names = distribution.domains.map(\.name)
-    if names.isEmpty { return "-" }
-    let more = names.count > 2 ? " and \(names.count - 2) more" : ""
-    return names.prefix(2).joined(separator: ", ") + more
   }
 
   private static func invalid(_ name: String, _ error: ConfigError) -> JSON {

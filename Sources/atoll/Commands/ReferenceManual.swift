@@ -108,7 +108,7 @@ enum ReferenceManual {
         ),
         Term(
           "always removed",
-          "Proxy-*, TE, Trailer, X-Edge-*, hop-by-hop fields and what Connection names; Upgrade but for upgrades"
+          "Proxy-*, X-Edge-*, hop-by-hop fields and what Connection names; Upgrade but for upgrades; TE but for \"trailers\", Trailer but for what atoll-serve(1) passes"
         ),
         Term("Expect", "answered by the edge (RFC 9110 section 10.1.1), where Amazon removes it"),
         Term(
@@ -418,7 +418,10 @@ enum ReferenceManual {
         Term("Server, Date", "the origin's; the edge's own where they are removed"),
         Term(
           "Vary", "as the origin sends it: names that CloudFront strips matter to caches behind us"),
-        Term("removed", "Trailer, Upgrade, hop-by-hop fields, and what Connection names"),
+        Term(
+          "removed",
+          "Upgrade, hop-by-hop fields, and what Connection names; Trailer but for what atoll-serve(1) passes"
+        ),
         Term("policy order", "first remove, then set; applies to hits and misses"),
         Term("headers set", "at most 10, value 1,783; override, if-absent, and append (ours)"),
         Term(

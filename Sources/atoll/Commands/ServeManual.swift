@@ -138,9 +138,27 @@ enum ServeManual {
           A viewer that begins with HTTP/2 (prior knowledge, as curl --http2-prior-knowledge) gets \
           it on every address in the clear. What is served, stored and logged is the same as over \
           HTTP/1.1. Responses go by their priority (RFC 9218), WebSocket passes in a stream (RFC \
-          8441), CONNECT to elsewhere is refused. Trailers are read and not passed on. Who floods \
+          8441), CONNECT to elsewhere is refused. Who floods \
           the edge with frames, withdraws requests as fast as it sends them, or takes no response, \
           loses its stream or its connection; atoll metrics tells how often and why.
+          """)
+      ]),
+    Section(
+      "Trailers",
+      [
+        .paragraph(
+          """
+          Fields behind a chunked body, or behind the last data of HTTP/2, go on in both directions. \
+          A viewer gets those of a response when it says TE: trailers, which the origin is then \
+          told, too, and when it reads the response as it comes from the origin: alone, or together \
+          with others who asked for the same. What is stored has none, so hits, ranges, compressed \
+          forms, error pages and answers to HEAD have none. The origin gets those of a request \
+          whose length is not known before. Fields that have to be known before the body never pass \
+          behind it: those that frame, route or authenticate a message, change a request, control a \
+          cache or say how to read the content (RFC 9110 section 6.5.1); nor does what Connection \
+          names or the settings remove, replace or do not forward. Trailer names the others. With a \
+          trailer section that is malformed, too large or broken off, a response is incomplete and \
+          is not stored, and a request gets 400.
           """)
       ]),
     Section(
@@ -150,10 +168,15 @@ enum ServeManual {
         .terms([
           Term(Quantity.size(Limits.requestHead), "request line and header fields; 431 beyond"),
           Term(Quantity.size(Limits.target), "the request's URL; 414 beyond"),
-          Term("\(Limits.headerCount)", "header fields of one message; 431 beyond"),
+          Term(
+            "\(Limits.headerCount)",
+            "header fields of one message; 431 beyond. As many of its trailers"),
           Term(Quantity.size(Limits.responseHead), "head of an origin's response; 502 beyond"),
           Term(Quantity.size(Limits.chunkLine), "a chunk's size line with its extensions"),
-          Term(Quantity.size(Limits.trailers), "trailers of a chunked body"),
+          Term(
+            Quantity.size(Limits.trailers),
+            "trailers of one message; with HTTP/2 32 bytes more for each, and its connection ends "
+              + "beyond"),
           Term(Quantity.duration(Limits.idleTimeout), "between two requests of a connection"),
           Term(Quantity.duration(Limits.headTimeout), "for a request's head to arrive; 408 beyond"),
           Term(Quantity.duration(Limits.handshakeTimeout), "for a TLS handshake"),

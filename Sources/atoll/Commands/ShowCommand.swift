@@ -69,13 +69,9 @@ enum ShowCommand: Command {
       details.add("Edges", lines: edges.isEmpty ? ["none is running"] : lines)
       console.write(details.text(console))
     }
-    let warnings = distribution.warnings
-    for warning in warnings { console.warn(warning) }
+    for warning in distribution.warnings { console.warn(warning) }
     for edge in edges {
-      for problem in edge.problems where !warnings.contains(where: { problem == "warning: \($0)" })
-      {
-        console.warn("edge \"\(edge.id)\": \(problem)")
-      }
+      for problem in edge.problems { console.warn("edge \"\(edge.id)\": \(problem)") }
     }
   }
 
@@ -86,12 +82,10 @@ enum ShowCommand: Command {
     let now = Clock.now()
     var lines: [String] = []
     for certificate in try workspace.certificates.all().certificates {
-      guard let leaf = try? certificate.certificates().first else { continue }
+      guard let leaf = certificate.leaf else { continue }
       let covered = distribution.hosts.filter { leaf.covers($0) }
       if covered.isEmpty { continue }
-      let expiry = CertificateExpiry(
-        name: certificate.name, domains: covered, notBefore: leaf.notBefore,
-        notAfter: leaf.notAfter)
+      let expiry = CertificateExpiry(certificate.name, leaf)
       let verb = expiry.isOver(at: now) ? "expired" : "expires"
       lines.append(
         "\(certificate.name)  \(verb) \(expiry.distance(at: now)), for "
@@ -107,7 +101,8 @@ enum ShowCommand: Command {
       if edge.revision < distribution.revision {
         "still serves revision \(edge.revision) of the store"
       } else {
-        edge.refused.first { $0.name == distribution.name }?.text ?? "serves this revision"
+        edge.refused.first { $0.name == distribution.name }?.text(otherwise: "does not serve it")
+          ?? "serves this revision"
       }
     return "\(edge.id)\(place): \(state)"
   }

@@ -146,6 +146,11 @@ enum TestCommand: Command {
         "\(report.request.url.text): the certificate \(fault.text(host: report.request.url.host))",
         hint: "without --insecure this is an error")
     }
+    var told: [String] = []
+    for warning in distributions.flatMap(\.warnings) where !told.contains(warning) {
+      console.warn(warning)
+      told.append(warning)
+    }
     try fail(reports)
   }
 

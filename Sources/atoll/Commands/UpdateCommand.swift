@@ -58,7 +58,11 @@ enum UpdateCommand: Command {
       }
       changed.modified = now
       try Workspace.check(changed, from: parsed)
-      if let stored = try workspace.put(changed, ifRevision: current.revision) {
+      let certificates = try workspace.checkCertificates(
+        of: changed, over: current, source: Workspace.file(parsed))
+      if let stored = try workspace.put(
+        changed, ifRevision: current.revision, with: certificates)
+      {
         try ChangeReport(parsed, console).finish(.updated, stored, changes: changes, in: workspace)
         return
       }

@@ -38,9 +38,7 @@ struct ValidationRecord: Equatable {
       value = challenge?.keyAuthorization
     case .dns:
       place = ChallengeProof.recordName(of: domain)
-      value = challenge.map {
-        Base64URL.encode(Digest.sha256(Array($0.keyAuthorization.utf8)))
-      }
+      value = challenge?.recordValue
     case .tls:
       place = "\(domain):443, acme-tls/1"
       value = challenge.map { Digest.hex(Digest.sha256(Array($0.keyAuthorization.utf8))) }

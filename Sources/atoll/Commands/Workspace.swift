@@ -56,6 +56,34 @@ struct Workspace {
       hint: near.map { "did you mean \"\($0)\"?" } ?? "see atoll cert list")
   }
 
+  /// A name for a certificate that a command makes.
+  static func checkCertificateName(_ name: String) throws(CommandError) {
+    if let flaw = CertificateCatalog.flaw(inName: name) {
+      throw .usage("the name \"\(name)\" \(flaw)", hint: "choose another name")
+    }
+    if name == DefaultCertificate.name {
+      throw .usage(
+        "the name \"\(name)\" is kept for the certificate of default domains, which the edges make",
+        hint: "choose another name")
+    }
+  }
+
+  /// A successor has to cover what the certificate of that name is used for.
+  func checkUses(
+    of name: String, coveredBy names: [String], hint: String
+  ) throws {
+    let lost = try certificateUses().filter {
+      $0.certificate == name && $0.isNamed && !CertificateNames.covers(names, $0.domain)
+    }
+    if lost.isEmpty { return }
+    throw CommandError(
+      lost.map { use in
+        CommandError.Problem(
+          message: "the certificate is not for \(use.domain), for which the distribution "
+            + "\"\(use.distribution)\" uses \"\(name)\"", hint: hint)
+      }, code: .usage)
+  }
+
   /// What the distributions use certificates for.
   func certificateUses() throws(StoreError) -> [CertificateUse] {
     CertificateUse.all(in: try catalog.all().distributions, try certificates.all().certificates)
@@ -116,7 +144,8 @@ struct Workspace {
     try checkPages(of: distribution, source ?? parsed.flatMap(Self.file))
   }
 
-  private static func file(_ parsed: ParsedArguments) -> String? {
+  /// The file that settings are read from, for messages.
+  static func file(_ parsed: ParsedArguments) -> String? {
     parsed[DistributionOptions.file].map { $0 == "-" ? "stdin" : $0 }
   }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
-import AtollEdge
 import CSystem
 import Glibc
 import Synchronization
@@ -9,7 +8,9 @@ import Synchronization
 /// looks.
 final class ChallengeListener: ChallengeProver {
   let challenge = ChallengeType.http
-  private let place: ListenAddress
+  /// nil: every address.
+  private let host: String?
+  private let port: UInt16
   private let state = Mutex(State())
 
   private struct State: ~Copyable {
@@ -24,7 +25,10 @@ final class ChallengeListener: ChallengeProver {
   private static let patience = 10
   private let connections = Atomic(0)
 
-  init(_ place: ListenAddress) { self.place = place }
+  init(host: String? = nil, port: UInt16 = 80) {
+    self.host = host
+    self.port = port
+  }
 
   func present(_ proofs: [ChallengeProof]) throws(ACMEError) {
     let outcome: Result<Int32?, ACMEError> = state.withLock { state in
@@ -54,20 +58,10 @@ final class ChallengeListener: ChallengeProver {
   // MARK: Listening
 
   private func listen() throws(ACMEError) -> Int32 {
-    var addresses: [SocketAddress] = []
-    var text = ""
-    switch place {
-    case .unix(let path):
-      text = path
-      if let address = SocketAddress(unixPath: path) { addresses = [address] }
-    case .tcp(let host?, let port):
-      text = "\(host), port \(port)"
-      if let address = SocketAddress(host: host, port: port) { addresses = [address] }
-    case .tcp(nil, let port):
-      text = "port \(port)"
-      // Where there is no IPv6, IPv4 alone.
-      addresses = ["::", "0.0.0.0"].compactMap { SocketAddress(host: $0, port: port) }
-    }
+    // Where there is no IPv6, IPv4 alone.
+    let hosts = host.map { [$0] } ?? ["::", "0.0.0.0"]
+    let addresses = hosts.compactMap { SocketAddress(host: $0, port: port) }
+    let text = (host.map { "\($0), " } ?? "") + "port \(port)"
     var reason = EINVAL
     for address in addresses {
       switch Self.listen(address) {
@@ -138,7 +132,7 @@ final class ChallengeListener: ChallengeProver {
         continue
       }
       connections.add(1, ordering: .relaxed)
-      AtollCore.Thread.startDetached("challenge") {
+      AtollCore.Thread.runDetached("challenge") {
         self.serve(peer)
         close(peer)
         self.connections.subtract(1, ordering: .relaxed)

@@ -82,6 +82,10 @@ final class Console: Sendable {
     report("warning", .yellow, message, hint: hint)
   }
 
+  func warn(_ error: ConfigError) {
+    for problem in error.problems { warn(problem.message, hint: problem.hint) }
+  }
+
   func error(_ message: String, hint: String? = nil) {
     report("error", .red, message, hint: hint)
   }

@@ -54,3 +54,10 @@ struct Table {
     cell.utf8.allSatisfy { $0 < 0x80 } ? cell.utf8.count : cell.count
   }
 }
+
+/// A list in a cell: of many the first two.
+func firstOf(_ names: [String]) -> String {
+  if names.isEmpty { return "-" }
+  let more = names.count > 2 ? " and \(names.count - 2) more" : ""
+  return names.prefix(2).joined(separator: ", ") + more
+}

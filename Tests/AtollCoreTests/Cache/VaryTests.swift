@@ -61,6 +61,10 @@ struct VaryTests {
       (["X-Foo"], ["X-Foo: 1", "Connection: x-foo"], [], true),
       (["X-Foo"], [], ["X-Foo: 1", "Connection: x-foo"], true),
       (["X-Foo"], ["X-Foo: 1", "Connection: x-foo"], ["X-Foo: 1"], false),
+      // Of TE the origin sees whether trailers are kept.
+      (["TE"], ["TE: trailers"], [], false), (["TE"], [], ["TE: trailers"], false),
+      (["TE"], ["TE: gzip, Trailers", "Connection: TE, x-foo"], ["TE: trailers"], true),
+      (["TE"], ["TE: gzip"], [], true),
     ] as [([String], [String], [String], Bool)])
   func `a variant matches what the origin would see the same`(
     vary: [String], one: [String], other: [String], expected: Bool

@@ -15,7 +15,7 @@ import Testing
     return distribution
   }
 
-  @Test func `a domain uses what it names, and else what alone covers it`() throws {
+  @Test func `a domain uses what it names, and else what edges show for it`() throws {
     let certificates = [
       certificate("a", "a.example", "*.a.example"), certificate("b", "b.example", "x.a.example"),
     ]
@@ -34,8 +34,45 @@ import Testing
     }
     #expect(
       uses == [
-        use("a", "one", "a.example", false), use("a", "one", "*.a.example", false),
+        use("a", "one", "a.example", false), use("b", "one", "x.a.example", false),
+        use("a", "one", "*.a.example", false),
         use("a", "two", "b.example", true), use("b", "two", "b.example", true),
       ])
+  }
+
+  @Test func `own domains are served with a public certificate before the authority's`() throws {
+    var shop = try distribution("shop")
+    shop.defaultDomain = "\(shop.id).cdn.example"
+    let now: Int64 = 1_800_000_000
+    func issued(_ name: String, _ source: CertificateSource, _ domains: [String], _ time: Int64)
+      throws -> StoredCertificate
+    {
+      let (leaf, key) = try LocalAuthority(MemoryStore()).issue(domains, now: time)
+      return StoredCertificate(
+        name: name, created: 0, modified: 0, source: source, domains: domains, chain: leaf.pem,
+        key: key.pem)
+    }
+    let authority = try issued(DefaultCertificate.name, .local, ["*.cdn.example"], now)
+    let exact = try issued("exact", .local, ["shop.cdn.example"], now)
+    let early = try issued("early", .acme, ["*.cdn.example"], now)
+    let late = try issued("late", .acme, ["*.cdn.example"], now + 86_400)
+    var pair = late
+    pair.name = "pair"
+    pair.keyType = .rsa2048
+    let asked = certificate("asked", "*.cdn.example")
+    func shown(_ certificates: StoredCertificate...) -> [String] {
+      CertificateUse.all(in: [shop], certificates).map {
+        "\($0.certificate) \($0.domain.prefix { $0 != "." })\($0.isNamed ? "!" : "")"
+      }
+    }
+    let id = shop.id
+    #expect(shown() == [])
+    #expect(shown(asked) == ["asked shop", "asked \(id)"])
+    #expect(
+      shown(asked, authority)
+        == ["\(DefaultCertificate.name) shop", "\(DefaultCertificate.name) \(id)"])
+    #expect(shown(exact, authority) == ["exact shop", "\(DefaultCertificate.name) \(id)"])
+    #expect(shown(exact, early, late, authority) == ["late shop", "late \(id)"])
+    #expect(shown(pair, early) == ["pair shop", "early shop", "pair \(id)", "early \(id)"])
   }
 }

@@ -52,6 +52,28 @@ struct OriginRequestTests {
       ])
   }
 
+  @Test(arguments: [true, false])
+  func `who keeps trailers lets the origin know`(storing: Bool) {
+    let asked = lines(
+      GivenRequest("GET /a", ["TE: gzip, trailers", "Connection: TE"]), storing: storing)
+    #expect(values("te", asked) == ["trailers"])
+    #expect(values("connection", asked) == ["keep-alive, TE"])
+    let other = lines(GivenRequest("GET /a", ["TE: gzip", "Connection: TE"]), storing: storing)
+    #expect(values("te", other) == [] && values("connection", other) == ["keep-alive"])
+    // Beyond the switch there are no messages.
+    let upgrade = lines(
+      GivenRequest("GET /a", ["TE: trailers", "Connection: TE, upgrade", "Upgrade: websocket"]))
+    #expect(values("te", upgrade) == [] && values("connection", upgrade) == ["upgrade"])
+  }
+
+  @Test func `trailers of a request are announced where they can follow`() {
+    let request = GivenRequest("POST /a", ["Trailer: X-Sum, Content-Length", "Trailer: ETag"])
+    #expect(values("trailer", lines(request, framing: .chunked)) == ["X-Sum, ETag"])
+    #expect(values("trailer", lines(request, framing: .length(5))) == [])
+    let forbidden = GivenRequest("POST /a", ["Trailer: Host"])
+    #expect(values("trailer", lines(forbidden, framing: .chunked)) == [])
+  }
+
   @Test func `a whole request of a Lightsail preset`() {
     let request = GivenRequest(
       "GET /a?b=1",
@@ -116,7 +138,7 @@ struct OriginRequestTests {
 
   @Test(arguments: [
     "Connection: close", "Keep-Alive: timeout=5", "Proxy-Connection: keep-alive",
-    "Proxy-Authenticate: Basic", "Proxy-Authorization: Basic eA==", "TE: trailers",
+    "Proxy-Authenticate: Basic", "Proxy-Authorization: Basic eA==", "TE: gzip",
     "Trailer: x", "Upgrade: h2c", "X-Forwarded-Proto: https", "X-Real-IP: 10.0.0.1",
     "X-Edge-Location: x", "CloudFront-Forwarded-Proto: https", "Forwarded: for=10.0.0.1",
     "X-Request-Id: x", "Expect: 100-continue",

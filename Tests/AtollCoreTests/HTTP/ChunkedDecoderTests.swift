@@ -145,6 +145,27 @@ import Testing
     #expect(body == .body(String(repeating: "a", count: 50), used: 50 * chunk.utf8.count + 5))
   }
 
+  @Test(arguments: [
+    ("0\r\n\r\n", nil), ("1\r\nx\r\n0;e\r\n\r\n", nil),
+    ("0\r\nA: b\r\n\r\n", "A: b\r\n"),
+    ("1\r\nx\r\n0\r\nA:\r\nLong-Name: \t\u{e9} \r\n\r\n", "A:\r\nLong-Name: \t\u{e9} \r\n"),
+  ])
+  func `the trailer section is kept for who wants it`(text: String, lines: String?) {
+    let bytes = Array(text.utf8)
+    for first in 0...bytes.count {
+      var keeping = ChunkedDecoder(keepsTrailers: true)
+      var dropping = ChunkedDecoder()
+      for piece in [bytes[..<first], bytes[first...]] {
+        for index in piece.indices {
+          _ = withExactCopy(piece[index...index]) { keeping.next($0, count: $1) }
+          _ = withExactCopy(piece[index...index]) { dropping.next($0, count: $1) }
+        }
+      }
+      #expect(keeping.trailers.map { String(decoding: $0.bytes, as: UTF8.self) } == lines)
+      #expect(dropping.trailers == nil)
+    }
+  }
+
   @Test func `the trailer section has a limit`() {
     func decoded(_ bytes: Int) -> Outcome {
       decode([Array(("0\r\nA: " + String(repeating: "x", count: bytes - 5) + "\r\n\r\n").utf8)])

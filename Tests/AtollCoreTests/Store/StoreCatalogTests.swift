@@ -76,7 +76,7 @@ import Testing
     var record = EdgeRecord(
       id: "one", pid: 42, started: 1_767_225_600, addresses: ["127.0.0.1:8080", "unix:/a b"],
       adminSocket: "/run/\"x\".sock", revision: 7, purge: 9, problems: ["shop: é"],
-      refused: [RefusedDistribution(name: "shop", kept: 3), RefusedDistribution(name: "new")],
+      refused: [RefusedDocument(name: "shop", kept: 3), RefusedDocument(name: "new")],
       unsaved: "shop")
     let last = UInt64(EdgeRecord.purgesKept) + 44
     for number in 1...last { record.apply(.init(number: number, count: 3, at: 5)) }

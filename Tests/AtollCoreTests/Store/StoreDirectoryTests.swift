@@ -88,6 +88,20 @@ import Testing
     }
   }
 
+  @Test func `a file that can't be read is told with its path`() throws {
+    let store = directory.store
+    for name in ["good", "bad"] {
+      try store.write("certificates/\(name)", object(name), ifRevision: 0)
+    }
+    let place = "\(store.home)/certificates/bad/key.pem"
+    mkdir(place, 0o700)
+    let listing = try store.list("certificates/")
+    #expect(listing.values.map(\.key) == ["certificates/good"])
+    let error = StoreError.failed(action: "read", place: place, why: "is a directory")
+    #expect(listing.unreadable == ["certificates/bad": error])
+    #expect(throws: error) { try store.read("certificates/bad") }
+  }
+
   @Test(arguments: [2, 199, 200, 201, 250, 251, 255])
   func `names of any length up to 255 are kept apart`(length: Int) throws {
     let store = directory.store

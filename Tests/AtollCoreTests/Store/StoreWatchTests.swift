@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -159,5 +160,44 @@ import Testing
       }
     }
     #expect(failures.all == [])
+  }
+
+  @Test func `of 12 that want the same turn one has it at a time`() throws {
+    let home = directory.store.home
+    let failures = Collected<String>()
+    let busy = Atomic(0)
+    runThreads(12) { index in
+      let store = DirectoryStore(home: home)
+      do {
+        for _ in 0..<4 {
+          let turn = try StoreTurn.take(
+            "issuing/shop", saying: ("thread", "\(index)"), in: store, patience: .seconds(60),
+            waits: {})
+          guard let turn else { return failures.append("too late") }
+          if busy.add(1, ordering: .relaxed).newValue != 1 { failures.append("two at once") }
+          if try store.read("issuing/shop") == nil { failures.append("unseen") }
+          usleep(500)
+          busy.subtract(1, ordering: .relaxed)
+          turn.release()
+        }
+      } catch {
+        failures.append("\(error)")
+      }
+    }
+    #expect(failures.all == [])
+  }
+
+  @Test func `whose patience ends gets no turn`() throws {
+    let store = directory.store
+    let one = try StoreTurn.takeIfFree("issuing/shop", saying: ("who", "one"), in: store)
+    #expect(one != nil)
+    var told = 0
+    let two = try StoreTurn.take(
+      "issuing/shop", saying: ("who", "two"), in: store, patience: .milliseconds(250)
+    ) { told += 1 }
+    #expect(two == nil && told == 1)
+    #expect(try store.read("issuing/shop")?.value.contains(UInt8(ascii: "1")) == true)
+    one?.release()
+    #expect(try StoreTurn.takeIfFree("issuing/shop", saying: ("who", "two"), in: store) != nil)
   }
 }

@@ -65,7 +65,7 @@ struct CertificateDeploymentTests {
       #expect(deployment.problems.count == 1)
       #expect(deployment.problems[0].hasPrefix("certificate \"shop\": "))
       #expect(deployment.problems[0].hasSuffix("; revision 1 of it stays in use"))
-      #expect(deployment.refused == [RefusedCertificate(name: "shop", kept: 1)])
+      #expect(deployment.refused == [RefusedDocument(name: "shop", kept: 1)])
       #expect(deployment.shown.map(\.leaf.domains) == [["b.example"], ["a.example"]])
       _ = deployment.update(to: [good, other])
       #expect(deployment.problems.isEmpty && deployment.refused.isEmpty)
@@ -78,7 +78,7 @@ struct CertificateDeploymentTests {
     // The same on an edge that has never had a good one.
     var fresh = try CertificateDeployment(policy: .intermediate)
     _ = fresh.update(to: [broken, other])
-    #expect(fresh.refused == [RefusedCertificate(name: "shop")])
+    #expect(fresh.refused == [RefusedDocument(name: "shop")])
     #expect(fresh.problems[0].hasSuffix("; it is not shown"))
     #expect(fresh.shown.map(\.stored.name) == ["other"])
   }
@@ -94,7 +94,7 @@ struct CertificateDeploymentTests {
     stored.key = weak.keyPEM
     let change = deployment.update(to: [stored])
     #expect(!change.isNew)
-    #expect(deployment.refused == [RefusedCertificate(name: "shop", kept: 1)])
+    #expect(deployment.refused == [RefusedDocument(name: "shop", kept: 1)])
     #expect(deployment.shown.map(\.stored) == [good])
   }
 

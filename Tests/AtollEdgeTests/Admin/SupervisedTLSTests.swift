@@ -131,7 +131,7 @@ struct SupervisedTLSTests {
       "certificates/shop", Array("{\n  \"source\": \"imported\"\n}\n".utf8), ifRevision: nil)
     try edge.waitUntilApplied(broken)
     #expect(try shown(edge, "shop.example").pem == good.chain)
-    #expect(edge.record?.refusedCertificates == [RefusedCertificate(name: "shop", kept: revision)])
+    #expect(edge.record?.refusedCertificates == [RefusedDocument(name: "shop", kept: revision)])
     let unusable = try edge.store.write(
       "certificates/shop",
       DocumentWriter.document { writer in
@@ -142,7 +142,7 @@ struct SupervisedTLSTests {
     try edge.waitUntilApplied(unusable)
     #expect(try shown(edge, "shop.example").pem == good.chain)
     let record = try #require(edge.record)
-    #expect(record.refusedCertificates == [RefusedCertificate(name: "shop", kept: revision)])
+    #expect(record.refusedCertificates == [RefusedDocument(name: "shop", kept: revision)])
     #expect(record.problems.contains { $0.hasPrefix("certificate \"shop\": ") })
     #expect(edge.waitForLine("stays in use"))
     try put(good, edge)

@@ -137,7 +137,8 @@ struct HTTP2Tests {
     #expect(request.target == "/a?b=c" && request.version == "HTTP/1.1")
     #expect(request.head.values(of: "cookie") == ["a=1; b=2; c=3"])
     #expect(request.head.values(of: "host").count == 1)
-    #expect(request["x-one"] == "1" && request["te"] == nil)
+    #expect(request["x-one"] == "1" && request["te"] == "trailers")
+    #expect(request.head.list("connection") == ["keep-alive", "TE"])
     #expect(request["via"] == "2 atoll")
   }
 
@@ -232,6 +233,26 @@ struct HTTP2Tests {
     try peer.read { $0.responses[1]?.error != nil }
     #expect(peer.responses[1]?.error == HTTP2Peer.Code.none)
     #expect(try peer.request(3, "/").status == 200)
+  }
+
+  @Test func `a short body may end by itself behind its answer`() throws {
+    let edge = try EdgeUnderTest(try Self.site()) { $0.settings.allowedMethods = .getHead }
+    let peer = try HTTP2Peer(port: edge.port)
+    try peer.greet()
+    for (stream, fields) in [(1, []), (3, [("content-length", "3")])] {
+      try peer.sendRequest(stream, "POST", "/", fields, endStream: false)
+      let response = try peer.response(stream)
+      #expect(response.status == 405 && response.isComplete && response.error == nil)
+      try peer.sendData(stream, [1, 2, 3], endStream: true)
+    }
+    // What is not sent any more has its answer behind that.
+    #expect(try peer.request(5, "/").status == 200)
+    #expect(peer.responses[1]?.error == nil && peer.responses[3]?.error == nil)
+    // A long one is stopped.
+    try peer.sendRequest(7, "POST", "/", [("content-length", "1000000")], endStream: false)
+    try peer.read { $0.responses[7]?.error != nil }
+    #expect(peer.responses[7]?.isComplete == true)
+    #expect(peer.responses[7]?.error == HTTP2Peer.Code.none)
   }
 
   @Test func `a body that breaks off is reset`() throws {

@@ -37,6 +37,8 @@ struct MessageBody: Sendable, CustomStringConvertible {
   var count = 0
   /// Sizes of the chunks, when it was chunked.
   var chunks: [Int] = []
+  /// The field lines behind the last of them.
+  var trailers: [(name: String, value: String)] = []
   var ending = BodyEnding.complete
 
   /// Short: a failed expectation prints it.
@@ -60,12 +62,15 @@ extension Wire {
       guard let bytes = try readLine() else { throw WireError.closed }
       let line = try withoutEnd(bytes)
       if line.isEmpty { return head }
-      guard let colon = line.firstIndex(of: ":") else {
-        throw WireError.malformed("field line \(line)")
-      }
-      head.fields.append(
-        (String(line[..<colon]), trimmed(String(line[line.index(after: colon)...]))))
+      head.fields.append(try field(line))
     }
+  }
+
+  private func field(_ line: String) throws -> (name: String, value: String) {
+    guard let colon = line.firstIndex(of: ":") else {
+      throw WireError.malformed("field line \(line)")
+    }
+    return (String(line[..<colon]), trimmed(String(line[line.index(after: colon)...])))
   }
 
   /// - Parameter keeping: whether the bytes are kept or only counted.
@@ -91,8 +96,10 @@ extension Wire {
           guard try read(2) == [13, 10] else { throw WireError.malformed("chunk end") }
         }
         while true {
-          guard let line = try readLine() else { throw WireError.closed }
-          if try withoutEnd(line).isEmpty { break }
+          guard let bytes = try readLine() else { throw WireError.closed }
+          let line = try withoutEnd(bytes)
+          if line.isEmpty { break }
+          body.trailers.append(try field(line))
         }
       }
     } catch WireError.closed, WireError.reset {
@@ -127,6 +134,7 @@ extension Wire {
 }
 
 /// Bytes in the chunked coding.
-func chunked(_ parts: String...) -> String {
-  parts.map { String($0.utf8.count, radix: 16) + "\r\n" + $0 + "\r\n" }.joined() + "0\r\n\r\n"
+func chunked(_ parts: String..., trailers: [String] = []) -> String {
+  parts.map { String($0.utf8.count, radix: 16) + "\r\n" + $0 + "\r\n" }.joined() + "0\r\n"
+    + trailers.map { $0 + "\r\n" }.joined() + "\r\n"
 }

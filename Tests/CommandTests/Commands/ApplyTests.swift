@@ -148,7 +148,7 @@ import Testing
     let result = Home().atoll("apply", "/nonexistent/x.json")
     #expect(result.exitCode == 2)
     #expect(result.stderr.contains("\"/nonexistent/x.json\""))
-    #expect(result.stderr.contains("No such file"))
+    #expect(result.stderr.contains("no such file"))
   }
 }
 

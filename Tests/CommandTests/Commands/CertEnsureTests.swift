@@ -105,6 +105,44 @@ struct CertEnsureTests {
     #expect(edge.end().exitCode == 0)
   }
 
+  @Test func `ten at once all end well, with one name or several, where no edge runs`() throws {
+    let pebble = try Pebble()
+    let home = Home()
+    let names = ["a", "b", "c", "d", "a", "b", "a", "a", "c", "a"]
+    let running = names.map { name in
+      RunningAtoll(
+        ["cert", "ensure", name, "--domain", "\(name).example"] + pebble.options,
+        env: home.environment)
+    }
+    let ended = running.map { $0.wait() }
+    for result in ended { #expect(result.exitCode == 0, "\(result.stderr)") }
+    #expect(ended.count { $0.stdout.hasPrefix("obtained ") } == 4)
+    #expect(
+      ended.contains {
+        $0.stderr.contains("waits for another command that answers the CA just now")
+      })
+    for name in ["a", "b", "c", "d"] {
+      #expect(try home.leaf(name).domains == ["\(name).example"])
+    }
+    #expect(try home.store.keys("answering/") == [] && home.store.keys("issuing/") == [])
+  }
+
+  @Test func `domains that are in use are not left out`() throws {
+    let pebble = try Pebble()
+    let home = Home()
+    #expect(home.ensure("shop", pebble, "--domain", "shop.example,b.example").exitCode == 0)
+    _ = home.atoll(["create", "shop", "--origin", "http://127.0.0.1:9"])
+    #expect(home.atoll(["domain", "attach", "shop", "b.example"]).exitCode == 0)
+    let refused = home.ensure("shop", pebble, "--domain", "shop.example")
+    #expect(refused.exitCode == 2)
+    #expect(
+      refused.stderr.contains(
+        "the certificate is not for b.example, for which the distribution \"shop\" uses \"shop\""),
+      "\(refused.stderr)")
+    let other = home.ensure("shop", pebble, "--domain", "b.example")
+    #expect(other.exitCode == 0, "\(other.stderr)")
+  }
+
   @Test func `another server where the CA would look is told apart`() throws {
     let pebble = try Pebble()
     let server = ScriptedServer(response("Server: other/1.0", status: "404 Not Found", body: "?"))
@@ -504,6 +542,8 @@ struct CertEnsureTests {
     #expect(nowhere.stderr.contains("could not be reached"), "\(nowhere.stderr)")
   }
 
+  private static let tooMany = (0...100).map { "h\($0).example" }.joined(separator: ",")
+
   @Test(arguments: [
     (["--domain", "a..b"], "--domain: \"a..b\" has an empty label"),
     (["--domain", "*.com"], "top-level"),
@@ -511,16 +551,22 @@ struct CertEnsureTests {
     ([], "no domain to ask for one"),
     (["--domain", "a.example", "--acme", "http://ca.example/dir"], "is no https:// URL"),
     (["--domain", "a.example", "--acme", "https://x/", "--staging"], "exclude each other"),
-    (["--domain", "a.example", "--acme-ca", "/nonexistent"], "can't be read"),
+    (["--domain", "a.example", "--acme-ca", "/nonexistent"], "does not exist"),
     (["--domain", "a.example", "--eab-hmac-file", "/x"], "needs --eab-key-id"),
     (["--domain", "a.example", "--email", "me"], "is no e-mail address"),
     (["--domain", "a.example", "--dns-hook", "x", "--challenge", "http-01"], "leave one of them"),
     (["--domain", "a.example", "--dns-server", "ns.example"], "is no address"),
     (["--domain", "192.0.2.1", "--challenge", "dns-01", "--wait"], "can't be proven by DNS"),
+    (["--domain", "*.a.example"], "give --dns-hook"),
+    (["--domain", Self.tooMany], "101 names are more"),
+    (["--domain", "a.example", "--http", "unix:/tmp/a.sock"], "is no address to listen on"),
   ])
-  func `a wrong command line says what and how`(arguments: [String], text: String) {
-    let result = Home().atoll(["cert", "ensure", "shop"] + arguments)
+  func `a wrong command line says what and how`(arguments: [String], text: String) throws {
+    let home = Home()
+    let result = home.atoll(["cert", "ensure", "shop"] + arguments)
     #expect(result.exitCode == 2, "\(result.stderr)")
     #expect(result.stderr.contains(text), "\(result.stderr)")
+    // Nothing waits to be issued that nobody could ask for.
+    #expect(try home.store.keys("certificates/") == [])
   }
 }

@@ -195,6 +195,73 @@ extension Home {
     #expect(taken.stderr.contains("is a domain of \"blog\"'s own"))
   }
 
+  @Test func `files name certificates that are there and cover the domain`() throws {
+    let home = home("shop")
+    func file(_ name: String, _ domains: String) -> String {
+      home.directory.write(
+        "\(name).json",
+        """
+        {"schemaVersion": 1, "name": "\(name)", "origin": {"url": "http://127.0.0.1:9"},
+         "domains": {\(domains)}}
+        """)
+    }
+    func refused(_ result: Finished, _ file: String, _ message: String, _ hint: String) {
+      #expect(result.exitCode == 1)
+      #expect(result.stderr.contains("error: \(file): \(message)"), "\(result.stderr)")
+      #expect(result.stderr.contains(hint), "\(result.stderr)")
+    }
+    let missing = "no certificate named \"mine\""
+    let ensure = "atoll cert ensure mine --domain www.shop.example"
+    let shop = file("shop", "\"www.shop.example\": [\"mine\"]")
+    let blog = file("blog", "\"blog.example\": [\"mine\"]")
+    refused(home.atoll("create", "new", "--file", shop), shop, missing, ensure)
+    refused(home.atoll("update", "shop", "--file", shop), shop, missing, ensure)
+    // All that is wrong is told, and a dry run looks as well.
+    for options in [[], ["--dry-run"]] {
+      let both = home.run(["apply", shop, blog] + options)
+      refused(both, shop, missing, ensure)
+      refused(both, blog, missing, "atoll cert ensure mine --domain blog.example")
+    }
+    try home.certify("mine", "www.shop.example")
+    refused(
+      home.atoll("apply", shop, blog), blog,
+      "the certificate \"mine\" does not cover \"blog.example\"; it is for www.shop.example",
+      "atoll cert create <name> --local --domain www.shop.example --domain blog.example")
+    #expect(try home.domains("shop").isEmpty)
+    #expect(home.atoll("apply", shop).exitCode == 0)
+    // What was named before may stay, whatever has become of it.
+    try CertificateCatalog(home.store).delete("mine", ifRevision: nil)
+    #expect(home.atoll("apply", shop).stdout == "shop: unchanged\n")
+    let other = home.atoll("update", "shop", "--default-ttl", "1h")
+    #expect(other.exitCode == 0, "\(other.stderr)")
+    let more = file("shop", "\"www.shop.example\": [\"mine\"], \"b.example\": [\"mine\"]")
+    refused(home.atoll("apply", more), more, missing, "atoll cert ensure mine --domain b.example")
+  }
+
+  @Test func `a file of CloudFormation converges though its certificate has expired`() throws {
+    let home = home("shop")
+    let now = Int64(time(nil))
+    let file = home.directory.write(
+      "shop.json",
+      #"""
+      {"DistributionName": "shop", "CertificateName": "mine",
+       "Origin": {"Name": "localhost"}}
+      """#)
+    try home.certify("mine", "www.shop.example")
+    let first = home.atoll("apply", file)
+    #expect(first.exitCode == 0, "\(first.stderr)")
+    let (leaf, key) = try LocalAuthority(home.store).issue(
+      ["www.shop.example"], now: now - 200 * 86_400)
+    var stored = try #require(try CertificateCatalog(home.store).get("mine"))
+    stored.chain = leaf.pem
+    stored.key = key.pem
+    try CertificateCatalog(home.store).put(stored, ifRevision: nil)
+    let again = home.atoll("apply", file)
+    #expect(again.stdout == "shop: unchanged\n", "\(again.stdout)\(again.stderr)")
+    #expect(
+      home.atoll("domain", "attach", "shop", "www.shop.example", "--cert", "mine").exitCode == 1)
+  }
+
   @Test func `CloudFormation's certificate attaches its names`() throws {
     let home = Home()
     try home.certify("mine", "shop.example", "*.shop.example")
@@ -378,6 +445,42 @@ extension Home {
     #expect(try seen("www.shop.example") == "wild")
     #expect(try seen("shop.example").isEmpty)
     #expect(edge.end().exitCode == 0)
+  }
+
+  @Test func `where DNS knows nothing the edges are asked by https, too`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=60"))
+    let edge = try RunningEdge(["--https", "127.0.0.1:0"])
+    let names = ScriptedNameServer([:])
+    defer { names.end() }
+    _ = edge.atoll("create", "shop", "--origin", "http://127.0.0.1:\(origin.port)")
+    #expect(edge.atoll("cert", "create", "mine", "--local", "-d", "www.shop.example").exitCode == 0)
+    #expect(edge.atoll("domain", "attach", "shop", "www.shop.example").exitCode == 0)
+    let check = ["domain", "check", "shop", "--dns-server", names.address]
+    let home = ["ATOLL_HOME": edge.home.path + "/store"]
+    let result = runAtoll(check, env: home)
+    #expect(result.exitCode == 1)
+    #expect(
+      result.stdout.contains("https        ok       \(edge.secureAddress): 200 over TLSv1.3\n"),
+      "\(result.stdout)")
+    #expect(result.stdout.contains("http         ok       \(edge.address): 200\n"))
+    // What stands on the command line is looked at before anything is asked.
+    let bad = runAtoll(check + ["--ca", "/no/ca.pem"], env: home)
+    #expect(bad.exitCode == 2 && bad.stdout.isEmpty)
+    #expect(
+      bad.stderr == """
+        atoll: error: --ca: the file "/no/ca.pem" does not exist
+        atoll: hint: put it there, or name another
+
+        """)
+    let other = edge.home.write("other.pem", TestAuthority().certificate)
+    let unknown = runAtoll(check + ["--ca", other], env: home)
+    #expect(unknown.stdout.contains("https        fault    "), "\(unknown.stdout)")
+    #expect(edge.end().exitCode == 0)
+    // An edge without TLS.
+    let plain = try RunningEdge([], home: edge.home)
+    let without = runAtoll(check, env: home)
+    #expect(without.stdout.contains("https        fault    no edge here listens for it"))
+    #expect(plain.end().exitCode == 0)
   }
 
   @Test func `an edge follows attaching and detaching`() throws {

@@ -22,7 +22,7 @@ private final class StandInEdge: Sendable {
 
   private static func record(
     _ id: String, revision: UInt64, problems: [String] = [],
-    refused: [RefusedCertificate] = []
+    refused: [RefusedDocument] = []
   ) -> EdgeRecord {
     EdgeRecord(
       id: id, pid: getpid(), started: 0, addresses: ["127.0.0.1:8080"], revision: revision,
@@ -30,7 +30,7 @@ private final class StandInEdge: Sendable {
   }
 
   /// Says that everything written so far is applied.
-  func confirm(problems: [String] = [], refused: [RefusedCertificate] = []) throws {
+  func confirm(problems: [String] = [], refused: [RefusedDocument] = []) throws {
     try registration.update(
       Self.record(id, revision: store.revision(), problems: problems, refused: refused))
   }
@@ -73,7 +73,7 @@ private final class StandInEdge: Sendable {
     try edge.waitForWrite()
     try edge.confirm(
       problems: ["certificate \"shop\": it is odd; it is not shown"],
-      refused: [RefusedCertificate(name: "shop")])
+      refused: [RefusedDocument(name: "shop")])
     let result = command.wait()
     #expect(result.exitCode == 1)
     #expect(result.stdout.contains("\"confirmed\": false"))
@@ -85,7 +85,7 @@ private final class StandInEdge: Sendable {
     let other = RunningAtoll(
       ["cert", "create", "other", "--local", "-d", "other.test"], env: home.environment)
     while try store.revision() == revision { usleep(2_000) }
-    try edge.confirm(refused: [RefusedCertificate(name: "shop")])
+    try edge.confirm(refused: [RefusedDocument(name: "shop")])
     #expect(other.wait().exitCode == 0)
   }
 

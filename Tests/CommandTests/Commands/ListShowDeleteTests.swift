@@ -29,7 +29,8 @@ import Testing
       $0.split(separator: " ").map(String.init)
     }
     #expect(lines.count == 3)
-    #expect(lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID", "TRANSFER", "DOMAINS"])
+    #expect(
+      lines[0] == ["NAME", "STATE", "ORIGIN", "PRESET", "ID", "TRANSFER", "EXPIRES", "DOMAINS"])
     #expect(lines[1].prefix(4) == ["blog", "enabled", "http://localhost:4000", "wordpress"])
     #expect(lines[2].prefix(4) == ["shop", "disabled", "http://localhost:3000", "origin"])
     #expect(home.atoll("list", "--quiet").stdout == "blog\nshop\n")
@@ -45,13 +46,13 @@ import Testing
     home.atoll("create", "shop", "--origin", "http://localhost:3000", "--plan", "small")
     home.atoll("create", "blog", "--origin", "http://localhost:4000")
     let id = try #require(
-      home.atoll("list").stdout.split(separator: "\n").last?.split(separator: " ").dropLast(4).last)
+      home.atoll("list").stdout.split(separator: "\n").last?.split(separator: " ").dropLast(5).last)
     let now = TransferMonth(at: Int64(time(nil)))
     let month = now.text
     try TransferLedger(DirectoryStore(home: home.directory.file("store"))).add(
       [String(id): 41_250_000_000], to: now)
     let list = home.atoll("list").stdout
-    #expect(list.contains("\(id)  41.2 GB (82.5%)  -\n"))
+    #expect(list.contains("\(id)  41.2 GB (82.5%)  -        -\n"))
     #expect(list.contains("  0 B  "))
     let shown = home.atoll("show", "shop").stdout
     #expect(shown.contains("41.2 GB of 50 GB in \(month) (82.5%)\n"))
@@ -61,6 +62,33 @@ import Testing
     #expect(json.contains("\"bytes\": 41250000000,\n"))
     #expect(json.contains("\"quota\": 50000000000\n"))
     #expect(json.contains("\"quota\": null\n"))
+  }
+
+  @Test func `the end of the first certificate stands in the list`() throws {
+    let home = Home()
+    for name in ["shop", "blog"] {
+      home.atoll("create", name, "--origin", "http://localhost:3000", "--quiet")
+    }
+    try home.certify("mine", "shop.example")
+    try home.certify(DefaultCertificate.name, "*.atoll.localhost")
+    #expect(home.atoll("domain", "attach", "shop", "shop.example", "--cert", "mine").exitCode == 0)
+    let lines = home.atoll("list").stdout.split(separator: "\n")
+    #expect(lines[0].contains("  EXPIRES     DOMAINS"), "\(lines)")
+    #expect(lines[1].hasPrefix("blog ") && lines[1].contains("  -           -"), "\(lines)")
+    #expect(lines[2].contains(" days  shop.example"), "\(lines)")
+    let document = try JSONReader.read(Array(home.atoll("list", "--json").stdout.utf8))
+    let entries = try #require(document["certificates"]?.elements)
+    #expect(entries.map { $0["distribution"]?.text } == ["shop"])
+    #expect(entries[0]["certificate"]?.text == "mine" && entries[0]["expires"]?.time != nil)
+    // It belongs to those whose default domains it is for.
+    let certificates = home.atoll("cert", "list").stdout.split(separator: "\n")
+    #expect(certificates[1].contains("  blog, shop  *.atoll.localhost"), "\(certificates)")
+    #expect(
+      home.atoll("cert", "show", DefaultCertificate.name).stdout.contains(
+        "blog: blog.atoll.localhost\n"))
+    #expect(home.atoll("cert", "delete", DefaultCertificate.name, "--yes").exitCode == 0)
+    let kept = home.atoll("cert", "create", DefaultCertificate.name, "--local", "-d", "a.example")
+    #expect(kept.exitCode == 2 && kept.stderr.contains("is kept for the certificate of default"))
   }
 
   @Test func `a damaged file is reported and hides no other`() {
@@ -77,6 +105,16 @@ import Testing
     #expect(shown.exitCode == 2)
     #expect(shown.stdout.isEmpty)
     #expect(shown.stderr.contains("nmae"))
+  }
+
+  @Test func `damaged distributions are told in the list of domains`() {
+    let home = Home()
+    home.atoll("create", "shop", "--origin", "http://localhost:3000", "--quiet")
+    home.directory.write("store/distributions/shop.json", "{")
+    let result = home.atoll("domain", "list")
+    #expect(result.exitCode == 0 && result.stdout.isEmpty)
+    #expect(result.stderr.contains("warning: shop.json"), "\(result.stderr)")
+    #expect(!result.stderr.contains("there is no distribution yet"))
   }
 
   @Test func `a store that cannot be read is a failure`() {

@@ -57,6 +57,7 @@ struct OriginTLSServeTests {
       ["create", "shop", "--origin", "https://127.0.0.1:\(origin.port)", "--origin-insecure"],
       env: ["ATOLL_HOME": store])
     #expect(created.exitCode == 0, "\(created.stderr)")
+    #expect(created.stderr.contains("warning: distribution \"shop\": "), "\(created.stderr)")
     let edge = try RunningEdge([], home: home)
     #expect(edge.verdict("/a.txt").contains("miss, stored"))
     #expect(
@@ -66,8 +67,17 @@ struct OriginTLSServeTests {
     let shown = edge.atoll("show", "shop")
     #expect(shown.stdout.contains("verification of the certificate"), "\(shown.stdout)")
     #expect(shown.stderr.contains("is not verified"), "\(shown.stderr)")
+    let explained = edge.atoll(
+      "test", "--explain", "--count", "1", "http://shop.atoll.localhost/a.txt", "--connect-to",
+      edge.address)
+    #expect(explained.stderr.contains("is not verified"), "\(explained.stderr)")
+    // What is about another says nothing of it.
+    let other = edge.atoll("create", "blog", "--origin", "http://127.0.0.1:9")
+    #expect(other.exitCode == 0 && other.stderr.isEmpty, "\(other.stderr)")
+    #expect(!edge.atoll("show", "blog").stderr.contains("is not verified"))
+    #expect(edge.atoll("delete", "blog", "--yes").exitCode == 0)
     // Back on its feet.
-    #expect(edge.atoll("update", "shop", "--origin-verify", "on").exitCode == 0)
+    #expect(edge.atoll("update", "shop", "--origin-verify", "on").stderr.isEmpty)
     #expect(edge.verdict("/b.txt").contains("origin-certificate-untrusted"))
   }
 }

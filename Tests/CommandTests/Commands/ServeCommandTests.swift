@@ -234,6 +234,21 @@ import Testing
     #expect(recv(viewers[0], &byte, 1, 0) == 1)
   }
 
+  @Test(.enabled(if: findProgram("prlimit") != nil))
+  func `where the system gives no more threads the edge says so and ends`() throws {
+    let home = TemporaryDirectory()
+    // Their stacks alone are larger than the address space that is left.
+    let ended = RunningAtoll(
+      [
+        "--as=700000000", Binary.path, "serve", "http://127.0.0.1:1", "--http", "127.0.0.1:0",
+        "--https", "127.0.0.1:0", "--memory", "16M", "--threads", "120",
+      ], env: ["ATOLL_HOME": home.path], program: try #require(findProgram("prlimit"))
+    ).wait()
+    #expect(ended.exitCode == 1)
+    #expect(ended.stderr.contains("atoll: error: the system gives no more threads: "))
+    #expect(ended.stderr.contains("\natoll: hint: start fewer with --threads, or raise the limits"))
+  }
+
   private func connectUnix(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
     var address = sockaddr_un()

@@ -29,7 +29,7 @@ struct ChallengeListenerTests {
 
   @Test func `it listens while there is something to answer, again and again`() throws {
     let port = try #require(freePort())
-    let listener = ChallengeListener(.tcp(host: "127.0.0.1", port: port))
+    let listener = ChallengeListener(host: "127.0.0.1", port: port)
     func ask() throws -> ClientResponse {
       try HTTPClient(userAgent: "test").send(
         ClientRequest(
@@ -48,7 +48,7 @@ struct ChallengeListenerTests {
   @Test func `a port that is taken is named, with what to do`() throws {
     let server = ScriptedServer("")
     defer { server.stop() }
-    let listener = ChallengeListener(.tcp(host: "127.0.0.1", port: server.port))
+    let listener = ChallengeListener(host: "127.0.0.1", port: server.port)
     let proof = ChallengeProof(domain: "shop.example", token: "one", thumbprint: "key")
     let error = #expect(throws: ACMEError.self) { try listener.present([proof]) }
     #expect(error?.message == "another program listens on 127.0.0.1, port \(server.port)")

@@ -74,8 +74,16 @@ package struct ACMEIssuer: Sendable {
     prover makeProver: (ACMESettings) throws(ACMEError) -> any ChallengeProver,
     prepare: (Preparation) throws(ACMEError) -> Void = { _ in }
   ) throws -> Outcome {
-    let hold = try IssueHold.take(name, in: store, patience: patience, report: report)
-    defer { hold.release() }
+    guard
+      let turn = try StoreTurn.take(
+        "issuing/\(name)", saying: ("certificate", name), in: store, patience: patience,
+        waits: { report("waits for another process that is about \"\(name)\"") })
+    else {
+      throw ACMEError(
+        .busy, "another process is about the certificate \"\(name)\"",
+        hint: "wait until it is done")
+    }
+    defer { turn.release() }
     let stored = try catalog.get(name)
     guard var certificate = wanted ?? stored else {
       throw ACMEError(
@@ -112,11 +120,20 @@ package struct ACMEIssuer: Sendable {
     if let until = certificate.renewal.notBefore, until > time.now(), !demand.ignoresPause {
       throw paused(certificate, until)
     }
+    let order: CertificateOrder
+    let prover: any ChallengeProver
+    do throws(ACMEError) {
+      order = try makeOrder(certificate, settings)
+      prover = try makeProver(settings)
+    } catch {
+      note(error, about: name)
+      throw error
+    }
     // What is to be issued for the first time is known by its name from now on.
     if certificate.chain == nil { certificate = try put(certificate) }
     report(reason)
     do throws(ACMEError) {
-      let issued = try obtain(settings, certificate, demand, client, makeProver, prepare)
+      let issued = try obtain(order, settings, demand, client, prover, prepare)
       let isFirst = certificate.chain == nil
       certificate.chain = issued.chain
       certificate.key = issued.key
@@ -137,7 +154,7 @@ package struct ACMEIssuer: Sendable {
     let names = listed(certificate.domains, "and")
     guard let leaf = certificate.leaf else { return "asks \(ca) for a certificate for \(names)" }
     if demand.isForced || demand.wantsNewAccount { return "asks \(ca) for another certificate" }
-    let present = Set(leaf.domains + leaf.addresses.map(\.description))
+    let present = Set(leaf.names)
     if present != Set(certificate.domains) {
       return "asks \(ca) for a certificate with other names: \(names)"
     }
@@ -195,19 +212,22 @@ package struct ACMEIssuer: Sendable {
 
   // MARK: Obtaining
 
-  private func obtain(
-    _ settings: ACMESettings, _ certificate: StoredCertificate, _ demand: Demand,
-    _ client: ACMEClient,
-    _ makeProver: (ACMESettings) throws(ACMEError) -> any ChallengeProver,
-    _ prepare: (Preparation) throws(ACMEError) -> Void
-  ) throws(ACMEError) -> ACMEOrdering.Issued {
+  private func makeOrder(
+    _ certificate: StoredCertificate, _ settings: ACMESettings
+  ) throws(ACMEError) -> CertificateOrder {
     var order = CertificateOrder(
       names: try Self.names(certificate), keyType: certificate.keyType,
       preferredChain: settings.preferredChain, profile: settings.profile)
     // A successor, where the names are the same; else the old one lives on for itself.
     if let leaf = certificate.leaf { order.replaces = leaf.renewalIdentifier }
-    let prover = try makeProver(settings)
-    try Self.check(order.names, prover.challenge)
+    try Self.check(order.names, settings.challenge)
+    return order
+  }
+
+  private func obtain(
+    _ order: CertificateOrder, _ settings: ACMESettings, _ demand: Demand, _ client: ACMEClient,
+    _ prover: any ChallengeProver, _ prepare: (Preparation) throws(ACMEError) -> Void
+  ) throws(ACMEError) -> ACMEOrdering.Issued {
     let directory = try client.directory()
     try prepare(
       Preparation(
@@ -318,9 +338,6 @@ package struct ACMEIssuer: Sendable {
 }
 
 extension StoredCertificate {
-  /// nil until it is issued.
-  package var leaf: CertificateInfo? { chain.flatMap { try? CertificateInfo(pem: $0) } }
-
   /// Seconds between two tries of an edge, whatever the reason of the first one's failure.
   private static let shortestPause: Int64 = 600
 
@@ -353,42 +370,5 @@ extension CertificateInfo {
     let isNegative = (serial.first ?? 0) >= 0x80
     return ACMERenewalInfo.identifier(
       keyIdentifier: key, serial: isNegative ? [0] + serial : serial)
-  }
-}
-
-/// Says that this process is about a certificate, to all others on the store.
-private enum IssueHold {
-  static let prefix = "issuing/"
-
-  /// Waits for another process, for as long as the patience lasts.
-  static func take(
-    _ name: String, in store: any Store, patience: Duration, report: (String) -> Void
-  ) throws -> any StoreHold {
-    let key = prefix + name
-    let end = ContinuousClock.now + patience
-    var isTold = false
-    while true {
-      // Looked at first: to try to take what another has would hold up every writer of the store.
-      if try store.read(key) == nil {
-        do throws(StoreError) {
-          return try store.hold(
-            key,
-            DocumentWriter.document { writer in
-              writer.member("schemaVersion", 1)
-              writer.member("certificate", name)
-            })
-        } catch {
-          guard case .held = error else { throw error }
-        }
-      }
-      if ContinuousClock.now >= end {
-        throw ACMEError(
-          .busy, "another process is about the certificate \"\(name)\"",
-          hint: "wait until it is done")
-      }
-      if !isTold { report("waits for another process that is about \"\(name)\"") }
-      isTold = true
-      ACMETime.real.pause(100)
-    }
   }
 }

@@ -144,8 +144,8 @@ package struct ACMEProblem: Equatable, Sendable {
       return "something else answered: have every address of the domain lead to this edge, and "
         + "nothing before it take /.well-known/acme-challenge/"
     case ("unauthorized", .dns?), ("incorrectResponse", .dns?):
-      return "another record was found: remove old ones, and give the name servers more time with "
-        + "--dns-timeout"
+      return "the record was not there yet, or another was: remove old ones, and give the name "
+        + "servers more time with --dns-timeout"
     case ("unauthorized", .tls?), ("incorrectResponse", .tls?), ("tls", .tls?):
       return "something else answered: nothing before the edge may end TLS on port 443"
     case ("tls", _):

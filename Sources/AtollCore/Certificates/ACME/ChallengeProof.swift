@@ -15,7 +15,7 @@ package struct ChallengeProof: Equatable, Sendable {
   }
 
   /// RFC 8555 §8.3.
-  package static let path = "/.well-known/acme-challenge/"
+  package static let path = "\(ChallengeAnswers.pathPrefix)"
 
   /// The record's name before CNAMEs are followed (RFC 8555 §8.4).
   package var recordName: String { Self.recordName(of: domain) }
@@ -23,7 +23,7 @@ package struct ChallengeProof: Equatable, Sendable {
   package static func recordName(of domain: String) -> String { "_acme-challenge.\(domain)" }
 
   /// The record's content.
-  package var recordValue: String { Base64URL.encode(Digest.sha256(Array(keyAuthorization.utf8))) }
+  package var recordValue: String { pending(.dns).recordValue }
 
   package func pending(_ type: ChallengeType) -> PendingChallenge {
     PendingChallenge(
