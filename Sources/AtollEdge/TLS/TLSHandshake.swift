@@ -79,6 +79,10 @@ final class TLSHandshake: Channel {
   /// One step: as far as what has come goes. The costly part of a connection.
   func proceed() {
     guard phase == .negotiating else { return }
+    if tls == nil && peerEnded && hasSaidNothing {
+      services.handshakeCounters.count(.viewerLeft)
+      return close()
+    }
     guard let tls = tls ?? begin() else { return close() }
     var progress = tls.handshake(scratch: services.recordBuffer)
     // No event will tell of the end again that came with the last bytes.
@@ -90,6 +94,12 @@ final class TLSHandshake: Channel {
     case .done: finish(tls)
     case .failed: fail(tls)
     }
+  }
+
+  /// Only looks whether the viewer can be reached, as monitors do.
+  private var hasSaidNothing: Bool {
+    var byte: UInt8 = 0
+    return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) <= 0
   }
 
   override func deadlineReached() {
