@@ -32,12 +32,6 @@ void ctls_each_name(
   GENERAL_NAMES_free(names);
 }
 
-int64_t ctls_not_after(const X509 *certificate) {
-  struct tm time;
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return 0;
-  return timegm(&time);
-}
-
 int ctls_make_ticket_key(ctls_ticket_key *key, int64_t now) {
   key->born = now;
   return RAND_bytes(key->name, sizeof key->name) == 1

@@ -34,12 +34,6 @@ int ctls_status_request(
   return count;
 }
 
-static int64_t seconds(const ASN1_GENERALIZEDTIME *time) {
-  struct tm parts;
-  if (!time || !ASN1_TIME_to_tm(time, &parts)) return 0;
-  return (int64_t)timegm(&parts);
-}
-
 /// Whether the issuer, or a responder that it has named, made the signature.
 static bool isSigned(OCSP_BASICRESP *basic, X509 *authority) {
   X509_STORE *trusted = X509_STORE_new();
@@ -88,8 +82,8 @@ int ctls_status_read(
       status = -1;
     }
   }
-  *thisUpdate = seconds(from);
-  *nextUpdate = seconds(until);
+  *thisUpdate = ctls_seconds(from);
+  *nextUpdate = ctls_seconds(until);
   switch (status) {
   case V_OCSP_CERTSTATUS_GOOD: result = CTLS_STATUS_GOOD; break;
   case V_OCSP_CERTSTATUS_REVOKED: result = CTLS_STATUS_REVOKED; break;

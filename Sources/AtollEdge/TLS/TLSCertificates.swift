@@ -197,7 +197,7 @@ private final class CertificateMaterial {
     leaf = chain.removeFirst()
     issuers = chain
     keyType = EVP_PKEY_get_base_id(key)
-    notAfter = ctls_not_after(leaf)
+    notAfter = ctls_certificate_not_after(leaf)
     ocsp = certificate.ocsp
     preferredHosts = certificate.preferredHosts.map { serverName($0) }
     final class Names { var all: [String] = [] }

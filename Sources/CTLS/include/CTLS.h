@@ -145,9 +145,6 @@ void ctls_each_name(
     const X509 *certificate, void *owner,
     void (*found)(void *owner, bool isAddress, const unsigned char *bytes, int count));
 
-/// Seconds since 1970; 0 when the certificate does not tell.
-int64_t ctls_not_after(const X509 *certificate);
-
 /// What tickets (RFC 5077 §4, RFC 8446 §4.6.1) are sealed with.
 typedef struct ctls_ticket_key {
   uint8_t name[16];
