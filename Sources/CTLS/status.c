@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "CTLS.h"
 #include <openssl/ocsp.h>
-#include <time.h>
 
 static X509 *certificate(const uint8_t *der, size_t count) {
   const unsigned char *at = der;

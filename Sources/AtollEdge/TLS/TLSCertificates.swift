@@ -100,7 +100,8 @@ final class TLSContext: @unchecked Sendable {
       SSL_CTX_set_ciphersuites(context, TLSPolicy.suites) == 1,
       ctls_set_groups(context, TLSPolicy.groups) == 1
     else { throw .last() }
-    // Neither compression nor renegotiation: both have hurt more than they helped.
+    // Neither compression nor renegotiation: both have hurt more than they helped. And whoever ends
+    // without a close_notify has ended all the same; OpenSSL would break the connection off.
     ctls_set_plain_options(context)
     _ = ctls_set_mode(
       context,

@@ -38,7 +38,7 @@ final class TLSSession {
   static let scratchSize = record + shortRest + (batch + 1) * sealedRecord
 
   // What a connection holds in memory: OpenSSL's part as it was measured with 3.0, and ours.
-  /// Bytes until both sides have agreed, with a hello of the largest size.
+  /// Bytes until both sides have agreed, with a hello that fills a record.
   static let negotiatingSize = 61_440
   /// Bytes once they have.
   static let establishedSize = 16_384
