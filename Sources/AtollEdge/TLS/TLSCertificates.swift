@@ -100,9 +100,9 @@ final class TLSContext: @unchecked Sendable {
       SSL_CTX_set_ciphersuites(context, TLSPolicy.suites) == 1,
       ctls_set_groups(context, TLSPolicy.groups) == 1
     else { throw .last() }
-    // Neither compression nor renegotiation: both have hurt more than they helped. And whoever ends
-    // without a close_notify has ended all the same; OpenSSL would break the connection off.
+    // Neither compression nor renegotiation: both have hurt more than they helped.
     ctls_set_plain_options(context)
+    ctls_take_any_end(context)
     _ = ctls_set_mode(
       context,
       Int(SSL_MODE_ENABLE_PARTIAL_WRITE) | Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)

@@ -86,8 +86,11 @@ static inline long ctls_set_mode(SSL_CTX *context, long mode) {
   return SSL_CTX_set_mode(context, mode);
 }
 static inline void ctls_set_plain_options(SSL_CTX *context) {
-  SSL_CTX_set_options(
-      context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+}
+/// An end without a close_notify is read as one, and is no error that breaks the connection off.
+static inline void ctls_take_any_end(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
 }
 /// The server's order of ciphers counts, but for a client that would rather have ChaCha20.
 static inline void ctls_set_own_order(SSL *ssl) {
