@@ -12,13 +12,13 @@ package struct CertificateUse: Equatable, Sendable {
   package static func all(
     in distributions: [Distribution], _ certificates: [StoredCertificate]
   ) -> [CertificateUse] {
-    let candidates = certificates.map(Candidate.init)
+    let candidates = Candidates(certificates)
     var uses: [CertificateUse] = []
     for distribution in distributions.sorted(by: { $0.name < $1.name }) {
       let own = distribution.ownDomains.map { AttachedDomain(name: $0.lowercased()) }
       for domain in distribution.domains + own {
         let isNamed = !domain.certificates.isEmpty
-        for certificate in isNamed ? domain.certificates : shown(for: domain.name, candidates) {
+        for certificate in isNamed ? domain.certificates : candidates.shown(for: domain.name) {
           uses.append(
             CertificateUse(
               certificate: certificate, distribution: distribution.name, domain: domain.name,
@@ -29,40 +29,53 @@ package struct CertificateUse: Equatable, Sendable {
     return uses
   }
 
-  private struct Candidate {
-    let certificate: StoredCertificate
-    let leaf: CertificateInfo?
-    let names: [String]
-
-    init(_ certificate: StoredCertificate) {
-      self.certificate = certificate
-      leaf = certificate.leaf
-      names = leaf?.names ?? certificate.domains
+  /// By the names on them, since there may be many distributions, and many names.
+  private struct Candidates {
+    private struct Candidate {
+      let name: String
+      let keyType: KeyType
+      let notAfter: Int64
+      /// What has a higher one is shown in place of it: one that is issued, of a public authority.
+      let rank: Int
     }
 
-    /// What has a higher one is shown in place of it: one that is issued, of a public authority, with
-    /// the host itself among its names.
-    func rank(for host: String) -> Int {
-      (leaf == nil ? 0 : 4) + (certificate.source == .local ? 0 : 2)
-        + (names.contains { $0.lowercased() == host } ? 1 : 0)
-    }
-  }
+    private var byName: [String: [Candidate]] = [:]
 
-  /// As edges choose: of those of the highest rank, for each kind of key the one that lasts longest.
-  private static func shown(for host: String, _ candidates: [Candidate]) -> [String] {
-    let fitting = candidates.filter { CertificateNames.covers($0.names, host) }
-    guard let rank = fitting.map({ $0.rank(for: host) }).max() else { return [] }
-    var chosen: [Candidate] = []
-    for candidate in fitting where candidate.rank(for: host) == rank {
-      let type = candidate.certificate.keyType
-      if let index = chosen.firstIndex(where: { $0.certificate.keyType == type }) {
-        if (chosen[index].leaf?.notAfter ?? 0) < (candidate.leaf?.notAfter ?? 0) {
-          chosen[index] = candidate
+    init(_ certificates: [StoredCertificate]) {
+      for certificate in certificates {
+        let leaf = certificate.leaf
+        let candidate = Candidate(
+          name: certificate.name, keyType: certificate.keyType, notAfter: leaf?.notAfter ?? 0,
+          rank: (leaf == nil ? 0 : 2) + (certificate.source == .local ? 0 : 1))
+        for name in Set((leaf?.names ?? certificate.domains).map(normalizedDomain)) {
+          byName[name, default: []].append(candidate)
         }
-      } else {
-        chosen.append(candidate)
       }
     }
-    return chosen.map(\.certificate.name)
+
+    /// As edges choose: of those of the highest rank those with the host itself among their names,
+    /// and of these for each kind of key the one that lasts longest.
+    func shown(for host: String) -> [String] {
+      let exact = byName[host] ?? []
+      let fitting = exact + (Self.wildcard(for: host).flatMap { byName[$0] } ?? [])
+      guard let rank = fitting.map(\.rank).max() else { return [] }
+      let best = exact.contains { $0.rank == rank } ? exact : fitting
+      var chosen: [Candidate] = []
+      for candidate in best where candidate.rank == rank {
+        let index = chosen.firstIndex { $0.keyType == candidate.keyType } ?? chosen.count
+        if index == chosen.count {
+          chosen.append(candidate)
+        } else if chosen[index].notAfter < candidate.notAfter {
+          chosen[index] = candidate
+        }
+      }
+      return chosen.map(\.name)
+    }
+
+    /// As `CertificateNames` has it: nil where none stands for the host.
+    private static func wildcard(for host: String) -> String? {
+      let wildcard = "*" + host.drop { $0 != "." }
+      return CertificateNames.matches(wildcard, host: host) ? wildcard : nil
+    }
   }
 }

@@ -80,10 +80,12 @@ struct DNSExchange {
     init(_ server: DNSServer, _ type: __socket_type) throws(DNSError) {
       self.server = server
       let flags = type.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
-      descriptor = socket(server.family, Int32(flags), 0)
+      let place = server.place
+      descriptor = socket(place?.family ?? AF_INET, Int32(flags), 0)
       if descriptor < 0 { throw .unreachable(server, reason: csystem_errno()) }
+      guard let place else { throw .unreachable(server, reason: EAFNOSUPPORT) }
       let handle = descriptor
-      if server.withAddress({ connect(handle, $0, $1) }) != 0, csystem_errno() != EINPROGRESS {
+      if place.withUnsafeAddress({ connect(handle, $0, $1) }) != 0, csystem_errno() != EINPROGRESS {
         throw .unreachable(server, reason: csystem_errno())
       }
     }

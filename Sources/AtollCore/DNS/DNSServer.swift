@@ -53,40 +53,15 @@ package struct DNSServer: Hashable, Sendable {
     return port
   }
 
-  var family: Int32 { address.isIPv4 ? AF_INET : AF_INET6 }
+  private var host: String { scope == 0 ? "\(address)" : "\(address)%\(scope)" }
 
-  func withAddress<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
-    if address.isIPv4 {
-      var place = sockaddr_in()
-      place.sin_family = sa_family_t(AF_INET)
-      place.sin_port = port.bigEndian
-      place.sin_addr.s_addr = UInt32(truncatingIfNeeded: address.low).bigEndian
-      return withUnsafePointer(to: &place) { place in
-        place.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-      }
-    }
-    var place = sockaddr_in6()
-    place.sin6_family = sa_family_t(AF_INET6)
-    place.sin6_port = port.bigEndian
-    place.sin6_scope_id = scope
-    withUnsafeMutableBytes(of: &place.sin6_addr) { bytes in
-      bytes.storeBytes(of: address.high.bigEndian, as: UInt64.self)
-      bytes.storeBytes(of: address.low.bigEndian, toByteOffset: 8, as: UInt64.self)
-    }
-    return withUnsafePointer(to: &place) { place in
-      place.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        body($0, socklen_t(MemoryLayout<sockaddr_in6>.size))
-      }
-    }
-  }
+  /// For the kernel.
+  var place: SocketAddress? { SocketAddress(host: host, port: port) }
 }
 
 extension DNSServer: CustomStringConvertible {
   /// Without the port where it is the usual one.
   package var description: String {
-    let host = scope == 0 ? "\(address)" : "\(address)%\(scope)"
     if port == Self.port { return host }
     return address.isIPv4 ? "\(host):\(port)" : "[\(host)]:\(port)"
   }

@@ -63,72 +63,8 @@ package func asciiForm(of name: String) -> String? {
       labels.append(String(label))
       continue
     }
-    for scalar in label.unicodeScalars where scalar.value >= 0x80 {
-      // Compatibility characters stand for others.
-      if (0xf900...0xfaff).contains(scalar.value)
-        || scalar.value >= 0xfb00 && scalar.value < 0x1_0000
-      {
-        return nil
-      }
-      switch scalar.properties.generalCategory {
-      // Composed letters and digits alone stay what they are when they are normalized.
-      case .lowercaseLetter, .otherLetter, .modifierLetter, .decimalNumber: continue
-      default: return nil
-      }
-    }
-    let encoded = "xn--\(punycode(label.unicodeScalars.map(\.value)))"
-    if encoded.utf8.count > 63 { return nil }
+    guard let encoded = Punycode.label(label), encoded.utf8.count <= 63 else { return nil }
     labels.append(encoded)
   }
   return labels.joined(separator: ".")
-}
-
-/// RFC 3492 §6.3, for labels of at most 63 characters.
-private func punycode(_ input: [UInt32]) -> String {
-  let (base, tMin, tMax, skew, damp) = (36, 1, 26, 38, 700)
-  func adapt(_ delta: Int, _ count: Int, isFirst: Bool) -> Int {
-    var delta = isFirst ? delta / damp : delta / 2
-    delta += delta / count
-    var k = 0
-    while delta > (base - tMin) * tMax / 2 {
-      delta /= base - tMin
-      k += base
-    }
-    return k + (base - tMin + 1) * delta / (delta + skew)
-  }
-  func digit(_ value: Int) -> Character {
-    Character(UnicodeScalar(UInt8(value < 26 ? value + 97 : value - 26 + 48)))
-  }
-  let plain = input.filter { $0 < 0x80 }
-  var output = String(String.UnicodeScalarView(plain.map { UnicodeScalar($0)! }))
-  var handled = plain.count
-  if handled > 0 { output.append("-") }
-  var n = 0x80
-  var delta = 0
-  var bias = 72
-  while handled < input.count {
-    let next = Int(input.filter { $0 >= UInt32(n) }.min()!)
-    delta += (next - n) * (handled + 1)
-    n = next
-    for scalar in input {
-      if Int(scalar) < n { delta += 1 }
-      guard Int(scalar) == n else { continue }
-      var q = delta
-      var k = base
-      while true {
-        let t = k <= bias ? tMin : k >= bias + tMax ? tMax : k - bias
-        if q < t { break }
-        output.append(digit(t + (q - t) % (base - t)))
-        q = (q - t) / (base - t)
-        k += base
-      }
-      output.append(digit(q))
-      bias = adapt(delta, handled + 1, isFirst: handled == plain.count)
-      delta = 0
-      handled += 1
-    }
-    delta += 1
-    n += 1
-  }
-  return output
 }

@@ -185,7 +185,7 @@ package final class HTTP2RequestText {
     guard equalsIgnoringCase(bytes(wantedProtocol), "websocket") else { return }
     var generator = SystemRandomNumberGenerator()
     let random = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-    let key = base64Text(random)
+    let key = Base64.encode(random)
     webSocketKey = key
     text.append("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ")
     text.append(key)

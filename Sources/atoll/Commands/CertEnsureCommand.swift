@@ -60,7 +60,7 @@ enum CertEnsureCommand: Command {
       """
       The CA, Let's Encrypt if no other is named, wants a proof that the domains are yours. With \
       http-01 it asks port 80 of each domain: a running edge of this store answers, or, where none \
-      runs, this command itself. With tls-alpn-01 it asks port 443, where an edge answers. With \
+      runs, this command itself; several of them take turns. With tls-alpn-01 it asks port 443, where an edge answers. With \
       dns-01 it looks for a TXT record below _acme-challenge; wildcards can be proven in no other \
       way. Using a CA means agreeing to its terms, which are named when the account is opened.
       """,

@@ -75,7 +75,7 @@ struct CertificateView {
   var row: [String] {
     [
       certificate.name, flaw == nil ? status.text : "damaged", sourceText,
-      leaf.map { "\(day($0.notAfter)) \(remaining($0.notAfter))" } ?? "-",
+      leaf.map { "\(day($0.notAfter)) \(distance($0))" } ?? "-",
       firstOf(users), names.joined(separator: ", "),
     ]
   }
@@ -100,7 +100,7 @@ struct CertificateView {
       details.add("Created", RFC3339.format(seconds: certificate.created))
       details.add("Issued", RFC3339.format(seconds: leaf.notBefore))
       details.add(
-        "Expires", "\(RFC3339.format(seconds: leaf.notAfter)) \(remaining(leaf.notAfter))")
+        "Expires", "\(RFC3339.format(seconds: leaf.notAfter)) \(distance(leaf))")
       details.add("SHA-256", Digest.hex(leaf.fingerprint, separator: ":"))
       details.add(
         "Chain",
@@ -153,14 +153,9 @@ struct CertificateView {
     String(RFC3339.format(seconds: seconds).prefix(10))
   }
 
-  /// `(in 89d)`, `(3h ago)`.
-  private func remaining(_ seconds: Int64) -> String {
-    let left = Int(seconds - now)
-    let size = abs(left)
-    let text =
-      size >= 172_800
-      ? "\(size / 86_400)d" : size >= 7_200 ? "\(size / 3_600)h" : "\(size / 60)m"
-    return left < 0 ? "(\(text) ago)" : "(in \(text))"
+  /// `(in 89 days)`, `(3 hours ago)`.
+  private func distance(_ leaf: CertificateInfo) -> String {
+    "(\(CertificateExpiry(certificate.name, leaf).distance(at: now)))"
   }
 
   // MARK: For scripts

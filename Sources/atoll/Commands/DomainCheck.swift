@@ -206,10 +206,11 @@ struct DomainCheck {
     var client = HTTPClient(
       userAgent: "atoll/\(Atoll.version)", trust: trust, bodyUse: .count,
       connectTimeout: min(timeout, 5), timeout: timeout)
+    let usual: UInt16 = scheme == "https" ? 443 : 80
+    let asked = "\(scheme)://\(host)\(port.map { $0 == usual ? "" : ":\($0)" } ?? "")/"
     let response: ClientResponse
     do throws(ClientError) {
-      let isUsual = port == (scheme == "https" ? 443 : 80) || port == nil
-      let url = try ClientURL(parsing: "\(scheme)://\(host)\(isUsual ? "" : ":\(port!)")/")
+      let url = try ClientURL(parsing: asked)
       if let port {
         client.route.resolutions = [
           .init(host: host, port: port, addresses: [place])
@@ -252,7 +253,8 @@ struct DomainCheck {
     case 500...:
       return finding(
         .fault, "\(response.status)\(suffix)",
-        "the domain is well, the origin is not: see atoll test \(scheme)://\(host)/")
+        "the domain is well, the origin is not: see atoll test \(asked)"
+          + (port == nil ? " --connect-to \(place)" : ""))
     default: return finding(.ok, "\(response.status)\(suffix)")
     }
   }

@@ -183,7 +183,7 @@ extension Home {
     #expect(lines.count == 3)
     #expect(lines[0].hasPrefix("NAME  STATUS  SOURCE"))
     #expect(lines[1].hasPrefix("blog  valid   local "))
-    #expect(lines[1].contains("(in 89d)") || lines[1].contains("(in 90d)"))
+    #expect(lines[1].contains("(in 89 days)") || lines[1].contains("(in 90 days)"))
     #expect(lines[1].hasSuffix("blog.test, www.blog.test"))
     #expect(home.atoll("cert", "list", "-q").stdout == "blog\nshop\n")
     #expect(home.atoll("__complete", "certificates").stdout == "blog\nshop\n")

@@ -440,6 +440,10 @@ struct CertEnsureTests {
     let wrong = home.ensure(
       "shop", pebble, "--eab-key-id", "kid-1", env: ["ATOLL_EAB_HMAC": "c2VjcmV0"])
     #expect(wrong.exitCode == 1, "\(wrong.stderr)")
+    #expect(wrong.stderr.contains("hint: check --eab-key-id and its secret"), "\(wrong.stderr)")
+    let unknown = home.ensure(
+      "shop", pebble, "--eab-key-id", "kid-2", "--now", env: ["ATOLL_EAB_HMAC": secret])
+    #expect(unknown.stderr.contains("hint: check --eab-key-id"), "\(unknown.stderr)")
     let nothing = home.ensure("shop", pebble, "--eab-key-id", "kid-1")
     #expect(nothing.exitCode == 2)
     let file = home.directory.write("secret", secret + "\n")

@@ -54,7 +54,16 @@ struct AccountDesk {
       if !settings.contacts.isEmpty { json.member("contact", Self.contacts(settings)) }
       if let binding { json.member("externalAccountBinding", raw: binding) }
     }
-    let response = try client.post(directory.newAccount, payload, doing: "open an account")
+    let response: ACMEResponse
+    do throws(ACMEError) {
+      response = try client.post(directory.newAccount, payload, doing: "open an account")
+    } catch {
+      // The account itself is new: what the CA does not like is what binds it.
+      guard binding != nil, ["unauthorized", "malformed"].contains(error.type) else { throw error }
+      var refusal = error
+      refusal.hint = "check --eab-key-id and its secret: copy both again as the CA hands them out"
+      throw refusal
+    }
     guard let url = response["Location"] else {
       throw ACMEError(
         .transport, "\(client.ca) opened an account, but does not say which", hint: "try again")

@@ -5,6 +5,8 @@ package enum Punycode {
   /// `xn--bcher-kva` of `bücher`. nil where that takes Unicode's normalization tables: letters put
   /// together of several characters, and characters that no label may have.
   package static func label(_ label: some StringProtocol) -> String? {
+    // In ASCII it only grows, and 63 characters are the most that a label may have.
+    if label.unicodeScalars.count > 63 { return nil }
     var scalars: [Unicode.Scalar] = []
     for scalar in label.unicodeScalars {
       // One that stands for several letters, such as the dotted capital I, is not told for certain.
