@@ -133,6 +133,7 @@ extension HTTP2Connection {
       }
     case NGHTTP2_SETTINGS:
       greeted()
+      if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) == 0 { received(frame.pointee.settings) }
     case NGHTTP2_PING:
       if header.flags & UInt8(NGHTTP2_FLAG_ACK.rawValue) != 0 { pingAnswered() }
     default:
@@ -204,11 +205,12 @@ extension HTTP2Connection {
     let header = frame.pointee.hd
     switch nghttp2_frame_type(rawValue: UInt32(header.type)) {
     case NGHTTP2_HEADERS:
-      unwrittenHeads &-= 1
-      stream(header.stream_id)?._withUnsafeGuaranteedRef {
-        $0.sentHead(
-          header.length &+ 9,
-          endsStream: header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0)
+      heardOfHead()
+      if header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0 {
+        stream(header.stream_id)?._withUnsafeGuaranteedRef {
+          if $0.trailers != nil { $0.writeTrailers() }
+          $0.sentLast()
+        }
       }
     case NGHTTP2_RST_STREAM:
       // What the edge ends for reasons of its own is no fault of the viewer's.
@@ -229,7 +231,7 @@ extension HTTP2Connection {
 
   /// The stream of a frame has closed before it was sent.
   private func dropped(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
-    if frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) { unwrittenHeads &-= 1 }
+    if frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue) { heardOfHead() }
     return 0
   }
 

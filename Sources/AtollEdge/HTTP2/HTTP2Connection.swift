@@ -21,10 +21,6 @@ final class HTTP2Connection: Channel {
   enum Phase { case open, lingering, closed }
   /// As for HTTP/1.1: one finds requests, the next that there are no more.
   private static let receivesPerTurn = 3
-  /// Batches of output in one turn.
-  private static let batchesPerTurn = 16
-  /// Milliseconds that a viewer has to learn that the edge wants to end.
-  private static let farewell = 1_000
 
   let services: LoopServices
   let http2: HTTP2Services
@@ -32,22 +28,22 @@ final class HTTP2Connection: Channel {
   let tls: TLSSession?
   /// Among those of the loop, from 1.
   let number: UInt64
-  private(set) var session: OpaquePointer!
-  private(set) var phase = Phase.open
-  private var isReadable = true
-  private var isWritable = true
+  var session: OpaquePointer!
+  var phase = Phase.open
+  var isReadable = true
+  var isWritable = true
   private var peerEnded = false
-  private var inputEnded = false
+  var inputEnded = false
   var watch = FrameWatch()
 
   // Output that the kernel did not take.
-  private var pending: ByteBuffer?
-  private var pendingStart = 0
-  private var sentSinceDeadline = 0
+  var pending: ByteBuffer?
+  var pendingStart = 0
+  var sentSinceDeadline = 0
 
   // Streams with a request, the latest first.
-  private var firstStream: Unmanaged<HTTP2Stream>?
-  private(set) var streamCount = 0
+  var firstStream: Unmanaged<HTTP2Stream>?
+  var streamCount = 0
   var requestCount = 0
   /// Have a request that is to go on when the session has returned.
   var begun: [HTTP2Stream] = []
@@ -66,24 +62,41 @@ final class HTTP2Connection: Channel {
   /// The trailers of a request so far: field lines, each with CRLF.
   var trailerText: ByteBuffer?
 
-  private var isInSession = false
+  var isInSession = false
   /// What is submitted is flushed before control goes back to the loop.
-  private var isBusy = false
+  var isBusy = false
   /// A frame found no room in the output any more.
-  private var isOutputFull = false
-  private var isFlushScheduled = false
-  /// Heads that nghttp2 has yet to write: they go before all data.
-  var unwrittenHeads = 0
-  private var usesArena = false
-  private var isTerminated = false
-  private var isHeadClockRunning = false
-  /// Milliseconds of the loop's clock by which the head has to be whole.
-  private var headDeadline: Int64 = 0
-  private var hasYielded = false
-  private var hasGreeted = false
+  var isOutputFull = false
+  var isFlushScheduled = false
 
-  private enum Farewell { case none, announced, said }
-  private var parting = Farewell.none
+  // Heads. They are encoded as they come, and go into the output before any frame of the session's
+  // that follows: what the peer's table becomes depends on their order.
+  let encoder = HeaderEncoder()
+  /// Encoded, and not in the output yet.
+  var heads: Unmanaged<ByteBuffer>?
+  let writer: Unmanaged<ResponseHeads>
+  var headsCharge = 0
+  /// Heads that the session has yet to hear of.
+  var unheardHeads = 0
+  /// What settings of the viewer's say about its table, until they are acknowledged.
+  var unacknowledged: [TableSizes] = []
+  struct TableSizes {
+    var smallest: Int?
+    var last: Int?
+  }
+
+  var isTerminated = false
+  var isHeadClockRunning = false
+  /// Milliseconds of the loop's clock by which the head has to be whole.
+  var headDeadline: Int64 = 0
+  private var hasYielded = false
+  var hasGreeted = false
+
+  /// Bytes that came after the end.
+  var lingered = 0
+
+  enum Farewell { case none, announced, said }
+  var parting = Farewell.none
 
   /// Goes on with what `former` has opened: it is that channel's place on the loop from now on.
   /// - Parameter tls: nil in the clear.
@@ -95,15 +108,17 @@ final class HTTP2Connection: Channel {
     self.tls = tls
     http2 = services.http2
     number = http2.nextNumber()
+    writer = .passUnretained(http2.heads)
     requestText = http2.requestText
     textReference = .passUnretained(requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
-    services.budget.charge(HTTP2Services.sessionSize)
+    services.budget.charge(HTTP2Services.connectionSize)
     http2.counters.countConnection()
     var session: OpaquePointer?
-    nghttp2_session_server_new2(
-      &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option)
+    nghttp2_session_server_new3(
+      &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option,
+      http2.memory.allocator)
     self.session = session
     submitSettings()
     // For preface and settings.
@@ -123,6 +138,12 @@ final class HTTP2Connection: Channel {
     nghttp2_submit_settings(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), settings, settings.count)
     nghttp2_session_set_local_window_size(
       session, UInt8(NGHTTP2_FLAG_NONE.rawValue), 0, Int32(Limits.connectionWindow))
+    // RFC 9113 §3.4: they come first.
+    var bytes: UnsafePointer<UInt8>?
+    let buffer = headBuffer.takeUnretainedValue()
+    while case let count = nghttp2_session_mem_send(session, &bytes), count > 0, let bytes {
+      buffer.append(bytes, count)
+    }
   }
 
   var isOpen: Bool { phase == .open }
@@ -173,18 +194,18 @@ final class HTTP2Connection: Channel {
   // MARK: The wire
 
   @inline(__always)
-  private func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
+  func receive(_ memory: UnsafeMutablePointer<UInt8>, _ count: Int) -> Transfer {
     guard let tls else { return SystemCall.receive(descriptor, memory, count) }
     return tls.receive(memory, count, peerEnded: &peerEnded)
   }
 
   @inline(__always)
-  private func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
+  func send(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Transfer {
     if let tls { return tls.send(bytes, count, scratch: services.recordBuffer) }
     return SystemCall.send(descriptor, bytes, count)
   }
 
-  private func receive() {
+  func receive() {
     var count = 0
     isBusy = true
     while phase == .open && isReadable && !isClogged {
@@ -215,7 +236,8 @@ final class HTTP2Connection: Channel {
   /// The viewer makes frames faster than it reads them: what else it sends has to wait.
   private var isClogged: Bool {
     pending != nil && phase == .open
-      && nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
+      && (nghttp2_session_get_outbound_queue_size(session) > Limits.queuedFrames
+        || heads.map { $0.takeUnretainedValue().count > Limits.outputBatch } ?? false)
   }
 
   /// No event will tell of what is unread.
@@ -257,7 +279,7 @@ final class HTTP2Connection: Channel {
 
   /// Does what had to wait until the session has returned; false when that was nothing.
   @discardableResult
-  private func goOn() -> Bool {
+  func goOn() -> Bool {
     if begun.isEmpty && stirred.isEmpty { return false }
     while phase == .open && !(begun.isEmpty && stirred.isEmpty) {
       let begun = self.begun
@@ -278,203 +300,6 @@ final class HTTP2Connection: Channel {
     default: end(for: .protocolError)
     }
   }
-
-  // MARK: Sending
-
-  /// Has what was submitted sent at the end of this turn, or of what is under way.
-  func scheduleFlush() {
-    if isInSession || isBusy || isFlushScheduled || phase != .open { return }
-    isFlushScheduled = true
-    loop.afterwards { [self] in
-      isFlushScheduled = false
-      if phase == .open { flush() }
-    }
-  }
-
-  /// Sends until everything is out or the viewer takes no more.
-  func flush() {
-    var batches = 0
-    isBusy = true
-    defer { isBusy = false }
-    while phase == .open {
-      if pending != nil && !sendPending() { return }
-      let isWhole = gather()
-      let count = http2.outputCount
-      if count > 0 && !sendBatch(count) { return }
-      let wentOn = goOn()
-      if isWhole && !wentOn { break }
-      batches &+= 1
-      if batches == Self.batchesPerTurn {
-        isBusy = false
-        return scheduleFlush()
-      }
-    }
-    if phase == .open { settle() }
-  }
-
-  /// Fills the output buffer with frames.
-  /// - Returns: whether there are no more that could be sent now.
-  private func gather() -> Bool {
-    let http2 = self.http2
-    http2.beginOutput()
-    isOutputFull = false
-    isInSession = true
-    defer {
-      isInSession = false
-      if usesArena && unwrittenHeads == 0 {
-        usesArena = false
-        http2.fields.endUse()
-      }
-    }
-    while http2.outputCount < Limits.outputBatch || usesArena && unwrittenHeads > 0 {
-      var bytes: UnsafePointer<UInt8>?
-      let count = nghttp2_session_mem_send(session, &bytes)
-      guard count > 0, let bytes else {
-        if count < 0 { failed() }
-        if isOutputFull { return false }
-        unwrittenHeads = 0
-        return true
-      }
-      guard http2.outputCount &+ count <= Limits.outputHeads else {
-        // Interim ones without end: they cannot be waited for.
-        failed()
-        return true
-      }
-      http2.makeRoom(count)
-      memcpy(http2.output + http2.outputCount, bytes, count)
-      http2.outputCount &+= count
-    }
-    return false
-  }
-
-  /// A frame with data: its header and bytes go straight into the output.
-  /// - Returns: nil when there is no room now.
-  @inline(__always)
-  func makeRoom(_ count: Int) -> UnsafeMutablePointer<UInt8>? {
-    let http2 = self.http2
-    if http2.outputCount > 0 && http2.outputCount &+ count > Limits.outputBatch {
-      isOutputFull = true
-      return nil
-    }
-    http2.makeRoom(count)
-    let place = http2.output + http2.outputCount
-    http2.outputCount &+= count
-    return place
-  }
-
-  private func failed() { loop.afterwards { [self] in close() } }
-
-  /// - Returns: false when the kernel takes no more now, or the connection has gone.
-  private func sendBatch(_ count: Int) -> Bool {
-    let bytes = http2.output
-    var sent = 0
-    if isWritable {
-      switch send(bytes, count) {
-      case .moved(let moved): sent = moved
-      case .wouldBlock: break
-      case .failed:
-        close()
-        return false
-      }
-    }
-    if sent == count { return true }
-    isWritable = false
-    let rest = ByteBuffer(capacity: count - sent)
-    rest.append(bytes + sent, count - sent)
-    pending = rest
-    pendingStart = 0
-    sentSinceDeadline = 0
-    services.budget.charge(rest.count)
-    setDeadline(after: services.bodyTimeout)
-    return false
-  }
-
-  private func sendPending() -> Bool {
-    guard isWritable, let pending else { return false }
-    let count = pending.count - pendingStart
-    switch send(pending.base + pendingStart, count) {
-    case .moved(let moved):
-      pendingStart += moved
-      sentSinceDeadline += moved
-      if moved == count {
-        services.budget.release(pending.count)
-        self.pending = nil
-        resetClock()
-        return true
-      }
-      isWritable = false
-      if sentSinceDeadline >= Limits.streamProgress {
-        sentSinceDeadline = 0
-        setDeadline(after: services.bodyTimeout)
-      }
-      return false
-    case .wouldBlock:
-      isWritable = false
-      return false
-    case .failed:
-      close()
-      return false
-    }
-  }
-
-  /// All is sent that can be: is the connection over, and for what does its clock run?
-  private func settle() {
-    if nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0 {
-      return beginLinger()
-    }
-    if streamCount == 0 && inputEnded { return close() }
-    if watch.isInsideHead {
-      if !isHeadClockRunning {
-        isHeadClockRunning = true
-        headDeadline = loop.now + Int64(services.headTimeout)
-        resetClock()
-      }
-      return
-    }
-    if isHeadClockRunning {
-      isHeadClockRunning = false
-      resetClock()
-    }
-  }
-
-  /// With streams their own clocks run.
-  private func resetClock() {
-    if isHeadClockRunning {
-      // Whatever was waited for meanwhile.
-      setDeadline(after: Int(max(0, headDeadline - loop.now)))
-    } else if parting == .announced {
-      setDeadline(after: Self.farewell)
-    } else if streamCount == 0 {
-      setDeadline(after: services.idleTimeout)
-    } else {
-      clearDeadline()
-    }
-  }
-
-  /// The first frame of the viewer's, its settings, has come.
-  func greeted() {
-    if hasGreeted { return }
-    hasGreeted = true
-    if pending == nil { resetClock() }
-  }
-
-  // MARK: Heads
-
-  /// A head is going to be submitted.
-  /// - Returns: whether nghttp2 has to copy it, since it may have to wait.
-  @inline(__always)
-  func beginHead() -> Bool {
-    countHead()
-    if pending != nil { return true }
-    if !usesArena {
-      usesArena = true
-      http2.fields.beginUse()
-    }
-    return false
-  }
-
-  /// One that is copied.
-  func countHead() { unwrittenHeads &+= 1 }
 
   // MARK: Streams
 
@@ -502,113 +327,6 @@ final class HTTP2Connection: Channel {
     streamCount &-= 1
     if streamCount == 0 && !isHeadClockRunning && pending == nil {
       setDeadline(after: parting == .announced ? Self.farewell : services.idleTimeout)
-    }
-  }
-
-  // MARK: Ends
-
-  /// Tells the viewer that it has gone too far, counts that, and ends.
-  func end(for offence: HTTP2Offence) {
-    http2.counters.count(offence)
-    if isTerminated { return }
-    isTerminated = true
-    let code =
-      switch offence {
-      case .protocolError, .malformedRequest: NGHTTP2_PROTOCOL_ERROR
-      case .flowControlError: NGHTTP2_FLOW_CONTROL_ERROR
-      default: NGHTTP2_ENHANCE_YOUR_CALM
-      }
-    nghttp2_session_terminate_session(session, code.rawValue)
-    scheduleFlush()
-  }
-
-  /// The edge ends, or this connection has had its share of requests: no new requests, by and by.
-  /// RFC 9113 §6.8: what the viewer has sent until it hears of that is still answered.
-  func drain() {
-    guard phase == .open, parting == .none, !isTerminated else { return }
-    parting = .announced
-    var stream = firstStream
-    while let present = stream?.takeUnretainedValue() {
-      if services.isDraining { present.tunnel?.drain() }
-      stream = present.next
-    }
-    nghttp2_submit_shutdown_notice(session)
-    // Its acknowledgment comes behind whatever was sent before the notice arrived.
-    nghttp2_submit_ping(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nil)
-    if pending == nil && !isHeadClockRunning { setDeadline(after: Self.farewell) }
-    scheduleFlush()
-  }
-
-  func pingAnswered() { if parting == .announced { sayFarewell() } }
-
-  private func sayFarewell() {
-    parting = .said
-    nghttp2_submit_goaway(
-      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), nghttp2_session_get_last_proc_stream_id(session),
-      NGHTTP2_NO_ERROR.rawValue, nil, 0)
-    scheduleFlush()
-  }
-
-  /// Everything is out; the viewer may still be sending.
-  private func beginLinger() {
-    if inputEnded { return close() }
-    endStreams()
-    phase = .lingering
-    releaseSession()
-    tls?.endOutput()
-    shutdown(descriptor, Int32(SHUT_WR))
-    setDeadline(after: 2000)
-    if isReadable { linger() }
-  }
-
-  private var lingered = 0
-
-  private func linger() {
-    while isReadable && phase == .lingering {
-      switch receive(services.scratch, services.scratchSize) {
-      case .moved(let count) where count > 0:
-        lingered += count
-        if lingered > Limits.lingering { return close() }
-      case .wouldBlock:
-        isReadable = false
-      case .moved, .failed:
-        close()
-      }
-    }
-  }
-
-  func close() {
-    guard phase != .closed else { return }
-    if isInSession { return failed() }
-    let wasOpen = phase == .open
-    phase = .closed
-    if wasOpen {
-      endStreams()
-      releaseSession()
-    }
-    closeChannel()
-    services.viewerClosed()
-  }
-
-  private func endStreams() {
-    while let stream = firstStream?.takeUnretainedValue() {
-      stream.connectionEnded()
-      remove(stream)
-      http2.recycle(stream)
-    }
-    begun.removeAll()
-    stirred.removeAll()
-  }
-
-  private func releaseSession() {
-    nghttp2_session_del(session)
-    session = nil
-    services.budget.release(HTTP2Services.sessionSize)
-    if let pending { services.budget.release(pending.count) }
-    pending = nil
-    if usesArena {
-      usesArena = false
-      http2.fields.endUse()
     }
   }
 }

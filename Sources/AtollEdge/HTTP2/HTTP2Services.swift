@@ -8,15 +8,19 @@ final class HTTP2Services {
   /// What is put together before it is sent, and what may come behind that before it is looked at:
   /// a frame, and the heads of one turn, unless they are large.
   private static let outputCapacity = Limits.outputBatch + 65_536
-  /// What a session of nghttp2 takes for itself, in bytes.
-  static let sessionSize = 32_768
+  /// What a session of nghttp2 takes for itself, and the encoder of heads, in bytes.
+  static let connectionSize = 32_768 + HeaderEncoder.memory
+  private static let headBuffer = 8_192
+  private static let keptHeadBuffers = 16
   /// Streams that are kept for later requests.
   private static let keptStreams = 512
 
   let callbacks: OpaquePointer
   let option: OpaquePointer
+  let memory = SessionMemory()
+  private let budget: MemoryBudget
   let counters: HTTP2Counters
-  let fields: ResponseFields
+  let heads: ResponseHeads
   /// Valid within one turn of one connection.
   private(set) var output = UnsafeMutablePointer<UInt8>.allocate(
     capacity: HTTP2Services.outputCapacity)
@@ -30,7 +34,9 @@ final class HTTP2Services {
   init(services: LoopServices) {
     self.services = services
     counters = services.http2Counters
-    fields = ResponseFields(budget: services.budget)
+    budget = services.budget
+    budget.charge(SessionMemory.limit)
+    heads = ResponseHeads(seed: services.seed, budget: services.budget)
     callbacks = HTTP2Connection.makeCallbacks()
     var option: OpaquePointer?
     nghttp2_option_new(&option)
@@ -49,6 +55,8 @@ final class HTTP2Services {
   deinit {
     nghttp2_option_del(option)
     nghttp2_session_callbacks_del(callbacks)
+    memory.deallocate()
+    budget.release(SessionMemory.limit)
     output.deallocate()
   }
 
@@ -75,6 +83,21 @@ final class HTTP2Services {
     output.deallocate()
     output = other
     capacity = size
+  }
+
+  private var headBuffers: [ByteBuffer] = []
+
+  /// For heads that wait for the output.
+  func makeHeadBuffer() -> ByteBuffer {
+    headBuffers.popLast() ?? ByteBuffer(capacity: Self.headBuffer)
+  }
+
+  func recycle(_ buffer: ByteBuffer) {
+    guard headBuffers.count < Self.keptHeadBuffers, buffer.capacity <= Limits.outputBatch else {
+      return
+    }
+    buffer.removeAll()
+    headBuffers.append(buffer)
   }
 
   private var lastNumber: UInt64 = 0

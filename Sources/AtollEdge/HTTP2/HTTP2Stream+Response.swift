@@ -36,33 +36,33 @@ extension HTTP2Stream {
 
   @inline(__always)
   private func submit(_ head: UnsafeBufferPointer<UInt8>, _ tail: UnsafeBufferPointer<UInt8>) {
+    if submit({ $0.append(head, tail, to: $1) }) { runClock() }
+  }
+
+  /// - Returns: false when the connection is over.
+  @discardableResult
+  @inline(__always)
+  private func submit(_ encode: (ResponseHeads, ResponseHeads.Destination) -> Int) -> Bool {
     // What the frames take counts, not the text.
     exchange.headBytes = 0
-    connectionReference!._withUnsafeGuaranteedRef { connection in
-      guard connection.isOpen else { return }
-      let fields = connection.http2.fields
-      fields.make(head, tail, copies: connection.beginHead())
-      submit(fields, on: connection)
-      runClock()
+    return connectionReference!._withUnsafeGuaranteedRef { connection in
+      // What the session has closed is not answered any more.
+      guard connection.isOpen, phase == .exchanging || phase == .tunneling else { return false }
+      let hasBody = !bodyEnded || available > 0
+      if let count = connection.writeHead(id, endsStream: !hasBody, encode) {
+        sentHead(count)
+        connection.submitHead(id, hasBody ? provider : nil)
+      }
+      return true
     }
   }
 
-  @inline(__always)
-  private func submit(_ fields: ResponseFields, on connection: HTTP2Connection) {
-    let hasBody = !bodyEnded || available > 0
-    nghttp2_submit_response(
-      connection.session, id, fields.fields, fields.count, hasBody ? provider : nil)
-    connection.scheduleFlush()
-  }
-
   func submitInterim(_ bytes: UnsafeBufferPointer<UInt8>) {
-    guard phase == .exchanging, connection.isOpen else { return }
-    let fields = connection.http2.fields
-    fields.make(interim: bytes)
-    connection.countHead()
-    nghttp2_submit_headers(
-      connection.session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, nil, fields.fields, fields.count,
-      nil)
+    guard phase == .exchanging, connection.isOpen,
+      let count = connection.writeHead(
+        id, endsStream: false, { $0.append(single: bytes, to: $1) })
+    else { return }
+    sentHead(count)
     connection.scheduleFlush()
   }
 
@@ -122,11 +122,18 @@ extension HTTP2Stream {
   private func submitTrailers() {
     areTrailersDue = false
     bodyEnded = true
-    guard let trailers = exchange.trailers else { return }
-    let fields = connection.http2.fields
-    fields.make(trailers: trailers.bytes)
-    connection.countHead()
-    nghttp2_submit_trailer(connection.session, id, fields.fields, fields.count)
+    trailers = exchange.trailers
+    if trailers != nil { connection.submitTrailers(id) }
+  }
+
+  /// Their turn has come.
+  func writeTrailers() {
+    guard let trailers else { return }
+    self.trailers = nil
+    let count = connection.writeHead(id, endsStream: true) {
+      $0.append(trailers: trailers.bytes, to: $1)
+    }
+    if let count { sentHead(count) }
   }
 
   /// Whether so many bytes that were offered are still there.
@@ -248,14 +255,10 @@ extension HTTP2Stream {
     }
     let following = ByteBuffer(capacity: first.count - head.count)
     following.append(first.base + head.count, first.count - head.count)
-    exchange.headBytes = 0
     exchange.status = 200
     beginTunneling()
-    let fields = connection.http2.fields
-    fields.make(head, status: "200")
-    connection.countHead()
     bodyEnded = false
-    submit(fields, on: connection)
+    submit { $0.append(single: head, status: "200", to: $1) }
     let tunnel = UpgradeTunnel(stream: self, origin: origin, target: target, timeout: timeout)
     origin.upgrade(to: tunnel)
     self.tunnel = tunnel

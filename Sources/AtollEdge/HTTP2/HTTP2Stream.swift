@@ -48,6 +48,8 @@ final class HTTP2Stream: Viewer {
   private var textCharge = 0
   /// The body is all there; its end is theirs to tell.
   var areTrailersDue = false
+  /// Field lines, which are written when the session hands out their frame.
+  var trailers: ByteBuffer?
   /// nghttp2 is asking for the body.
   var isReadingBody = false
   /// More came while it was asking.
@@ -402,6 +404,7 @@ final class HTTP2Stream: Viewer {
     textStart = 0
     bodyEnded = true
     areTrailersDue = false
+    if trailers != nil { trailers = nil }
     isDeferred = false
     hasEnded = false
     isReset = false
@@ -424,10 +427,9 @@ final class HTTP2Stream: Viewer {
 
   /// - Parameter count: bytes of its frames.
   @inline(__always)
-  func sentHead(_ count: Int, endsStream: Bool) {
+  func sentHead(_ count: Int) {
     exchange.headBytes &+= count
     exchange.bytesDown &+= count
-    if endsStream { sentLast() }
   }
 
   @inline(__always)

@@ -67,9 +67,7 @@ enum CertAuthorityCommand: Command {
 /// How the systems of viewers are brought to trust a root.
 enum TrustGuide {
   static func steps(_ file: String) -> [(place: String, how: String)] {
-    // Words that a shell would take apart.
-    let isPlain = file.utf8.allSatisfy { isAlphanumeric($0) || "/._-+".utf8.contains($0) }
-    let name = isPlain ? file : "'\(file.replacing("'", with: "'\\''"))'"
+    let name = shellWord(file)
     return [
       (
         "Debian, Ubuntu",
@@ -99,4 +97,10 @@ enum TrustGuide {
       ("curl", "curl --cacert \(name) https://..."),
     ]
   }
+}
+
+/// As one word for a shell, which takes others apart.
+func shellWord(_ text: String) -> String {
+  let isPlain = text.utf8.allSatisfy { isAlphanumeric($0) || "/._-+".utf8.contains($0) }
+  return isPlain ? text : "'\(text.replacing("'", with: "'\\''"))'"
 }

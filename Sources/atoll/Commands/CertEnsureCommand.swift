@@ -175,7 +175,7 @@ enum CertEnsureCommand: Command {
       settings.directory = letsEncryptStaging
     }
     if let file = parsed[acmeCA] { settings.trust = try readable(file) }
-    if let hook = parsed[dnsHook] { settings.dnsHook = hook }
+    if let hook = parsed[dnsHook] { settings.dnsHook = absolute(hook) }
     if let chosen = parsed[challenge] {
       settings.challenge = chosen
     } else if parsed.has(dnsHook) || domains.contains(where: { $0.hasPrefix("*.") }) {
@@ -197,6 +197,16 @@ enum CertEnsureCommand: Command {
     settings.preferredChain = parsed[preferredChain] ?? settings.preferredChain
     settings.profile = parsed[profile] ?? settings.profile
     return settings
+  }
+
+  /// With the path of its program from the root, where it has one.
+  private static func absolute(_ command: String) -> String {
+    let program = command.prefix { $0 != " " }
+    guard program.contains("/"), !program.hasPrefix("/"),
+      let path = realpath(String(program), nil)
+    else { return command }
+    defer { free(path) }
+    return shellWord(String(cString: path)) + command.dropFirst(program.count)
   }
 
   /// The path from the root: edges that renew run elsewhere.

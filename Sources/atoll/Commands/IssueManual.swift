@@ -14,7 +14,8 @@ enum IssueManual {
         values at its end: present or cleanup, the record's name, its value. It reads nothing, and \
         has \(Limits.dnsHookTime) seconds; exit code 0 says that it has done it, any other that it \
         has not, and what it printed is told. cleanup comes also after a failure and an interrupt, \
-        and for records whose creation failed. There may be several records of one name at a time: \
+        and for records whose creation failed. The edges that renew run it, too, wherever they were \
+        started: name files by their full paths. There may be several records of one name at a time: \
         add one, remove that one.
         """),
       .terms([

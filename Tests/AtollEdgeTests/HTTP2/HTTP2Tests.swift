@@ -39,6 +39,59 @@ struct HTTP2Tests {
     #expect(peer.settings == [3: 128, 4: 262_144, 6: 20_480, 8: 1, 9: 1])
   }
 
+  /// nghttp2's decoder insists on a smaller size in the first head behind the acknowledgment.
+  @Test(arguments: [[0], [1], [100, 0, 4_096], [0, 65_536], [65_536, 4_096], [300, 33, 0]])
+  func `heads follow the size of the viewer's table`(_ sizes: [Int]) throws {
+    let edge = try EdgeUnderTest(try Self.site())
+    let peer = try HTTP2Peer(port: edge.port, settings: [(1, sizes.last!)])
+    _ = try peer.request(1, "/a")
+    var stream = 3
+    for size in sizes + sizes.reversed() {
+      // Requests before and behind, in one piece.
+      var bytes: [UInt8] = []
+      for part in 0..<4 {
+        if part == 2 { bytes += peer.frame(settings: [(1, size / 2), (1, size)]).bytes }
+        bytes += HTTP2Peer.headers(stream + part * 2, HTTP2Peer.fields("/a")).bytes
+      }
+      try peer.wire.send(bytes)
+      for _ in 0..<4 {
+        let hit = try peer.response(stream)
+        #expect(hit.isHit && hit.text == "body of /a" && hit["x-long-name"] == "Value")
+        stream += 2
+      }
+    }
+  }
+
+  @Test func `a head larger than a frame goes on in another`() throws {
+    let value = String(repeating: "{\\}", count: 6_000)
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", "X-Large: \(value)", body: "")
+    }
+    let edge = try EdgeUnderTest(origin)
+    let peer = try HTTP2Peer(port: edge.port)
+    for stream in [1, 3, 5] {
+      let response = try peer.request(stream, "/")
+      #expect(response["x-large"] == value && response["content-length"] == "0")
+    }
+  }
+
+  @Test func `a stream that ends with its head makes room at once`() throws {
+    let edge = try EdgeUnderTest(try Self.site())
+    let peer = try HTTP2Peer(port: edge.port)
+    _ = try peer.request(1, "/a")
+    var stream = 3
+    for _ in 0..<20 {
+      let streams = stride(from: stream, to: stream + 256, by: 2)
+      try peer.wire.send(
+        streams.flatMap { HTTP2Peer.headers($0, HTTP2Peer.fields("HEAD", "/a")).bytes })
+      for stream in streams {
+        let head = try peer.response(stream)
+        #expect(head.status == 200 && head.isHit && head.error == nil)
+      }
+      stream += 256
+    }
+  }
+
   @Test func `an old connection's preface may come in pieces`() throws {
     let edge = try EdgeUnderTest(try Self.site())
     let wire = try Wire(port: edge.port)

@@ -83,6 +83,8 @@ final class HTTP2Peer: @unchecked Sendable {
   private var headStream = 0
   private var headFlags: UInt8 = 0
   private var headBytes: [UInt8] = []
+  /// Of settings that the edge has yet to acknowledge.
+  private var tableSizes: [[Int]] = []
   /// Gives the window back that data has used.
   var updatesWindows = true
   var answersPings = true
@@ -99,12 +101,7 @@ final class HTTP2Peer: @unchecked Sendable {
     nghttp2_hd_inflate_new(&inflater)
     self.inflater = inflater!
     try wire.send(Self.preface)
-    try send(
-      HTTP2Frame(
-        kind: HTTP2Frame.Kind.settings,
-        payload: settings.flatMap { id, value in
-          [UInt8(id >> 8), UInt8(id & 255)] + HTTP2Frame.bytes(value)
-        }))
+    try send(frame(settings: settings))
   }
 
   deinit { nghttp2_hd_inflate_del(inflater) }
@@ -112,6 +109,17 @@ final class HTTP2Peer: @unchecked Sendable {
   // MARK: Sending
 
   func send(_ frames: HTTP2Frame...) throws { try wire.send(frames.flatMap(\.bytes)) }
+
+  /// Settings, which have to be sent: what they say about the table holds for what follows their
+  /// acknowledgment.
+  func frame(settings: [(Int, Int)]) -> HTTP2Frame {
+    tableSizes.append(settings.filter { $0.0 == 1 }.map(\.1))
+    return HTTP2Frame(
+      kind: HTTP2Frame.Kind.settings,
+      payload: settings.flatMap { id, value in
+        [UInt8(id >> 8), UInt8(id & 255)] + HTTP2Frame.bytes(value)
+      })
+  }
 
   /// A literal field that no table keeps (RFC 7541 §6.2.2), without Huffman.
   static func literal(_ name: String, _ value: String) -> [UInt8] {
@@ -229,6 +237,10 @@ final class HTTP2Peer: @unchecked Sendable {
       }
       try send(
         HTTP2Frame(kind: HTTP2Frame.Kind.settings, flags: HTTP2Frame.Flag.acknowledgment))
+    case HTTP2Frame.Kind.settings where !tableSizes.isEmpty:
+      for size in tableSizes.removeFirst() {
+        nghttp2_hd_inflate_change_table_size(inflater, size)
+      }
     case HTTP2Frame.Kind.ping where !frame.has(HTTP2Frame.Flag.acknowledgment) && answersPings:
       try send(
         HTTP2Frame(

@@ -217,8 +217,18 @@ struct CertEnsureTests {
       #expect(call[0] == call[3] && call[1] == call[5] && call[2] == call[6])
     }
     #expect(calls[0][2] != calls[1][2])
-    // Kept for the next time.
+    // Kept for the next time, which may be an edge's, and elsewhere.
     #expect(try home.certificate("wild").acme?.dnsHook == hook.command)
+    chmod(pebble.place.file("hook"), 0o700)
+    var current = [CChar](repeating: 0, count: 4_096)
+    let depth = String(cString: try #require(getcwd(&current, current.count)))
+      .split(separator: "/").count
+    let path = String(repeating: "../", count: depth) + pebble.place.file("hook").dropFirst()
+    let relative = home.ensure("wild", pebble, "--dns-hook", "\(path) and more")
+    #expect(relative.exitCode == 0, "\(relative.stderr)")
+    #expect(
+      try home.certificate("wild").acme?.dnsHook == "\(pebble.place.file("hook")) and more")
+    #expect(home.ensure("wild", pebble, "--dns-hook", hook.command).exitCode == 0)
     #expect(home.atoll(["cert", "renew", "wild"]).exitCode == 0)
   }
 
