@@ -254,7 +254,7 @@ struct SecureConnectionTests {
     }
     // Sealed bytes that the kernel did not take are kept.
     #expect(
-      eventually { edge.edge.budget.used - before > 4 * (TLSSession.establishedSize + 1_000) })
+      eventually { edge.edge.budget.used - before > 4 * TLSSession.establishedSize })
     for viewer in viewers { viewer.wire.reset() }
     #expect(eventually { edge.edge.connectionCount == 0 && edge.edge.budget.used == before })
   }
