@@ -133,7 +133,7 @@ final class OriginConnection: Channel {
     guard error == 0 else { return failConnect(error) }
     guard let security = pool.endpoint.security else { return connected() }
     secured = OriginTLSSession(
-      pool.endpoint, security: security, descriptor: descriptor,
+      pool.endpoint, security: security, descriptor: descriptor, budget: loop.services.budget,
       resuming: pool.resumableSession)
     if secured == nil { return failConnect(ENOMEM) }
     state = .securing
