@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "CTLS.h"
 
@@ -30,12 +29,6 @@ void ctls_each_name(
     found(owner, name->type == GEN_IPADD, ASN1_STRING_get0_data(text), ASN1_STRING_length(text));
   }
   GENERAL_NAMES_free(names);
-}
-
-int64_t ctls_not_after(const X509 *certificate) {
-  struct tm time;
-  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return 0;
-  return timegm(&time);
 }
 
 int ctls_make_ticket_key(ctls_ticket_key *key, int64_t now) {

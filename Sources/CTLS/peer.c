@@ -109,18 +109,18 @@ int ctls_certificate_issuer(X509 *certificate, char *buffer, int size) {
   return name_text(X509_get_issuer_name(certificate), buffer, size);
 }
 
-static int64_t seconds(const ASN1_TIME *time) {
+int64_t ctls_seconds(const ASN1_TIME *time) {
   struct tm parts;
   if (!time || ASN1_TIME_to_tm(time, &parts) != 1) return 0;
   return timegm(&parts);
 }
 
 int64_t ctls_certificate_not_before(X509 *certificate) {
-  return seconds(X509_get0_notBefore(certificate));
+  return ctls_seconds(X509_get0_notBefore(certificate));
 }
 
 int64_t ctls_certificate_not_after(X509 *certificate) {
-  return seconds(X509_get0_notAfter(certificate));
+  return ctls_seconds(X509_get0_notAfter(certificate));
 }
 
 int ctls_trust_pem(X509_STORE *store, const uint8_t *text, size_t count, int *unreadable) {

@@ -3,7 +3,6 @@
 #define _GNU_SOURCE
 #include "CTLS.h"
 #include <openssl/ocsp.h>
-#include <time.h>
 
 static X509 *certificate(const uint8_t *der, size_t count) {
   const unsigned char *at = der;
@@ -32,12 +31,6 @@ int ctls_status_request(
   X509_free(subject);
   ERR_clear_error();
   return count;
-}
-
-static int64_t seconds(const ASN1_GENERALIZEDTIME *time) {
-  struct tm parts;
-  if (!time || !ASN1_TIME_to_tm(time, &parts)) return 0;
-  return (int64_t)timegm(&parts);
 }
 
 /// Whether the issuer, or a responder that it has named, made the signature.
@@ -88,8 +81,8 @@ int ctls_status_read(
       status = -1;
     }
   }
-  *thisUpdate = seconds(from);
-  *nextUpdate = seconds(until);
+  *thisUpdate = ctls_seconds(from);
+  *nextUpdate = ctls_seconds(until);
   switch (status) {
   case V_OCSP_CERTSTATUS_GOOD: result = CTLS_STATUS_GOOD; break;
   case V_OCSP_CERTSTATUS_REVOKED: result = CTLS_STATUS_REVOKED; break;

@@ -75,6 +75,25 @@ static long wire_control(BIO *bio, int command, long number, void *pointer) {
   return 0;
 }
 
+static void count_message(const SSL *ssl, int where, int value) {
+  (void)value;
+  if (where & SSL_CB_LOOP) {
+    switch (SSL_get_state(ssl)) {
+    case TLS_ST_SR_KEY_UPDATE: case TLS_ST_CR_KEY_UPDATE: case TLS_ST_CR_SESSION_TICKET: break;
+    default: return;
+    }
+  } else if (!(where & SSL_CB_ALERT)) {
+    return;
+  }
+  ctls_wire *wire = BIO_get_data(SSL_get_rbio(ssl));
+  if (++wire->messages <= wire->allowed) return;
+  wire->flooded = true;
+  // There may be hundreds more in what was read ahead. As if the peer had ended, they are dropped.
+  SSL_set_shutdown((SSL *)ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+
+void ctls_count_messages(SSL *ssl) { SSL_set_info_callback(ssl, count_message); }
+
 static BIO_METHOD *method;
 
 static void make_method(void) {

@@ -51,8 +51,13 @@ package func serverName(_ host: UnsafeBufferPointer<UInt8>) -> String {
   if host.count > 1, host.last == UInt8(ascii: ".") {
     host = UnsafeBufferPointer(rebasing: host.dropLast())
   }
-  return String(
-    decoding: host.lazy.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 }, as: UTF8.self)
+  return String(unsafeUninitializedCapacity: host.count) { text in
+    for index in host.indices {
+      let byte = host[index]
+      text[index] = byte >= 65 && byte <= 90 ? byte | 0x20 : byte
+    }
+    return host.count
+  }
 }
 
 package func serverName(_ host: String) -> String {

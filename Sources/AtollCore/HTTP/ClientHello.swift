@@ -41,3 +41,13 @@ package func isChallenge(protocolList bytes: UnsafeBufferPointer<UInt8>) -> Bool
   guard bytes.count == name.utf8CodeUnitCount + 3 else { return false }
   return find(name, inProtocolList: UnsafeBufferPointer(rebasing: bytes[2...])) == 1
 }
+
+/// Whether an extension supported_versions (RFC 8446 §4.2.1) offers TLS 1.3.
+package func offersTLS13(versionList bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+  var at = 1
+  while at + 1 < bytes.count {
+    if bytes[at] == 3 && bytes[at + 1] == 4 { return true }
+    at += 2
+  }
+  return false
+}

@@ -24,6 +24,10 @@ package enum Limits {
   package static let handshakeTimeout = 10
   /// Microseconds of a loop's turn after which no further handshake begins in it.
   package static let handshakeTurn: Int64 = 2_000
+  /// Key updates, alerts and tickets of TLS that a peer may send on one connection: so many at once,
+  /// and so many per second from then on. RFC 8446 §5.5 asks for a new key after hundreds of
+  /// gigabytes.
+  package static let tlsMessages = Rate(burst: 32, perSecond: 1)
   /// Seconds without a byte of body moving in either direction.
   package static let bodyTimeout = 30
   /// Requests on one viewer connection.

@@ -7,31 +7,6 @@
 /// What a frame says is for the session to judge. This counts frames alone: a few instructions for
 /// each, whatever its size.
 package struct FrameWatch {
-  /// How often something may happen: so often at once, and so often per second from then on.
-  package struct Rate: Sendable {
-    let burst: Int64
-    let perSecond: Int64
-
-    package init(burst: Int64, perSecond: Int64) {
-      self.burst = burst
-      self.perSecond = perSecond
-    }
-  }
-
-  /// What of a rate has been used, in thousandths.
-  private struct Use {
-    private var used: Int64 = 0
-    private var at: Int64 = 0
-
-    mutating func add(_ rate: Rate, _ now: Int64) -> Bool {
-      used = max(0, used - (now - at) * rate.perSecond) + 1000
-      at = now
-      return used <= rate.burst * 1000
-    }
-
-    mutating func giveBack(_ count: Int64) { used = max(0, used - count * 1000) }
-  }
-
   private enum Kind {
     static let data: UInt8 = 0
     static let headers: UInt8 = 1
@@ -60,12 +35,12 @@ package struct FrameWatch {
   private var isHeadOpen = false
   private var isHeadFrame = false
 
-  private var resets = Use()
-  private var settings = Use()
-  private var pings = Use()
-  private var priorities = Use()
-  private var windowUpdates = Use()
-  private var emptyFrames = Use()
+  private var resets = Rate.Use()
+  private var settings = Rate.Use()
+  private var pings = Rate.Use()
+  private var priorities = Rate.Use()
+  private var windowUpdates = Rate.Use()
+  private var emptyFrames = Rate.Use()
 
   package init() {}
 
@@ -80,7 +55,7 @@ package struct FrameWatch {
     var at = 0
     while at < count {
       if skipped > 0 {
-        if paddedLength > 0, isEmpty(padding: base[at]), !emptyFrames.add(Self.emptyRate, now) {
+        if paddedLength > 0, isEmpty(padding: base[at]), !emptyFrames.add(to: Self.emptyRate, now) {
           return .emptyFrameFlood
         }
         let part = min(skipped, count &- at)
@@ -115,30 +90,30 @@ package struct FrameWatch {
       isHeadOpen = flags & Self.endHeaders == 0
       // A request may be followed by what changes its priority.
       priorities.giveBack(2)
-      if length == 0 && isHeadOpen && !emptyFrames.add(Self.emptyRate, now) {
+      if length == 0 && isHeadOpen && !emptyFrames.add(to: Self.emptyRate, now) {
         return .emptyFrameFlood
       }
     case Kind.data:
       if flags & Self.endStream != 0 { return nil }
-      if length == 0 { return emptyFrames.add(Self.emptyRate, now) ? nil : .emptyFrameFlood }
+      if length == 0 { return emptyFrames.add(to: Self.emptyRate, now) ? nil : .emptyFrameFlood }
       if flags & Self.padded != 0 { paddedLength = length }
     case Kind.continuation:
       isHeadOpen = flags & Self.endHeaders == 0
       continuations &+= 1
       if continuations > Limits.continuations { return .continuationFlood }
-      if length == 0 && isHeadOpen && !emptyFrames.add(Self.emptyRate, now) {
+      if length == 0 && isHeadOpen && !emptyFrames.add(to: Self.emptyRate, now) {
         return .emptyFrameFlood
       }
     case Kind.windowUpdate:
-      return windowUpdates.add(Self.windowUpdateRate, now) ? nil : .windowUpdateFlood
+      return windowUpdates.add(to: Self.windowUpdateRate, now) ? nil : .windowUpdateFlood
     case Kind.reset:
       return requestFailed(now)
     case Kind.settings:
-      return settings.add(Self.settingsRate, now) ? nil : .settingsFlood
+      return settings.add(to: Self.settingsRate, now) ? nil : .settingsFlood
     case Kind.ping:
-      return pings.add(Self.pingRate, now) ? nil : .pingFlood
+      return pings.add(to: Self.pingRate, now) ? nil : .pingFlood
     default:
-      return priorities.add(Self.priorityRate, now) ? nil : .priorityFlood
+      return priorities.add(to: Self.priorityRate, now) ? nil : .priorityFlood
     }
     return nil
   }
@@ -151,7 +126,7 @@ package struct FrameWatch {
 
   /// A request was withdrawn, or ended by an error of its viewer's making.
   package mutating func requestFailed(_ now: Int64) -> HTTP2Offence? {
-    resets.add(Self.resetRate, now) ? nil : .rapidReset
+    resets.add(to: Self.resetRate, now) ? nil : .rapidReset
   }
 
   /// Who is sent data answers with window updates, one for the stream and one for the connection at

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import Synchronization
 
-/// How a TLS handshake ended. Raw values are places among the counters; `text` is what users see.
+/// How a TLS handshake ended, or a connection after it that TLS is to blame for. Raw values are places among the counters; `text` is what users see.
 package enum HandshakeEnd: Int, CaseIterable, Sendable {
   /// With a certificate, over TLS 1.2 or 1.3.
   case full
@@ -21,9 +21,12 @@ package enum HandshakeEnd: Int, CaseIterable, Sendable {
   case malformed
   case viewerLeft
   case timeout
+  /// After the handshake: key updates or alerts, more than anybody needs.
+  case messageFlood
 
   package static let failures: [HandshakeEnd] = [
     .unknownName, .noAgreement, .viewerRefused, .plainHTTP, .malformed, .viewerLeft, .timeout,
+    .messageFlood,
   ]
 
   package var text: StaticString {
@@ -38,6 +41,7 @@ package enum HandshakeEnd: Int, CaseIterable, Sendable {
     case .malformed: "malformed"
     case .viewerLeft: "viewer-left"
     case .timeout: "timeout"
+    case .messageFlood: "message-flood"
     }
   }
 }

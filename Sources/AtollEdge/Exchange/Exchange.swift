@@ -68,7 +68,7 @@ final class Exchange {
   var errorPage: ErrorPageRequest?
   // Of behaviors that are not plain.
   /// What of the policy's the origin has said itself.
-  var originStatements: OriginStatements = []
+  var originStatements = OriginStatements(rawValue: 0)
   /// What this exchange's own fetch took.
   var upstream: UpstreamTiming?
 

@@ -198,7 +198,8 @@ final class HealthProbe: Channel {
       if events & Events.output == 0 { return }
       isConnected = true
       if let security = endpoint.security {
-        secured = OriginTLSSession(endpoint, security: security, descriptor: descriptor)
+        secured = OriginTLSSession(
+          endpoint, security: security, descriptor: descriptor, budget: loop.services.budget)
         if secured == nil { return end(.untold) }
       } else {
         isReady = true

@@ -43,7 +43,8 @@ struct OriginWire {
     _ endpoint: OriginEndpoint, _ security: OriginSecurity, resuming previous: OpaquePointer?
   ) -> Bool {
     session = OriginTLSSession(
-      endpoint, security: security, descriptor: descriptor, resuming: previous)
+      endpoint, security: security, descriptor: descriptor, budget: loop.services.budget,
+      resuming: previous)
     return session != nil
   }
 

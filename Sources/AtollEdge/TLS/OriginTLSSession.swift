@@ -12,12 +12,13 @@ final class OriginTLSSession {
 
   /// Nil without memory.
   init?(
-    _ endpoint: OriginEndpoint, security: OriginSecurity, descriptor: Int32,
+    _ endpoint: OriginEndpoint, security: OriginSecurity, descriptor: Int32, budget: MemoryBudget,
     resuming session: OpaquePointer? = nil
   ) {
-    guard let tls = TLSSession(context: security.context.context, descriptor: descriptor) else {
-      return nil
-    }
+    guard
+      let tls = TLSSession(
+        context: security.context.context, descriptor: descriptor, budget: budget)
+    else { return nil }
     self.tls = tls
     self.security = security
     host = endpoint.host

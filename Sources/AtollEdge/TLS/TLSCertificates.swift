@@ -97,10 +97,12 @@ final class TLSContext: @unchecked Sendable {
     self.context = context
     guard ctls_set_minimum_version(context, policy.minimumVersion) == 1,
       SSL_CTX_set_cipher_list(context, TLSPolicy.ciphers) == 1,
+      SSL_CTX_set_ciphersuites(context, TLSPolicy.suites) == 1,
       ctls_set_groups(context, TLSPolicy.groups) == 1
     else { throw .last() }
     // Neither compression nor renegotiation: both have hurt more than they helped.
     ctls_set_plain_options(context)
+    ctls_take_any_end(context)
     _ = ctls_set_mode(
       context,
       Int(SSL_MODE_ENABLE_PARTIAL_WRITE) | Int(SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER)
@@ -196,7 +198,7 @@ private final class CertificateMaterial {
     leaf = chain.removeFirst()
     issuers = chain
     keyType = EVP_PKEY_get_base_id(key)
-    notAfter = ctls_not_after(leaf)
+    notAfter = ctls_certificate_not_after(leaf)
     ocsp = certificate.ocsp
     preferredHosts = certificate.preferredHosts.map { serverName($0) }
     final class Names { var all: [String] = [] }

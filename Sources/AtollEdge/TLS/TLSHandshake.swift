@@ -16,10 +16,19 @@ final class TLSHandshake: Channel {
   private enum Phase { case negotiating, lingering, closed }
   private enum ApplicationProtocol { case http1, http2, challenge }
 
+  /// By ALPN's names; the first one is preferred.
+  private static let protocols: [(StaticString, ApplicationProtocol)] = [
+    ("h2", .http2), ("http/1.1", .http1), ("http/1.0", .http1),
+  ]
+  private static let challengeProtocols: [(StaticString, ApplicationProtocol)] = [
+    ("acme-tls/1", .challenge)
+  ]
+
   private let services: LoopServices
   private let address: SocketAddress
   private let certificates: TLSCertificates
-  private let tls: TLSSession
+  /// From the first bytes on: who connects and says nothing costs next to nothing.
+  private var tls: TLSSession?
   private var phase = Phase.negotiating
   private var peerEnded = false
   private var applicationProtocol = ApplicationProtocol.http1
@@ -30,21 +39,26 @@ final class TLSHandshake: Channel {
   var isQueued = false
   private var lingered = 0
 
-  /// Nil without memory.
-  init?(services: LoopServices, descriptor: Int32, address: SocketAddress) {
+  init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     self.services = services
     self.address = address
     certificates = services.certificates
+    super.init(loop: services.loop, descriptor: descriptor)
+    register()
+    setDeadline(after: services.handshakeTimeout)
+  }
+
+  /// Nil without memory.
+  private func begin() -> TLSSession? {
     guard
       let tls = TLSSession(
         context: certificates.front.context, descriptor: descriptor, budget: services.budget)
     else { return nil }
-    self.tls = tls
-    super.init(loop: services.loop, descriptor: descriptor)
     SSL_set_accept_state(tls.ssl)
     SSL_set_ex_data(tls.ssl, 0, Unmanaged.passUnretained(self).toOpaque())
-    register()
-    setDeadline(after: services.handshakeTimeout)
+    tls.counters = services.handshakeCounters
+    self.tls = tls
+    return tls
   }
 
   // MARK: Events
@@ -52,7 +66,11 @@ final class TLSHandshake: Channel {
   override func ready(_ events: UInt32) {
     if events & (Events.peerEnded | Events.hungUp | Events.failed) != 0 { peerEnded = true }
     switch phase {
-    case .negotiating: services.handshakes.admit(self)
+    case .negotiating:
+      // That a new socket takes bytes is no news.
+      if events & ~Events.output != 0 || tls?.hasUnsent ?? false {
+        services.handshakes.admit(self)
+      }
     case .lingering: linger()
     case .closed: break
     }
@@ -61,6 +79,11 @@ final class TLSHandshake: Channel {
   /// One step: as far as what has come goes. The costly part of a connection.
   func proceed() {
     guard phase == .negotiating else { return }
+    if tls == nil && peerEnded && hasSaidNothing {
+      services.handshakeCounters.count(.viewerLeft)
+      return close()
+    }
+    guard let tls = tls ?? begin() else { return close() }
     var progress = tls.handshake(scratch: services.recordBuffer)
     // No event will tell of the end again that came with the last bytes.
     if progress == .waiting && peerEnded {
@@ -68,9 +91,15 @@ final class TLSHandshake: Channel {
     }
     switch progress {
     case .waiting: break
-    case .done: finish()
-    case .failed: fail()
+    case .done: finish(tls)
+    case .failed: fail(tls)
     }
+  }
+
+  /// Only looks whether the viewer can be reached, as monitors do.
+  private var hasSaidNothing: Bool {
+    var byte: UInt8 = 0
+    return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) <= 0
   }
 
   override func deadlineReached() {
@@ -78,13 +107,13 @@ final class TLSHandshake: Channel {
     close()
   }
 
-  private func finish() {
+  private func finish(_ tls: TLSSession) {
     SSL_set_ex_data(tls.ssl, 0, nil)
     let isResumed = SSL_session_reused(tls.ssl) == 1
     if applicationProtocol == .challenge {
       // The certificate was all that the CA came for (RFC 8737 §3).
       services.handshakeCounters.count(.challenge)
-      return end()
+      return end(tls)
     }
     services.handshakeCounters.count(isResumed ? .resumed : .full)
     phase = .closed
@@ -93,6 +122,7 @@ final class TLSHandshake: Channel {
       ? HTTP2Connection(taking: self, services: services, address: address, tls: tls)
       : ViewerConnection(taking: self, services: services, address: address, tls: tls)
     // Most viewers have sent their request with the end of the handshake.
+    tls.receivesAtOnce()
     connection.ready(Events.input | (peerEnded ? Events.peerEnded : 0))
     // The ticket leaves with the response, or by itself.
     if !connection.isClosed { tls.flush() }
@@ -100,16 +130,16 @@ final class TLSHandshake: Channel {
 
   // MARK: Failures
 
-  private func fail() {
-    let end = failure ?? reason()
+  private func fail(_ tls: TLSSession) {
+    let end = failure ?? reason(tls)
     ERR_clear_error()
     services.handshakeCounters.count(end)
     if end == .plainHTTP { explain() }
     if end == .viewerLeft { return close() }
-    self.end()
+    self.end(tls)
   }
 
-  private func reason() -> HandshakeEnd {
+  private func reason(_ tls: TLSSession) -> HandshakeEnd {
     // No TLS record begins with a letter, every method does.
     let first = tls.firstByte
     if first >= UInt8(ascii: "A"), first <= UInt8(ascii: "Z") { return .plainHTTP }
@@ -138,7 +168,7 @@ final class TLSHandshake: Channel {
   }
 
   /// What has been said is said to the end.
-  private func end() {
+  private func end(_ tls: TLSSession) {
     phase = .lingering
     tls.endOutput()
     shutdown(descriptor, Int32(SHUT_WR))
@@ -163,7 +193,7 @@ final class TLSHandshake: Channel {
   func close() {
     guard !isClosed else { return }
     phase = .closed
-    SSL_set_ex_data(tls.ssl, 0, nil)
+    if let tls { SSL_set_ex_data(tls.ssl, 0, nil) }
     closeChannel()
     services.viewerClosed()
   }
@@ -177,7 +207,7 @@ final class TLSHandshake: Channel {
       front.context,
       { ssl, alert, _ in TLSHandshake.of(ssl)?.chooseCertificate(ssl!, alert!) ?? 0 }, nil)
     SSL_CTX_set_tlsext_ticket_key_evp_cb(front.context) { ssl, name, iv, cipher, mac, seals in
-      TLSHandshake.of(ssl)?.useTicketKey(name!, iv!, cipher!, mac!, seals: seals == 1) ?? -1
+      TLSHandshake.of(ssl)?.useTicketKey(ssl!, name!, iv!, cipher!, mac!, seals: seals == 1) ?? -1
     }
     SSL_CTX_set_session_ticket_cb(
       front.context, nil,
@@ -224,7 +254,12 @@ final class TLSHandshake: Channel {
       alert.pointee = name == nil ? SSL_AD_HANDSHAKE_FAILURE : SSL_AD_UNRECOGNIZED_NAME
       return SSL_CLIENT_HELLO_ERROR
     }
-    tls.identity = chosen.identity
+    tls?.identity = chosen.identity
+    if let versions = helloExtension(ssl, UInt32(TLSEXT_TYPE_supported_versions)),
+      offersTLS13(versionList: versions)
+    {
+      ctls_set_own_order(ssl)
+    }
     return SSL_CLIENT_HELLO_SUCCESS
   }
 
@@ -242,13 +277,8 @@ final class TLSHandshake: Channel {
     _ chosen: UnsafeMutablePointer<UnsafePointer<UInt8>?>,
     _ chosenCount: UnsafeMutablePointer<UInt8>
   ) -> Int32 {
-    let known: [(StaticString, ApplicationProtocol)]
-    if applicationProtocol == .challenge {
-      known = [("acme-tls/1", .challenge)]
-    } else {
-      known = [("h2", .http2), ("http/1.1", .http1), ("http/1.0", .http1)]
-    }
-    for (id, meaning) in known {
+    let isChallenge = applicationProtocol == .challenge
+    for (id, meaning) in isChallenge ? Self.challengeProtocols : Self.protocols {
       guard let place = find(id, inProtocolList: offered) else { continue }
       chosen.pointee = offered.baseAddress! + place
       chosenCount.pointee = UInt8(id.utf8CodeUnitCount)
@@ -260,7 +290,7 @@ final class TLSHandshake: Channel {
   }
 
   private func useTicketKey(
-    _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
+    _ ssl: OpaquePointer, _ name: UnsafeMutablePointer<UInt8>, _ iv: UnsafeMutablePointer<UInt8>,
     _ cipher: OpaquePointer, _ mac: OpaquePointer, seals: Bool
   ) -> Int32 {
     let now = services.loop.wallTime
@@ -271,7 +301,7 @@ final class TLSHandshake: Channel {
     switch keys.open(name, at: now, { ctls_use_ticket_key($0, name, iv, cipher, mac, 0) == 1 }) {
     // With TLS 1.3 each connection gets another: observers cannot tell one viewer's connections by
     // their ticket (RFC 8446 §C.4).
-    case .current: return SSL_version(tls.ssl) == TLS1_3_VERSION ? 2 : 1
+    case .current: return SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1
     case .former: return 2
     case nil: return 0
     }

@@ -21,6 +21,8 @@ final class TLSSession {
   }
 
   private enum Flush { case done, blocked, failed }
+  /// A close_notify, or an end without one.
+  private enum PeerEnd { case none, said, silent }
 
   /// What one record carries at most, in bytes (RFC 8446 §5.1).
   static let record = 16_384
@@ -35,12 +37,27 @@ final class TLSSession {
   /// Of the memory that the calls need as scratch: a record's plaintext, then sealed records.
   static let scratchSize = record + shortRest + (batch + 1) * sealedRecord
 
+  // What a connection holds in memory: OpenSSL's part as it was measured with 3.0, and ours.
+  /// Bytes until both sides have agreed, with a hello that fills a record.
+  static let negotiatingSize = 61_440
+  /// Bytes once they have.
+  static let establishedSize = 16_384
+  /// Bytes for a record of which a part has come.
+  static let partialRecordSize = sealedRecord
+
   let ssl: OpaquePointer
   /// What the peer was shown: the hosts that it may ask for. Nil towards an origin.
   var identity: TLSIdentity?
   private let wire: UnsafeMutablePointer<ctls_wire>
-  /// Counts what is kept.
-  private let budget: MemoryBudget?
+  /// Counts what the connection holds.
+  private let budget: MemoryBudget
+  private var charged = 0
+  private var holdsRecord = false
+  /// What peers send beside data (`Limits.tlsMessages`).
+  private var messages = Rate.Use()
+  private var hasMessages = false
+  /// Counts who sends too much of it.
+  var counters: HandshakeCounters?
   /// Sealed bytes that the kernel has not taken; they come before everything else.
   private var kept: UnsafeMutableRawPointer?
   private var keptStart = 0
@@ -55,24 +72,36 @@ final class TLSSession {
   /// (RFC 8446 §4.6.3): when the descriptor takes bytes again there is something to receive, and no
   /// event will tell of it.
   private(set) var isHeldBack = false
+  /// What OpenSSL says is the same: viewers often end without a word, and are answered still.
+  private var peerEnd = PeerEnd.none
+  /// The descriptor has just been drained: an event will tell of more.
+  private var isDrained = false
 
   /// - Parameter context: an SSL_CTX; the session keeps it. Nil without memory.
-  init?(context: OpaquePointer, descriptor: Int32, budget: MemoryBudget? = nil) {
+  init?(context: OpaquePointer, descriptor: Int32, budget: MemoryBudget) {
     guard let ssl = SSL_new(context) else { return nil }
     let wire = UnsafeMutablePointer<ctls_wire>.allocate(capacity: 1)
     wire.initialize(to: ctls_wire())
     wire.pointee.descriptor = descriptor
     wire.pointee.limit = Self.fruitless
+    wire.pointee.allowed = UInt32(Limits.tlsMessages.burst)
     self.ssl = ssl
     self.wire = wire
     self.budget = budget
     if ctls_attach(ssl, wire) != 1 { return nil }
+    hold(Self.negotiatingSize)
   }
 
   deinit {
     SSL_free(ssl)
-    wire.deallocate()
     dropKept()
+    wire.deallocate()
+    hold(0)
+  }
+
+  private func hold(_ size: Int) {
+    if size > charged { budget.charge(size - charged) } else { budget.release(charged - size) }
+    charged = size
   }
 
   // MARK: Handshake
@@ -94,6 +123,8 @@ final class TLSSession {
       let result = SSL_do_handshake(ssl)
       if result == 1 {
         keepGathered(from: 0)
+        ctls_count_messages(ssl)
+        hold(Self.establishedSize)
         return .done
       }
       let reason = SSL_get_error(ssl, result)
@@ -106,6 +137,10 @@ final class TLSSession {
       }
     }
   }
+
+  /// The next call is `receive`, in the same turn: what the handshake has found drained it does not
+  /// ask again.
+  func receivesAtOnce() { isDrained = wire.pointee.drained }
 
   /// What ALPN (RFC 7301) has settled on; empty when it was not used.
   var applicationProtocol: UnsafeBufferPointer<UInt8> {
@@ -169,6 +204,15 @@ final class TLSSession {
       }
     }
     prepareReceive()
+    if hasMessages { allowMessages() }
+    let transfer = read(memory, count)
+    if wire.pointee.messages > 0 { countMessages() }
+    if ctls_holds_record(ssl) != holdsRecord { recordChanged() }
+    return transfer
+  }
+
+  @inline(__always)
+  private func read(_ memory: UnsafeMutableRawPointer, _ count: Int) -> Transfer {
     var filled = 0
     while true {
       var got = 0
@@ -200,8 +244,34 @@ final class TLSSession {
     return transfer
   }
 
+  /// Part of a record waits for its rest, or does so no more.
+  @inline(never)
+  private func recordChanged() {
+    holdsRecord.toggle()
+    hold(Self.establishedSize + (holdsRecord ? Self.partialRecordSize : 0))
+  }
+
+  @inline(never)
+  private func allowMessages() {
+    wire.pointee.allowed = UInt32(
+      messages.left(of: Limits.tlsMessages, SystemCall.monotonicMilliseconds()))
+  }
+
+  @inline(never)
+  private func countMessages() {
+    hasMessages = true
+    _ = messages.add(
+      Int64(wire.pointee.messages), to: Limits.tlsMessages, SystemCall.monotonicMilliseconds())
+    wire.pointee.messages = 0
+    if wire.pointee.flooded, let counters {
+      counters.count(.messageFlood)
+      self.counters = nil
+    }
+  }
+
   private func prepareReceive() {
-    wire.pointee.drained = false
+    wire.pointee.drained = isDrained
+    isDrained = false
     wire.pointee.received = 0
   }
 
@@ -210,7 +280,7 @@ final class TLSSession {
 
   /// The peer's side ended without a close_notify: what has come may lack its end.
   var wasCutOff: Bool {
-    wire.pointee.ended && !peerHasClosed
+    wire.pointee.ended && (peerEnd == .silent || !peerHasClosed)
   }
 
   /// - Parameter scratch: `scratchSize` bytes.
@@ -272,6 +342,9 @@ final class TLSSession {
     return withUnsafeMutablePointer(to: &vector) { send($0, 1, scratch: scratch) }
   }
 
+  /// Sealed bytes wait for the kernel to take them.
+  var hasUnsent: Bool { kept != nil }
+
   /// Sends what is kept. False when the kernel does not take it all.
   @discardableResult
   func flush() -> Bool { flushKept() == .done }
@@ -284,10 +357,13 @@ final class TLSSession {
   }
 
   private func outcome(_ result: Int32) -> Transfer {
+    if wire.pointee.flooded { return .failed(EPROTO) }
     switch SSL_get_error(ssl, result) {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE:
       return .wouldBlock
     case SSL_ERROR_ZERO_RETURN:
+      // A close_notify is found before the end behind it.
+      if peerEnd == .none { peerEnd = wire.pointee.ended ? .silent : .said }
       return .moved(0)
     default:
       error = ERR_peek_error()
@@ -345,7 +421,7 @@ final class TLSSession {
       kept = memory
       keptStart = 0
       keptEnd = count
-      budget?.charge(count)
+      budget.charge(count)
       wire.pointee.blocked = true
     }
     wire.pointee.gather = nil
@@ -372,7 +448,7 @@ final class TLSSession {
   private func dropKept() {
     guard let kept else { return }
     kept.deallocate()
-    budget?.release(keptEnd)
+    budget.release(keptEnd)
     self.kept = nil
     keptStart = 0
     keptEnd = 0

@@ -16,6 +16,8 @@ final class Listener: Channel {
     self.isUnix = isUnix
     self.isSecure = isSecure
     super.init(loop: services.loop, descriptor: descriptor)
+    // Those who are accepted have it from their listener.
+    if !isUnix { SystemCall.disableDelay(descriptor) }
     // Level-triggered: what a batch leaves is told again. A Unix socket is shared by all loops.
     register(events: events)
   }
@@ -43,14 +45,14 @@ final class Listener: Channel {
         if error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS { pause() }
         return false
       }
-      if !isUnix { SystemCall.disableDelay(accepted) }
       guard services.edge.connectionOpened() else {
         refuse(accepted)
         continue
       }
       services.viewerOpened()
       if isSecure {
-        beginHandshake(accepted, address)
+        // The loop tells of the hello.
+        _ = TLSHandshake(services: services, descriptor: accepted, address: address)
         continue
       }
       let connection = ViewerConnection(
@@ -59,17 +61,6 @@ final class Listener: Channel {
       connection.ready(Events.input)
     }
     return true
-  }
-
-  private func beginHandshake(_ accepted: Int32, _ address: SocketAddress) {
-    guard
-      let handshake = TLSHandshake(services: services, descriptor: accepted, address: address)
-    else {
-      close(accepted)
-      return services.viewerClosed()
-    }
-    // The hello comes with the connection, as a rule.
-    handshake.ready(Events.input)
   }
 
   /// Out of descriptors: those who wait in the backlog are served when some are free again.

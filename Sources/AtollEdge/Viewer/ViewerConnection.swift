@@ -538,7 +538,11 @@ final class ViewerConnection: Viewer {
 
   /// The response is out; the viewer may still be sending (RFC 9112 §9.6).
   func beginLinger() {
-    if inputEnded || isClosed { return close() }
+    if isClosed { return close() }
+    if inputEnded {
+      tls?.endOutput()
+      return close()
+    }
     phase = .lingering
     releaseInput()
     tls?.endOutput()
@@ -571,8 +575,8 @@ final class ViewerConnection: Viewer {
   override func close() {
     guard phase != .closed else { return }
     let wasExchanging = phase == .exchanging || phase == .upgraded
-    // What is broken off must not look finished.
-    if phase == .reading { tls?.endOutput() }
+    // What is broken off must not look finished, and who has left without a word expects none.
+    if phase == .reading, let tls, !tls.wasCutOff { tls.endOutput() }
     phase = .closed
     dropEntry()
     source = .none

@@ -34,6 +34,11 @@ typedef struct ctls_wire {
   size_t limit;
   /// errno of the last call that failed for good; 0 when none did.
   int error;
+  /// Messages of TLS itself that have come since the owner has cleared this, and how many may: with
+  /// one more nothing further is read, and the connection is `flooded`.
+  uint32_t messages;
+  uint32_t allowed;
+  bool flooded;
   /// Where sealed records are put together for one send; null: each is sent by itself.
   unsigned char *gather;
   size_t gathered;
@@ -42,6 +47,9 @@ typedef struct ctls_wire {
 
 /// Gives `ssl` the wire for both directions; the wire outlives it.
 int ctls_attach(SSL *ssl, ctls_wire *wire);
+/// Has the wire count what comes beside data once the handshake is done: key updates, tickets
+/// (RFC 8446 section 4.6), alerts, and what is answered with alerts.
+void ctls_count_messages(SSL *ssl);
 
 static inline void ctls_free(void *memory) { OPENSSL_free(memory); }
 
@@ -80,6 +88,14 @@ static inline long ctls_set_mode(SSL_CTX *context, long mode) {
 static inline void ctls_set_plain_options(SSL_CTX *context) {
   SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
 }
+/// An end without a close_notify is read as one, and is no error that breaks the connection off.
+static inline void ctls_take_any_end(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+}
+/// The server's order of ciphers counts, but for a client that would rather have ChaCha20.
+static inline void ctls_set_own_order(SSL *ssl) {
+  SSL_set_options(ssl, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+}
 static inline void ctls_set_read_ahead(SSL_CTX *context, int on) {
   SSL_CTX_set_read_ahead(context, on);
 }
@@ -115,6 +131,10 @@ static inline long ctls_set_signatures(SSL_CTX *context, const char *names) {
   return SSL_CTX_set1_sigalgs_list(context, names);
 }
 static inline long ctls_negotiated_group(SSL *ssl) { return SSL_get_negotiated_group(ssl); }
+/// Whether a part of a record is held: bytes of it, or its header alone, whose body is awaited ("RB").
+static inline bool ctls_holds_record(const SSL *ssl) {
+  return SSL_has_pending(ssl) || SSL_rstate_string(ssl)[1] == 'B';
+}
 static inline void *ctls_malloc(size_t count) { return OPENSSL_malloc(count); }
 static inline int ctls_error_reason(unsigned long error) { return ERR_GET_REASON(error); }
 
@@ -127,9 +147,6 @@ int ctls_use_identity(
 void ctls_each_name(
     const X509 *certificate, void *owner,
     void (*found)(void *owner, bool isAddress, const unsigned char *bytes, int count));
-
-/// Seconds since 1970; 0 when the certificate does not tell.
-int64_t ctls_not_after(const X509 *certificate);
 
 /// What tickets (RFC 5077 §4, RFC 8446 §4.6.1) are sealed with.
 typedef struct ctls_ticket_key {

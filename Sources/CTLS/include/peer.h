@@ -31,7 +31,8 @@ int ctls_certificate_names(X509 *certificate, char *buffer, int size);
 /// without control characters; the length, cut at `size`.
 int ctls_certificate_subject(X509 *certificate, char *buffer, int size);
 int ctls_certificate_issuer(X509 *certificate, char *buffer, int size);
-/// Seconds since 1970.
+/// Seconds since 1970; 0 when there is no time, or none that can be read.
+int64_t ctls_seconds(const ASN1_TIME *time);
 int64_t ctls_certificate_not_before(X509 *certificate);
 int64_t ctls_certificate_not_after(X509 *certificate);
 

@@ -110,8 +110,10 @@ enum ServeManual {
               + "finite-field groups"),
         ]),
         .paragraph(
-          "Among ciphers and groups (X25519, P-256, P-384) the viewer chooses. Sessions are resumed "
-            + "by ticket for a day, under the name that they began with; the keys of tickets are made "
+          "Among groups (X25519, P-256, P-384) the viewer chooses, and among TLS 1.2's ciphers; of "
+            + "TLS 1.3's the first of AES-128-GCM, AES-256-GCM and ChaCha20-Poly1305 that the viewer "
+            + "offers is taken, and ChaCha20 for one that has it first. Sessions are resumed by "
+            + "ticket for a day, under the name that they began with; the keys of tickets are made "
             + "in memory, change every 12 hours, are shared by all loops and end with the process. An "
             + "OCSP response is stapled where the certificate has one. Neither renegotiation nor "
             + "compression nor early data is spoken. A request in the clear on such a port is answered "
@@ -181,6 +183,10 @@ enum ServeManual {
           Term(
             "\(Limits.handshakeTurn / 1000) ms",
             "of TLS handshakes in one turn of a loop; the others wait for the next one"),
+          Term(
+            "\(Limits.tlsMessages.burst)",
+            "new keys and alerts that one connection over TLS may send at once, and "
+              + "\(Limits.tlsMessages.perSecond) each second; it ends beyond"),
           Term(Quantity.duration(Limits.bodyTimeout), "without a byte of a body moving"),
           Term(
             Quantity.size(Limits.lingering),

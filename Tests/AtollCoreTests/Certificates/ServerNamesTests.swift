@@ -98,6 +98,18 @@ struct ClientHelloTests {
     #expect(place("h2", [0, 2] + Array("h2".utf8)) == 2)
   }
 
+  @Test func `TLS 1.3 is offered in the list of versions`() {
+    func offers(_ list: [UInt8]) -> Bool {
+      list.withUnsafeBufferPointer(offersTLS13(versionList:))
+    }
+    #expect(offers([2, 3, 4]))
+    #expect(offers([6, 0x0a, 0x0a, 3, 3, 3, 4]))
+    #expect(!offers([4, 3, 3, 3, 2]))
+    // Not across two versions, nor of a version cut short.
+    #expect(!offers([4, 0, 3, 4, 0]))
+    for list: [UInt8] in [[], [2], [2, 3], [4, 3, 3, 3]] { #expect(!offers(list)) }
+  }
+
   @Test func `a challenge is asked for alone`() {
     func asks(_ names: [UInt8]) -> Bool {
       let bytes: [UInt8] = [0, UInt8(names.count)] + names

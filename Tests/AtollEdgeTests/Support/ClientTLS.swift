@@ -9,6 +9,8 @@ struct ClientTLS: Sendable {
   var version: Int32?
   /// Of TLS 1.2.
   var ciphers: String?
+  /// Of TLS 1.3.
+  var suites: String?
   var groups: String?
   /// `ECDSA+SHA256`: which keys it can verify.
   var signatures: String?
@@ -49,6 +51,7 @@ final class ClientTLSSession: @unchecked Sendable {
       _ = ctls_set_maximum_version(context, version)
     }
     if let ciphers = settings.ciphers { SSL_CTX_set_cipher_list(context, ciphers) }
+    if let suites = settings.suites { SSL_CTX_set_ciphersuites(context, suites) }
     if let groups = settings.groups { _ = ctls_set_groups(context, groups) }
     if let signatures = settings.signatures { _ = ctls_set_signatures(context, signatures) }
     if !settings.protocols.isEmpty {
@@ -80,6 +83,7 @@ final class ClientTLSSession: @unchecked Sendable {
 
   var isResumed: Bool { SSL_session_reused(ssl) == 1 }
   var version: Int32 { SSL_version(ssl) }
+  var cipher: String { String(cString: SSL_CIPHER_get_name(SSL_get_current_cipher(ssl))) }
 
   var applicationProtocol: String {
     var name: UnsafePointer<UInt8>?

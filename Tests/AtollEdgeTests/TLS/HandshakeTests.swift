@@ -65,6 +65,27 @@ struct HandshakeTests {
     #expect(eventually { edge.edge.handshakes()[.noAgreement] == 1 })
   }
 
+  @Test func `of the ciphers of TLS 1.3 the cheaper goes first, but for who lacks AES`() throws {
+    let edge = try edge()
+    let (small, large) = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384")
+    let chacha = "TLS_CHACHA20_POLY1305_SHA256"
+    for (suites, chosen) in [
+      ("\(large):\(chacha):\(small)", small), ("\(chacha):\(large):\(small)", chacha),
+      ("\(large):\(chacha)", large), (large, large),
+    ] {
+      let viewer = try edge.secureViewer(ClientTLS(suites: suites))
+      #expect(viewer.wire.tls?.cipher == chosen)
+    }
+    // With TLS 1.2 it is the viewer who chooses.
+    for cipher in ["ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"] {
+      let viewer = try edge.secureViewer(
+        ClientTLS(
+          version: TLS1_2_VERSION, ciphers: "\(cipher):ECDHE+AESGCM", groups: "P-384:P-256:X25519"))
+      #expect(viewer.wire.tls?.cipher == cipher)
+      #expect(viewer.wire.tls?.group == Int(NID_secp384r1))
+    }
+  }
+
   @Test func `viewers choose the group`() throws {
     let edge = try edge()
     for (groups, chosen) in [("X25519:P-256", NID_X25519), ("P-384:X25519", NID_secp384r1)] {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
-import AtollEdge
 import CTLS
 import Glibc
 import Testing
+
+@testable import AtollEdge
 
 /// HTTP/1.1 over TLS, once the handshake is done.
 @Suite(.timeLimit(.minutes(10)))
@@ -141,6 +142,151 @@ struct SecureConnectionTests {
     let viewer = try edge.secureViewer()
     let response = try viewer.request("GET", "/")
     #expect(!response.isComplete)
+  }
+
+  @Test func `a viewer that has ended without a word is answered, and told that this is the end`()
+    throws
+  {
+    let go = Event()
+    let origin = try ScriptedOrigin {
+      go.wait()
+      try $0.sendHead("200 OK", "Connection: close")
+      try $0.send("answer")
+      $0.close()
+    }
+    let edge = try edge(origin)
+    let viewer = try edge.secureViewer()
+    // To HTTP/1.0 a body without length ends with the connection.
+    try viewer.send("GET / HTTP/1.0\r\nHost: test.example\r\n\r\n")
+    viewer.halfClose()
+    origin.waitFor(requests: 1)
+    go.fire()
+    let response = try viewer.readResponse()
+    #expect(response.isComplete && response.text == "answer")
+  }
+
+  @Test func `who leaves an idle connection without a word gets none`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "x") }
+    let edge = try edge(origin)
+    let viewer = try edge.secureViewer()
+    #expect(try viewer.get("/").status == 200)
+    viewer.halfClose()
+    var byte: UInt8 = 0
+    #expect(eventually { recv(viewer.wire.descriptor, &byte, 1, Int32(MSG_DONTWAIT)) == 0 })
+    #expect(edge.edge.handshakes().failed == 0)
+  }
+
+  // MARK: What peers send beside data
+
+  /// Sends a new key of TLS 1.3 and asks for another.
+  private func updateKey(_ viewer: ScriptedViewer) -> Bool {
+    let ssl = viewer.wire.tls!.ssl
+    ERR_clear_error()
+    return SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1
+  }
+
+  @Test func `keys may change`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: $0.request.target) }
+    let edge = try edge(origin)
+    let viewer = try edge.secureViewer()
+    for index in 1...Int(Limits.tlsMessages.burst) {
+      #expect(updateKey(viewer))
+      #expect(try viewer.get("/\(index)").text == "/\(index)")
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `who changes keys without end loses the connection`(amongData: Bool) throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", body: "x")
+    }
+    let edge = try edge(origin)
+    let viewer = try edge.secureViewer()
+    #expect(try viewer.get("/").status == 200)
+    var count = 0
+    // What the edge has closed takes a while to refuse.
+    while count < 2_000, updateKey(viewer) {
+      count += 1
+      if amongData, (try? viewer.get("/").status) != 200 { break }
+    }
+    #expect(eventually { edge.edge.connectionCount == 0 })
+    #expect(edge.edge.handshakes()[.messageFlood] == 1)
+    if amongData { #expect(count < 100) }
+    #expect(try edge.secureViewer().get("/").status == 200)
+  }
+
+  @Test func `TLS 1.2 is not negotiated again, however often it is asked for`() throws {
+    let origin = try ScriptedOrigin { try $0.respond(body: "x") }
+    let edge = try edge(origin)
+    let viewer = try edge.secureViewer(ClientTLS(version: TLS1_2_VERSION))
+    #expect(try viewer.get("/").status == 200)
+    let ssl = viewer.wire.tls!.ssl
+    #expect(SSL_renegotiate(ssl) == 1)
+    // The first call sends, the next ones find the refusal.
+    var result: Int32 = 0
+    #expect(
+      eventually {
+        ERR_clear_error()
+        result = SSL_do_handshake(ssl)
+        return SSL_get_error(ssl, result) == SSL_ERROR_SSL
+      })
+    #expect(result != 1)
+    #expect(ctls_error_reason(ERR_peek_error()) == SSL_R_NO_RENEGOTIATION)
+    ERR_clear_error()
+    #expect(edge.edge.handshakes()[.full] == 1)
+  }
+
+  // MARK: Memory
+
+  @Test func `who leaves before all is taken leaves nothing behind`() throws {
+    let body = Self.pattern(3_000_000)
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", body: body)
+    }
+    let edge = try edge(origin)
+    #expect(try edge.secureViewer().get("/").text == body)
+    #expect(eventually { edge.edge.connectionCount == 0 })
+    let before = edge.edge.budget.used
+    let viewers = try (1...4).map { _ in
+      let viewer = try edge.secureViewer(receiveBuffer: 20_000)
+      // More than any kernel takes. The heads behind the first are kept, too.
+      try viewer.send((1...4).map { _ in ScriptedViewer.head("GET", "/") }.joined())
+      return viewer
+    }
+    // Sealed bytes that the kernel did not take are kept.
+    #expect(
+      eventually { edge.edge.budget.used - before > 4 * (TLSSession.establishedSize + 4_096) })
+    for viewer in viewers { viewer.wire.reset() }
+    #expect(eventually { edge.edge.connectionCount == 0 && edge.edge.budget.used == before })
+  }
+
+  @Test func `what TLS holds is charged`() throws {
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: max-age=60", body: "x")
+    }
+    let edge = try edge(origin)
+    #expect(try edge.secureViewer().get("/").status == 200)
+    #expect(eventually { edge.edge.connectionCount == 0 })
+    let before = edge.edge.budget.used
+    func charged(_ bytes: Int) -> Bool {
+      eventually { edge.edge.budget.used - before == bytes }
+    }
+    let silent = try (1...3).map { _ in try ScriptedViewer(port: edge.securePort) }
+    #expect(eventually { edge.edge.connectionCount == 3 })
+    #expect(charged(0))
+    for viewer in silent { try viewer.send([0x16, 3, 1]) }
+    #expect(charged(3 * TLSSession.negotiatingSize))
+    for viewer in silent { viewer.wire.close() }
+    #expect(charged(0))
+    let viewers = try (1...2).map { _ in try edge.secureViewer() }
+    for viewer in viewers { #expect(try viewer.get("/").status == 200) }
+    #expect(charged(2 * TLSSession.establishedSize))
+    // The header of a record that never comes.
+    let part: [UInt8] = [0x17, 3, 3, 0x40, 0]
+    #expect(send(viewers[0].wire.descriptor, part, part.count, 0) == part.count)
+    #expect(charged(2 * TLSSession.establishedSize + TLSSession.partialRecordSize))
+    for viewer in viewers { viewer.wire.close() }
+    #expect(charged(0))
   }
 
   // MARK: Hosts
