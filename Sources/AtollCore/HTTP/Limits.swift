@@ -113,10 +113,14 @@ package enum Limits {
   /// What the fields of one HTTP/2 head may decode to, 32 bytes for each field included; more than
   /// `requestHead`, which is answered, ends the connection.
   package static let decodedHeaderList = 81_920
-  /// Bytes of a request's body that an HTTP/2 viewer may send ahead of the origin, and of all bodies
-  /// of one connection.
+  /// Bytes of a request's body that an HTTP/2 viewer may send ahead of the origin.
   package static let streamWindow = 262_144
+  /// Bytes of all bodies of one connection that may be sent ahead when those of all connections take
+  /// their share.
   package static let connectionWindow = 1 << 20
+  /// Largest share of the memory that bodies of HTTP/2 requests take before those of one connection
+  /// hold each other back, as a divisor.
+  package static let bodyShare = 16
   /// Acknowledgments that wait for an HTTP/2 viewer that does not read.
   package static let acknowledgments = 1_000
   /// Frames that wait for an HTTP/2 viewer that does not read, before no more of its own are read.

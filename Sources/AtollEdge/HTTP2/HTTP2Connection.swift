@@ -62,6 +62,9 @@ final class HTTP2Connection: Channel {
   /// The trailers of a request so far: field lines, each with CRLF.
   var trailerText: ByteBuffer?
 
+  /// Bytes of bodies for which the connection's window opens when they have left.
+  private var withheldWindow = 0
+
   var isInSession = false
   /// What is submitted is flushed before control goes back to the loop.
   var isBusy = false
@@ -328,5 +331,25 @@ final class HTTP2Connection: Channel {
     if streamCount == 0 && !isHeadClockRunning && pending == nil {
       setDeadline(after: parting == .announced ? Self.farewell : services.idleTimeout)
     }
+  }
+
+  // MARK: The connection's window
+
+  /// So many bytes of a body have come. An origin that takes none of them does not hold back the
+  /// other requests of the connection, unless the bodies of all take too much memory.
+  func bodyArrived(_ count: Int) {
+    if http2.bodyArrived(count) {
+      nghttp2_session_consume_connection(session, count)
+    } else {
+      withheldWindow += count
+    }
+  }
+
+  /// They have left again.
+  func bodyLeft(_ count: Int) {
+    let due = min(count, withheldWindow)
+    if due == 0 { return }
+    withheldWindow -= due
+    nghttp2_session_consume_connection(session, due)
   }
 }

@@ -28,6 +28,10 @@ final class HTTP2Services {
   var outputCount = 0
   /// The head that is being read; a connection takes it along when it has to wait for the rest.
   var requestText = HTTP2RequestText()
+  /// Bytes of bodies that wait for their origins, and the share of them for which the windows of
+  /// their connections open as they come.
+  private var waitingBodies = 0
+  private let bodyShare: Int
   private unowned(unsafe) let services: LoopServices
   private var idle: [HTTP2Stream] = []
 
@@ -36,6 +40,7 @@ final class HTTP2Services {
     counters = services.http2Counters
     budget = services.budget
     budget.charge(SessionMemory.limit)
+    bodyShare = budget.limit / Limits.bodyShare / max(1, services.edge.options.threads)
     heads = ResponseHeads(seed: services.seed, budget: services.budget)
     callbacks = HTTP2Connection.makeCallbacks()
     var option: OpaquePointer?
@@ -106,6 +111,17 @@ final class HTTP2Services {
     lastNumber += 1
     return lastNumber
   }
+
+  // MARK: Bodies of requests
+
+  /// So many bytes of a body have come. True while all of them take no more than their share.
+  func bodyArrived(_ count: Int) -> Bool {
+    waitingBodies += count
+    return waitingBodies <= bodyShare
+  }
+
+  /// They are not waiting any more.
+  func bodyLeft(_ count: Int) { waitingBodies -= count }
 
   // MARK: Streams
 

@@ -192,6 +192,7 @@ final class HTTP2Stream: Viewer {
     buffer.append(bytes, count)
     services.budget.charge(buffer.capacity - receivedCharge)
     receivedCharge = buffer.capacity
+    connection.bodyArrived(count)
     stirLater()
   }
 
@@ -245,15 +246,18 @@ final class HTTP2Stream: Viewer {
   private func consume(_ count: Int) {
     guard count > 0, let received else { return }
     receivedStart += count
+    services.http2.bodyLeft(count)
     if receivedStart == received.count { dropReceived() }
     if phase == .idle || !connection.isOpen { return }
-    nghttp2_session_consume(connection.session, id, count)
+    nghttp2_session_consume_stream(connection.session, id, count)
+    connection.bodyLeft(count)
     connection.scheduleFlush()
   }
 
   private func dropReceived() {
-    if received == nil { return }
+    guard let received else { return }
     services.budget.release(receivedCharge)
+    services.http2.bodyLeft(received.count - receivedStart)
     self.received = nil
     receivedStart = 0
     receivedCharge = 0
@@ -439,13 +443,10 @@ final class HTTP2Stream: Viewer {
   }
 
   /// RFC 9113 §8.1: the rest of the request is not wanted. But there are viewers that take the reset
-  /// for a failure when it overtakes what they are about to send: a rest that fits into the window
-  /// has a moment to come.
+  /// for a failure when it overtakes what they are about to send: they have a moment to end it
+  /// themselves, in which no more comes than fits into the window.
   @inline(never)
   private func endBeforeRequest() {
-    if case .length(let length) = exchange.framing, length > UInt64(Limits.streamWindow) {
-      return submitReset(NGHTTP2_NO_ERROR)
-    }
     guard phase == .exchanging else { return submitReset(NGHTTP2_NO_ERROR) }
     leave()
     giveUpReceived()
@@ -458,8 +459,9 @@ final class HTTP2Stream: Viewer {
   /// What has come of the body and nobody takes any more is in the way of no other stream.
   private func giveUpReceived() {
     guard let received else { return }
-    nghttp2_session_consume_connection(connection.session, received.count - receivedStart)
+    let left = received.count - receivedStart
     dropReceived()
+    connection.bodyLeft(left)
   }
 
   @inline(__always)

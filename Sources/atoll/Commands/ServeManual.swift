@@ -201,8 +201,9 @@ enum ServeManual {
             "\(Limits.continuations)", "frames that continue a head; the connection ends beyond"),
           Term(
             Quantity.size(Limits.streamWindow),
-            "of a body that an HTTP/2 viewer sends ahead of the origin, "
-              + "\(Quantity.size(Limits.connectionWindow)) on one connection"),
+            "of a body that an HTTP/2 viewer sends ahead of the origin; "
+              + "\(Quantity.size(Limits.connectionWindow)) of all bodies of one connection, once "
+              + "those of all take a \(Limits.bodyShare)th of the memory"),
           Term(
             Quantity.size(Limits.streamProgress),
             "of a response that an HTTP/2 viewer has to take in "

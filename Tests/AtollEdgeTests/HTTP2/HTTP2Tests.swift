@@ -261,6 +261,72 @@ struct HTTP2Tests {
     #expect(edge.edge.budget.used < 8 << 20)
   }
 
+  @Test func `uploads that stall hold back no other`() throws {
+    let silent = try SilentOrigin()
+    let echo = try UploadTests.echo()
+    let edge = try EdgeUnderTest(
+      echo,
+      {
+        $0.origins = [
+          NamedOrigin(
+            name: "silent", origin: Origin(scheme: .http, host: "127.0.0.1", port: silent.port))
+        ]
+        var behavior = PathBehavior(path: "/stalled/*", caching: .dontCache)
+        behavior.overrides.origin = "silent"
+        $0.behaviors = [behavior]
+      })
+    let peer = try HTTP2Peer(port: edge.port)
+    try peer.greet()
+    var window = 65_535
+    func send(_ stream: Int, _ bytes: [UInt8], endStream: Bool) throws {
+      while window < bytes.count {
+        let frame = try #require(try peer.readFrame())
+        if frame.kind == HTTP2Frame.Kind.windowUpdate && frame.stream == 0 {
+          window += frame.number(at: 0)
+        }
+      }
+      window -= bytes.count
+      try peer.sendData(stream, bytes, endStream: endStream)
+    }
+    // As much as their own windows let through: more than the connection's.
+    for stream in stride(from: 1, to: 13, by: 2) {
+      try peer.sendRequest(stream, "POST", "/stalled/", endStream: false)
+      for _ in 0..<16 { try send(stream, [UInt8](repeating: 1, count: 16_384), endStream: false) }
+    }
+    let body = [UInt8](repeating: 2, count: 16_384)
+    try peer.sendRequest(13, "POST", "/", endStream: false)
+    for part in 0..<16 { try send(13, body, endStream: part == 15) }
+    #expect(try peer.response(13).body.count == 16 * body.count)
+  }
+
+  /// Where the memory is small, so is what a viewer may send ahead.
+  @Test func `uploads that stall have a limit together`() throws {
+    let silent = try SilentOrigin()
+    let edge = try EdgeUnderTest(originPort: silent.port, options: { $0.memory = 8 << 20 })
+    let peer = try HTTP2Peer(port: edge.port)
+    try peer.greet()
+    var window = 65_535
+    var sent = 0
+    var stream = 1
+    sending: while true {
+      try peer.sendRequest(stream, "POST", "/", endStream: false)
+      for _ in 0..<16 {
+        while window < 16_384 {
+          if peer.wire.isQuiet(for: 1) { break sending }
+          let frame = try #require(try peer.readFrame())
+          if frame.kind == HTTP2Frame.Kind.windowUpdate && frame.stream == 0 {
+            window += frame.number(at: 0)
+          }
+        }
+        window -= 16_384
+        sent += 16_384
+        try peer.sendData(stream, [UInt8](repeating: 1, count: 16_384))
+      }
+      stream += 2
+    }
+    #expect(sent > 1 << 20 && sent <= (1 << 20) + (8 << 20) / Limits.bodyShare + 65_536)
+  }
+
   @Test func `100 Continue and 103 pass`() throws {
     let origin = try ScriptedOrigin { exchange in
       let body = try exchange.readBody()
@@ -288,7 +354,7 @@ struct HTTP2Tests {
     #expect(try peer.request(3, "/").status == 200)
   }
 
-  @Test func `a short body may end by itself behind its answer`() throws {
+  @Test func `a body may end by itself behind its answer`() throws {
     let edge = try EdgeUnderTest(try Self.site()) { $0.settings.allowedMethods = .getHead }
     let peer = try HTTP2Peer(port: edge.port)
     try peer.greet()
@@ -301,8 +367,9 @@ struct HTTP2Tests {
     // What is not sent any more has its answer behind that.
     #expect(try peer.request(5, "/").status == 200)
     #expect(peer.responses[1]?.error == nil && peer.responses[3]?.error == nil)
-    // A long one is stopped.
+    // A long one is stopped, without more than its window has let through.
     try peer.sendRequest(7, "POST", "/", [("content-length", "1000000")], endStream: false)
+    try peer.sendData(7, [UInt8](repeating: 1, count: 40_000))
     try peer.read { $0.responses[7]?.error != nil }
     #expect(peer.responses[7]?.isComplete == true)
     #expect(peer.responses[7]?.error == HTTP2Peer.Code.none)
