@@ -42,9 +42,9 @@ package final class HeaderReader {
     func hashed(_ name: String) -> UInt64 {
       let line = Array((name + ":").utf8)
       return line.withUnsafeBufferPointer {
-        Self.hashName(
-          $0.baseAddress!, end: $0.baseAddress! + line.count, to: scratch, first: seed.first,
-          factor: seed.second | 1)!.hash
+        Self.hash(
+          $0.baseAddress!, upTo: colonByte, end: $0.baseAddress! + line.count, lowercases: true,
+          to: scratch, first: seed.first, factor: seed.second | 1)!.hash
       }
     }
     statusHash = hashed("status")
@@ -114,14 +114,17 @@ package final class HeaderReader {
     var place = bytes
     var count = 0
     while at < end && at.pointee != carriageReturn {
-      guard let name = Self.hashName(at, end: end, to: place, first: first, factor: factor),
+      guard
+        let name = Self.hash(
+          at, upTo: colonByte, end: end, lowercases: true, to: place, first: first, factor: factor),
         name.count > 0
       else { break }
       at += name.count &+ 1
       while at < end && at.pointee == space { at += 1 }
       guard
-        let value = Self.hashValue(
-          at, end: end, to: place + name.count, first: name.hash, factor: factor)
+        let value = Self.hash(
+          at, upTo: carriageReturn, end: end, lowercases: false, to: place + name.count,
+          first: name.hash, factor: factor)
       else { break }
       at += value.count &+ 2
       var valueCount = value.count
@@ -173,39 +176,20 @@ package final class HeaderReader {
     return (product.high ^ product.low) &+ word
   }
 
-  /// Up to the colon; nil when there is none.
+  /// Copies and hashes what stands before a delimiter; nil when there is none.
+  /// - Parameter lowercases: a constant wherever this is inlined.
   @inline(__always)
-  private static func hashName(
-    _ start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>,
-    to place: UnsafeMutablePointer<UInt8>, first: UInt64, factor: UInt64
+  private static func hash(
+    _ start: UnsafePointer<UInt8>, upTo delimiter: UInt8, end: UnsafePointer<UInt8>,
+    lowercases: Bool, to place: UnsafeMutablePointer<UInt8>, first: UInt64, factor: UInt64
   ) -> (hash: UInt64, count: Int)? {
     var hash = first
     var count = 0
     while start + count < end {
-      let word = csystem_lowercased(load(start + count, end: end))
+      let loaded = load(start + count, end: end)
+      let word = lowercases ? csystem_lowercased(loaded) : loaded
       UnsafeMutableRawPointer(place + count).storeBytes(of: word.littleEndian, as: UInt64.self)
-      let length = lengthBefore(colonByte, in: word)
-      if length < 8 {
-        return (mix(hash, word & ~(UInt64.max &<< UInt64(length &* 8)), factor), count &+ length)
-      }
-      hash = mix(hash, word, factor)
-      count &+= 8
-    }
-    return nil
-  }
-
-  /// Up to the end of the line; nil when there is none.
-  @inline(__always)
-  private static func hashValue(
-    _ start: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>,
-    to place: UnsafeMutablePointer<UInt8>, first: UInt64, factor: UInt64
-  ) -> (hash: UInt64, count: Int)? {
-    var hash = first
-    var count = 0
-    while start + count < end {
-      let word = load(start + count, end: end)
-      UnsafeMutableRawPointer(place + count).storeBytes(of: word.littleEndian, as: UInt64.self)
-      let length = lengthBefore(carriageReturn, in: word)
+      let length = lengthBefore(delimiter, in: word)
       if length < 8 {
         return (mix(hash, word & ~(UInt64.max &<< UInt64(length &* 8)), factor), count &+ length)
       }
