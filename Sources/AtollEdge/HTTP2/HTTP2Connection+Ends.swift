@@ -107,20 +107,6 @@ extension HTTP2Connection {
     if isReadable { linger() }
   }
 
-  func linger() {
-    while isReadable && phase == .lingering {
-      switch receive(services.scratch, services.scratchSize) {
-      case .moved(let count) where count > 0:
-        lingered += count
-        if lingered > Limits.lingering { return close() }
-      case .wouldBlock:
-        isReadable = false
-      case .moved, .failed:
-        close()
-      }
-    }
-  }
-
   func close() {
     guard phase != .closed else { return }
     if isInSession { return failed() }

@@ -17,7 +17,7 @@ import Glibc
 /// whole turn and sent at once. The session's callbacks change nothing but this connection and its
 /// streams; what would reach for origins, or for the loop's scratch memory, waits until the session
 /// has returned.
-final class HTTP2Connection: Channel {
+final class HTTP2Connection: Channel, LingeringChannel {
   enum Phase { case open, lingering, closed }
   /// As for HTTP/1.1: one finds requests, the next that there are no more.
   private static let receivesPerTurn = 3
@@ -150,6 +150,7 @@ final class HTTP2Connection: Channel {
   }
 
   var isOpen: Bool { phase == .open }
+  var isLingering: Bool { phase == .lingering }
 
   // MARK: Events
 
