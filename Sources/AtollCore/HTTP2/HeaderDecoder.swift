@@ -120,7 +120,9 @@ package struct HeaderDecoder {
   /// The field at an index (§2.3.3).
   @inline(__always)
   private func line(_ index: Int) -> UnsafePointer<HeaderLine>? {
-    if index <= StaticTable.count { return index > 0 ? UnsafePointer(state.pointee.known + index) : nil }
+    if index <= StaticTable.count {
+      return index > 0 ? UnsafePointer(state.pointee.known + index) : nil
+    }
     let age = index &- StaticTable.count &- 1
     if age >= state.pointee.count { return nil }
     return UnsafePointer(
