@@ -2,25 +2,25 @@
 
 /// What stands before the payload of a frame (RFC 9113 §4.1).
 package struct FrameHeader: Equatable, Sendable {
-  package static let size = 9
+  @inlinable package static var size: Int { 9 }
   /// What every peer takes as payload (RFC 9113 §4.2); the edge asks for no more.
-  package static let largestPayload = 16_384
+  @inlinable package static var largestPayload: Int { 16_384 }
 
   package enum Kind {
-    package static let data: UInt8 = 0
-    package static let headers: UInt8 = 1
-    package static let reset: UInt8 = 3
-    package static let settings: UInt8 = 4
-    package static let ping: UInt8 = 6
-    package static let windowUpdate: UInt8 = 8
-    package static let continuation: UInt8 = 9
+    @inlinable package static var data: UInt8 { 0 }
+    @inlinable package static var headers: UInt8 { 1 }
+    @inlinable package static var reset: UInt8 { 3 }
+    @inlinable package static var settings: UInt8 { 4 }
+    @inlinable package static var ping: UInt8 { 6 }
+    @inlinable package static var windowUpdate: UInt8 { 8 }
+    @inlinable package static var continuation: UInt8 { 9 }
   }
 
   package enum Flag {
-    package static let endStream: UInt8 = 1
-    package static let endHeaders: UInt8 = 4
-    package static let padded: UInt8 = 8
-    package static let priority: UInt8 = 32
+    @inlinable package static var endStream: UInt8 { 1 }
+    @inlinable package static var endHeaders: UInt8 { 4 }
+    @inlinable package static var padded: UInt8 { 8 }
+    @inlinable package static var priority: UInt8 { 32 }
   }
 
   /// Bytes of the payload.
@@ -29,7 +29,7 @@ package struct FrameHeader: Equatable, Sendable {
   package var flags: UInt8
   package var stream: Int32
 
-  @inline(__always)
+  @inlinable
   package init(length: Int, kind: UInt8, flags: UInt8, stream: Int32) {
     self.length = length
     self.kind = kind
@@ -49,7 +49,7 @@ package struct FrameHeader: Equatable, Sendable {
   }
 
   /// - Parameter place: room for nine bytes.
-  @inline(__always)
+  @inlinable
   package func write(to place: UnsafeMutablePointer<UInt8>) {
     let stream = UInt64(UInt32(bitPattern: stream))
     let word =

@@ -36,6 +36,7 @@ package struct FrameReader {
         length: length, kind: Kind.headers, flags: flags & ~Flag.padded | Flag.endHeaders,
         stream: stream
       ).write(to: place)
+      if length == 0 { return FrameHeader.size }
       for index in 0..<length {
         place[FrameHeader.size + index] = UInt8(
           truncatingIfNeeded: priority >> UInt64(32 - index * 8))
@@ -127,9 +128,7 @@ package struct FrameReader {
           && header.length <= FrameHeader.largestPayload
       if isHead && isWhole && at > start { return .frames }
       partialCount = 0
-      if let offence = watch.judge(header, now) {
-        return .offence(offence)
-      }
+      if let offence = watch.judge(header, now) { return .offence(offence) }
       // RFC 9113 §6.10.
       if isHeadOpen && (header.kind != Kind.continuation || header.stream != head.stream) {
         return .offence(.protocolError)
