@@ -15,6 +15,11 @@ final class Exchange {
   var viewerReference: Unmanaged<Viewer>!
   var viewer: Viewer { viewerReference._withUnsafeGuaranteedRef { $0 } }
   let services: LoopServices
+  // Of the services: what an object names itself is used without counting a reference.
+  private let cache: CacheStore
+  private let counters: LoopCounters
+  private let keyBuffer: ByteBuffer
+  private let tailBuffer: ByteBuffer
   var step = Step.idle
 
   // The request.
@@ -31,7 +36,7 @@ final class Exchange {
   // is not done within its turn of the loop keeps that.
   var policyReference: Unmanaged<DistributionPolicy>?
   var behaviorReference: Unmanaged<BehaviorPolicy>?
-  var configuration: EdgeConfiguration?
+  private(set) var configuration: HeldConfiguration?
   var policy: DistributionPolicy? { policyReference?.takeUnretainedValue() }
   var behavior: BehaviorPolicy? { behaviorReference?.takeUnretainedValue() }
 
@@ -81,7 +86,15 @@ final class Exchange {
     KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
     | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
 
-  init(services: LoopServices) { self.services = services }
+  init(services: LoopServices) {
+    self.services = services
+    cache = services.cache
+    counters = services.counters
+    keyBuffer = services.keyBuffer
+    tailBuffer = services.tailBuffer
+  }
+
+  deinit { dropConfiguration() }
 
   // MARK: Read head, choose distribution and behavior
 
@@ -102,7 +115,7 @@ final class Exchange {
       behaviorReference = behavior
       behavior._withUnsafeGuaranteedRef { admit(head, base, policy, $0) }
     }
-    if step != .idle { configuration = services.configuration }
+    if step != .idle { keepConfiguration() }
   }
 
   @inline(__always)
@@ -125,6 +138,23 @@ final class Exchange {
     isConditional = head.fields.present & Self.conditionFields != 0
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
+  }
+
+  /// Keeps the present configuration until the exchange ends.
+  @inline(__always)
+  func keepConfiguration() {
+    dropConfiguration()
+    let held = services.heldConfiguration
+    held.retain()
+    configuration = held
+  }
+
+  @inline(__always)
+  private func dropConfiguration() {
+    if let configuration {
+      self.configuration = nil
+      configuration.release()
+    }
   }
 
   /// Instead of `begin`, for a request that belongs on another connection (RFC 9110 §15.5.20).
@@ -178,25 +208,17 @@ final class Exchange {
 
   // MARK: Key
 
-  /// Leaves the request's cache key in `services.keyBuffer`.
+  /// Leaves the request's cache key in the services' buffer.
   @discardableResult
+  @inline(__always)
   func writeKey(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) -> KeyHash {
-    writeKey(head, base, policy, behavior, facts, to: services.keyBuffer)
-  }
-
-  /// The same for who has the buffer at hand.
-  @inline(__always)
-  private func writeKey(
-    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, to key: ByteBuffer
-  ) -> KeyHash {
-    key.removeAll()
+    keyBuffer.removeAll()
     appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    return keyHash(key.bytes, seed: services.seed)
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: keyBuffer)
+    return keyHash(keyBuffer.bytes, seed: services.seed)
   }
 
   // MARK: Lookup
@@ -206,9 +228,8 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    let key = services.keyBuffer
-    let hash = writeKey(head, base, policy, behavior, facts, to: key)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) {
+    let hash = writeKey(head, base, policy, behavior, facts)
+    let found = cache.lookup(hash: hash, key: keyBuffer.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
@@ -366,7 +387,7 @@ final class Exchange {
   @inline(__always)
   func beginTail(_ entry: Entry) -> ByteBuffer {
     let now = services.loop.wallTime
-    let tail = services.tailBuffer
+    let tail = tailBuffer
     tail.removeAll()
     age = entry.freshness.age(at: now)
     appendVerdict(
@@ -413,10 +434,8 @@ final class Exchange {
     account()
     if fetch != nil { leaveFetch() }
     step = .idle
-    if configuration != nil {
-      configuration = nil
-      errorPage = nil
-    }
+    dropConfiguration()
+    if errorPage != nil { errorPage = nil }
   }
 
   /// The viewer has gone before that.
@@ -426,7 +445,7 @@ final class Exchange {
     parts = nil
     slices = nil
     step = .idle
-    configuration = nil
+    dropConfiguration()
     errorPage = nil
   }
 
@@ -435,7 +454,7 @@ final class Exchange {
   @inline(__always)
   func account() {
     let slot = policyReference?._withUnsafeGuaranteedRef { $0.slot } ?? LoopCounters.unclaimed
-    services.counters.account(
+    counters.account(
       slot: slot, verdict: verdict, method: method,
       status: status, bytesDown: bytesDown,
       bytesUp: bytesUp)

@@ -13,6 +13,8 @@ import Glibc
 final class HTTP2Stream: Viewer {
   enum Phase { case idle, exchanging, tunneling, ended }
 
+  /// The loop's, at hand so that no reference is counted.
+  private let requestHead: RequestHead
   /// Nil while idle.
   private(set) var connectionReference: Unmanaged<HTTP2Connection>?
   var connection: HTTP2Connection! { connectionReference?.takeUnretainedValue() }
@@ -66,6 +68,7 @@ final class HTTP2Stream: Viewer {
 
   init(services: LoopServices, address: SocketAddress) {
     provider = .allocate(capacity: 1)
+    requestHead = services.requestHead
     super.init(services: services, descriptor: -1, address: address, isSecure: false)
     provider.initialize(
       to: nghttp2_data_provider(
@@ -99,17 +102,16 @@ final class HTTP2Stream: Viewer {
   func begin(_ text: HTTP2RequestText, on connection: HTTP2Connection, endsStream: Bool) {
     phase = .exchanging
     isRequestEnded = endsStream
-    let head = services.requestHead
-    if let fault = text.finish(hasBody: !endsStream, head) { return refuse(fault) }
+    if let fault = text.finish(hasBody: !endsStream, requestHead) { return refuse(fault) }
     if text.webSocketKey != nil { webSocketKey = text.webSocketKey }
     let base = UnsafePointer(text.text.base)
     ownHeadLength = text.text.count
     isBeginning = true
     presentHeadBase = base
-    if let tls = connection.tls, !tls.covers(head.authority(in: base)) {
-      exchange.beginMisdirected(head, base, canPersist: true)
+    if let tls = connection.tls, !tls.covers(requestHead.authority(in: base)) {
+      exchange.beginMisdirected(requestHead, base, canPersist: true)
     } else {
-      exchange.begin(head, base, canPersist: true)
+      exchange.begin(requestHead, base, canPersist: true)
     }
     isBeginning = false
     presentHeadBase = nil
