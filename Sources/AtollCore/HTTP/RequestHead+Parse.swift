@@ -60,19 +60,11 @@ extension RequestHead {
     }
     let methodLength = (target - base) &- 1
 
-    // Target (§3.2), its query found on the way.
-    var targetEnd = UnsafePointer<UInt8>(csystem_scan_target(target, end, 0x3f, 0x23)!)
-    var query = targetEnd
-    var hasQuery = false
-    if targetEnd < end, targetEnd.pointee == 0x3f {
-      hasQuery = true
-      query = targetEnd + 1
-      targetEnd = csystem_scan_target(query, end, 0x23, 0x23)
+    guard let (targetEnd, query) = Self.scanTarget(target, end) else {
+      return .failure(.targetTooLong)
     }
-    let targetLength = targetEnd - target
-    if targetLength > Limits.target { return .failure(.targetTooLong) }
     if targetEnd == end { return .incomplete }
-    if targetEnd.pointee != space || targetLength == 0 {
+    if targetEnd.pointee != space || targetEnd == target {
       return .failure(Self.targetError(targetEnd.pointee))
     }
 
@@ -96,26 +88,84 @@ extension RequestHead {
       base, from: version + 10, to: end, allowsSpaceBeforeColon: false)
     guard case .complete(let length) = parsed else { return parsed }
 
+    if let error = settle(
+      base, end, method, methodLength: methodLength, targetEnd, query: query, minorVersion,
+      length: length)
+    {
+      return .failure(error)
+    }
+    return .complete(length: length)
+  }
+
+  /// Fills self from a head that was put together here, with `HTTP/1.1` in its request line, and
+  /// whose field lines are in `fields` already: each with a name that is a token and a value without
+  /// control characters and white space around it.
+  func adopt(
+    _ base: UnsafePointer<UInt8>, count: Int, methodLength: Int, targetLength: Int
+  ) -> HeadError? {
+    let end = base + count
+    let method: Method
+    if methodLength == 3, UnsafeRawPointer(base).loadUnaligned(as: UInt32.self) == fourBytes("GET ")
+    {
+      method = .get
+    } else {
+      if methodLength == 0 || csystem_scan_token(base, base + methodLength) != base + methodLength {
+        return .badMethod
+      }
+      method = Self.method(base, methodLength)
+    }
+    let target = base + (methodLength &+ 1)
+    guard let (targetEnd, query) = Self.scanTarget(target, end) else { return .targetTooLong }
+    if targetLength == 0 || targetEnd != target + targetLength { return .badTarget }
+    if count > Limits.requestHead { return .headTooLarge }
+    return settle(
+      base, end, method, methodLength: methodLength, targetEnd, query: query, 1, length: count)
+  }
+
+  /// Target (§3.2), its query found on the way.
+  /// - Returns: where it ends, and where its query begins, nil without one; nil when it is too long.
+  @inline(__always)
+  private static func scanTarget(
+    _ target: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+  ) -> (end: UnsafePointer<UInt8>, query: UnsafePointer<UInt8>?)? {
+    var targetEnd = UnsafePointer<UInt8>(csystem_scan_target(target, end, 0x3f, 0x23)!)
+    var query: UnsafePointer<UInt8>?
+    if targetEnd < end, targetEnd.pointee == 0x3f {
+      query = targetEnd + 1
+      targetEnd = csystem_scan_target(targetEnd + 1, end, 0x23, 0x23)
+    }
+    return targetEnd - target > Limits.target ? nil : (targetEnd, query)
+  }
+
+  /// What follows from request line and fields.
+  @inline(__always)
+  private func settle(
+    _ base: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ method: Method, methodLength: Int,
+    _ targetEnd: UnsafePointer<UInt8>, query: UnsafePointer<UInt8>?, _ minorVersion: UInt8,
+    length: Int
+  ) -> HeadError? {
+    let target = base + (methodLength &+ 1)
     var found = State()
     found.method = method
     found.methodLength = UInt16(truncatingIfNeeded: methodLength)
     found.minorVersion = minorVersion
     found.targetStart = UInt16(truncatingIfNeeded: target - base)
-    found.targetLength = UInt16(truncatingIfNeeded: targetLength)
+    found.targetLength = UInt16(truncatingIfNeeded: targetEnd - target)
     found.length = length
     found.pathStart = found.targetStart
-    let pathEnd = hasQuery ? query - 1 : targetEnd
+    let pathEnd = query.map { $0 - 1 } ?? targetEnd
     found.pathLength = UInt16(truncatingIfNeeded: pathEnd - target)
-    found.hasQuery = hasQuery
-    found.queryStart = UInt16(truncatingIfNeeded: query - base)
-    found.queryLength = UInt16(truncatingIfNeeded: targetEnd - query)
+    found.hasQuery = query != nil
+    let queryStart = query ?? targetEnd
+    found.queryStart = UInt16(truncatingIfNeeded: queryStart - base)
+    found.queryLength = UInt16(truncatingIfNeeded: targetEnd - queryStart)
     found.keepsAlive = minorVersion > 0
 
     // Host (§3.2): exactly one, even when the target says which authority counts.
     let fields = self.fields
     let present = fields.present
     if present & KnownField.host.bit != 0 {
-      if fields.repeated & KnownField.host.bit != 0 { return .failure(.repeatedHost) }
+      if fields.repeated & KnownField.host.bit != 0 { return .repeatedHost }
       let lines = fields.lines
       let line = lines + Int(FieldTable.last(lines)[Int(KnownField.host.rawValue)])
       found.authorityStart = line.pointee.valueStart
@@ -124,31 +174,30 @@ extension RequestHead {
         !Authority.isValid(
           base + Int(found.authorityStart), Int(found.authorityLength), readable: end)
       {
-        return .failure(.badHost)
+        return .badHost
       }
     } else if minorVersion > 0 {
-      return .failure(.missingHost)
+      return .missingHost
     }
     state.pointee = found
     if target.pointee != 0x2f || method == .connect {
-      if let error = resolveTargetForm(base) { return .failure(error) }
+      if let error = resolveTargetForm(base) { return error }
     } else if found.authorityLength == 0 && present & KnownField.host.bit != 0 {
       // An http URI without a host is invalid (RFC 9110 §4.2.1).
-      return .failure(.badHost)
+      return .badHost
     }
 
     let rare =
       KnownField.connection.bit | KnownField.contentLength.bit
       | KnownField.transferEncoding.bit | KnownField.expect.bit
-    if present & rare == 0 { return .complete(length: length) }
+    if present & rare == 0 { return nil }
     // What nearly all browsers send, and what HTTP/1.1 means anyway.
     if present & rare == KnownField.connection.bit, minorVersion > 0,
       fields.hasOnlyKeepAlive(base)
     {
-      return .complete(length: length)
+      return nil
     }
-    if let error = applyRareFields(base) { return .failure(error) }
-    return .complete(length: length)
+    return applyRareFields(base)
   }
 
   /// Framing, persistence and expectations, for heads with a field that bears on them.

@@ -51,6 +51,12 @@ enum StaticTable {
     "vary", "via", "www-authenticate",
   ]
 
+  /// Of the entries that have one.
+  static let values: [Int: String] = [
+    2: "GET", 3: "POST", 4: "/", 5: "/index.html", 6: "http", 7: "https", 8: "200", 9: "204",
+    10: "206", 11: "304", 12: "400", 13: "404", 14: "500", 16: "gzip, deflate",
+  ]
+
   /// The index of a whole `:status` field; 0 when it is not there.
   static func index(ofStatus digits: UnsafePointer<UInt8>) -> UInt8 {
     switch (digits[0], digits[1], digits[2]) {

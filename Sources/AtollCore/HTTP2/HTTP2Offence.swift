@@ -31,6 +31,8 @@ package enum HTTP2Offence: UInt8, CaseIterable, Sendable {
   case protocolError
   /// Bytes beyond the window that was granted.
   case flowControlError
+  /// A head that is no HPACK.
+  case compressionError
 
   /// As metrics print it.
   package var text: StaticString {
@@ -50,6 +52,7 @@ package enum HTTP2Offence: UInt8, CaseIterable, Sendable {
     case .malformedRequest: "malformed-request"
     case .protocolError: "protocol-error"
     case .flowControlError: "flow-control-error"
+    case .compressionError: "compression-error"
     }
   }
 }

@@ -1,28 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
+import CSystem
 import Glibc
 
 /// Puts the fields of an HTTP/2 request (RFC 9113 §8.3) together as a head of HTTP/1.1's text, which
-/// is what the rest of the edge reads.
+/// is what the rest of the edge reads, and notes where in it they lie.
 ///
-/// Made once per loop; `begin` starts over. The head is parsed like any other: what would not be a
-/// request over HTTP/1.1 is none here.
-package final class HTTP2RequestText {
+/// Made once per loop; `begin` starts over. What would not be a request over HTTP/1.1 is none here.
+package final class HTTP2RequestText: HeaderLineReceiver {
   /// The head so far; whole after `finish`.
   package let text = ByteBuffer(capacity: 2_048)
+  /// What `finish` fills.
+  package let head: RequestHead
   private let pseudo = ByteBuffer(capacity: 512)
   private let cookies = ByteBuffer(capacity: 256)
-  private var method = Piece()
-  private var path = Piece()
-  private var authority = Piece()
-  private var scheme = Piece()
-  private var wantedProtocol = Piece()
-  private var hasBegunFields = false
-  private var hasLength = false
-  private var isMalformed = false
-  private var lineCount = 0
-  private var listSize = 0
+  private let state: UnsafeMutablePointer<State>
   /// Of an extended CONNECT for WebSocket (RFC 8441): what the origin is to answer to.
   package private(set) var webSocketKey: String?
+
+  /// Outside the object, as `RequestHead`'s is.
+  private struct State {
+    var method = Piece()
+    var path = Piece()
+    var authority = Piece()
+    var scheme = Piece()
+    var wantedProtocol = Piece()
+    var hasBegunFields = false
+    var hasLength = false
+    var isMalformed = false
+    var lineCount = 0
+    var listSize = 0
+    var priority = RequestPriority()
+  }
 
   private struct Piece {
     var start = 0
@@ -30,131 +38,142 @@ package final class HTTP2RequestText {
     var isPresent: Bool { count >= 0 }
   }
 
-  package init() {}
+  package init(head: RequestHead) {
+    self.head = head
+    state = .allocate(capacity: 1)
+    state.initialize(to: State())
+  }
+
+  deinit { state.deallocate() }
+
+  /// What the field Priority says (RFC 9218 §5); nil without one that can be read.
+  package var priority: RequestPriority? {
+    state.pointee.priority.isSet ? state.pointee.priority : nil
+  }
 
   package func begin() {
     text.removeAll()
     pseudo.removeAll()
     cookies.removeAll()
-    method.count = -1
-    path.count = -1
-    authority.count = -1
-    scheme.count = -1
-    wantedProtocol.count = -1
-    hasBegunFields = false
-    hasLength = false
-    isMalformed = false
-    lineCount = 0
-    listSize = 0
-    webSocketKey = nil
+    head.fields.removeAll()
+    state.pointee = State()
+    if webSocketKey != nil { webSocketKey = nil }
   }
 
-  /// One field, its name in lower case, pseudo-header fields first.
+  // MARK: Fields
+
+  /// One field, pseudo-header fields first.
   /// - Returns: false when the list has become so long that it is an attack: small heads may decode
   ///   to large ones.
   @inline(__always)
-  package func add(
-    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
-  ) -> Bool {
+  package func add(_ line: HeaderLine) -> Bool {
+    let state = self.state
     // RFC 9113 §6.5.2: so much each field counts.
-    listSize &+= nameCount &+ valueCount &+ 32
-    if listSize > Limits.decodedHeaderList { return false }
-    if nameCount > 0 && name[0] == 0x3a {
-      addPseudo(name, nameCount, value, valueCount)
-      return true
+    state.pointee.listSize &+= Int(line.nameCount) &+ Int(line.valueCount) &+ 32
+    if state.pointee.listSize > Limits.decodedHeaderList { return false }
+    if !line.hasValidValue { state.pointee.isMalformed = true }
+    if line.role == .plain {
+      if !state.pointee.hasBegunFields { beginFields() }
+      addLine(line)
+    } else {
+      addOther(line)
     }
-    if !hasBegunFields { beginFields() }
-    switch nameCount {
-    case 4 where equals(name, "host"):
-      if authority.isPresent { return checkHost(value, valueCount) }
-    case 6 where equals(name, "cookie"):
-      // RFC 9113 §8.2.3: pieces of one field.
-      if text.count &+ cookies.count > Limits.requestHead { return true }
-      if cookies.count > 0 { cookies.append("; ") }
-      cookies.append(value, valueCount)
-      return true
-    case 14 where equals(name, "content-length"): hasLength = true
-    case 17 where webSocketKey != nil && equals(name, "sec-websocket-key"): return true
-    default: break
-    }
-    addLine(name, nameCount, value, valueCount)
     return true
   }
 
   @inline(__always)
-  private func equals(_ name: UnsafePointer<UInt8>, _ other: StaticString) -> Bool {
-    memcmp(name, other.utf8Start, other.utf8CodeUnitCount) == 0
+  private func addLine(_ line: HeaderLine) {
+    // What is too large already is refused, however large it becomes.
+    let start = text.count
+    if start > Limits.requestHead { return }
+    text.append(line.text, line.count)
+    note(
+      start, nameCount: Int(line.nameCount), valueCount: Int(line.valueCount), known: line.known)
+  }
+
+  /// A line lies at `start` of the text.
+  @inline(__always)
+  private func note(_ start: Int, nameCount: Int, valueCount: Int, known: KnownField) {
+    state.pointee.lineCount &+= 1
+    // When there are too many, the count says so.
+    _ = head.fields.append(
+      FieldLine(
+        nameStart: UInt16(truncatingIfNeeded: start),
+        nameLength: UInt16(truncatingIfNeeded: nameCount),
+        valueStart: UInt16(truncatingIfNeeded: start &+ nameCount &+ 2),
+        valueLength: UInt16(truncatingIfNeeded: valueCount), known: known))
+  }
+
+  private func addOther(_ line: HeaderLine) {
+    switch line.role {
+    case .method: return set(&state.pointee.method, line)
+    case .path: return set(&state.pointee.path, line)
+    case .authority: return set(&state.pointee.authority, line)
+    case .scheme: return set(&state.pointee.scheme, line)
+    case .protocol: return set(&state.pointee.wantedProtocol, line)
+    case .malformed:
+      state.pointee.isMalformed = true
+      return
+    default: break
+    }
+    if !state.pointee.hasBegunFields { beginFields() }
+    let value = UnsafeBufferPointer(start: line.value, count: Int(line.valueCount))
+    switch line.role {
+    case .host:
+      if state.pointee.authority.isPresent { return checkHost(value) }
+    case .cookie:
+      // RFC 9113 §8.2.3: pieces of one field.
+      if text.count &+ cookies.count > Limits.requestHead { return }
+      if cookies.count > 0 { cookies.append("; ") }
+      cookies.append(value)
+      return
+    case .contentLength:
+      state.pointee.hasLength = true
+    case .te:
+      // RFC 9113 §8.2.2.
+      if !equalsIgnoringCase(value, "trailers") { state.pointee.isMalformed = true }
+    case .priority:
+      state.pointee.priority.add(value)
+    case .webSocketKey:
+      if webSocketKey != nil { return }
+    default: break
+    }
+    addLine(line)
   }
 
   @inline(__always)
-  private func addLine(
-    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
-  ) {
-    // What is too large already is refused, however large it becomes.
-    if text.count > Limits.requestHead { return }
-    lineCount &+= 1
-    let size = nameCount &+ valueCount &+ 4
-    let start = text.reserveTail(size)
-    memcpy(start, name, nameCount)
-    start[nameCount] = 0x3a
-    start[nameCount &+ 1] = space
-    memcpy(start + (nameCount &+ 2), value, valueCount)
-    start[size &- 2] = carriageReturn
-    start[size &- 1] = lineFeed
-    text.advance(by: size)
-  }
-
-  private func addPseudo(
-    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
-  ) {
-    if hasBegunFields || valueCount > Limits.requestHead {
-      if hasBegunFields { isMalformed = true } else { lineCount = Limits.headerCount &+ 1 }
+  private func set(_ piece: inout Piece, _ line: HeaderLine) {
+    let count = Int(line.valueCount)
+    // RFC 9113 §8.3: once each, before all others; none of them may be empty (§8.3.1).
+    if piece.isPresent || state.pointee.hasBegunFields || count == 0 {
+      state.pointee.isMalformed = true
       return
     }
-    let piece = Piece(start: pseudo.count, count: valueCount)
-    switch nameCount {
-    case 5 where equals(name, ":path"): set(&path, piece)
-    case 7 where equals(name, ":method"): set(&method, piece)
-    case 7 where equals(name, ":scheme"): set(&scheme, piece)
-    case 9 where equals(name, ":protocol"): set(&wantedProtocol, piece)
-    case 10 where equals(name, ":authority"): set(&authority, piece)
-    default: isMalformed = true
-    }
-    pseudo.append(value, valueCount)
-  }
-
-  @inline(__always)
-  private func set(_ present: inout Piece, _ piece: Piece) {
-    // RFC 9113 §8.3: once each.
-    if present.isPresent { isMalformed = true }
-    present = piece
+    piece = Piece(start: pseudo.count, count: count)
+    pseudo.append(line.value, count)
   }
 
   /// RFC 9113 §8.3.1: both name the same, or the request is malformed.
-  private func checkHost(_ value: UnsafePointer<UInt8>, _ count: Int) -> Bool {
-    if !sameName(bytes(authority), UnsafeBufferPointer(start: value, count: count)) {
-      isMalformed = true
-    }
-    return true
+  private func checkHost(_ value: UnsafeBufferPointer<UInt8>) {
+    if !sameName(bytes(state.pointee.authority), value) { state.pointee.isMalformed = true }
   }
 
+  @inline(__always)
   private func bytes(_ piece: Piece) -> UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: pseudo.base + piece.start, count: max(piece.count, 0))
   }
 
-  /// Request line and Host.
+  // MARK: Request line and Host
+
   private func beginFields() {
-    hasBegunFields = true
-    let method = bytes(method)
-    if wantedProtocol.isPresent {
-      beginTunnel()
-      return
-    }
-    if isConnect && !path.isPresent {
+    state.pointee.hasBegunFields = true
+    let method = bytes(state.pointee.method)
+    if state.pointee.wantedProtocol.isPresent { return beginTunnel() }
+    if isConnect && !state.pointee.path.isPresent {
       // As it stands in HTTP/1.1 (RFC 9113 §8.5): the authority is the target.
-      appendRequestLine(method, bytes(authority))
+      appendRequestLine(method, bytes(state.pointee.authority))
     } else {
-      appendRequestLine(method, bytes(path))
+      appendRequestLine(method, bytes(state.pointee.path))
     }
     appendHost()
   }
@@ -169,20 +188,23 @@ package final class HTTP2RequestText {
   }
 
   private func appendHost() {
-    guard authority.isPresent else { return }
+    guard state.pointee.authority.isPresent else { return }
+    let authority = bytes(state.pointee.authority)
+    let start = text.count
     text.append("host: ")
-    text.append(bytes(authority))
+    text.append(authority)
     text.append("\r\n")
-    lineCount &+= 1
+    note(start, nameCount: 4, valueCount: authority.count, known: .host)
   }
 
   /// RFC 8441: what asks for WebSocket in HTTP/2 is told as what asks for it in HTTP/1.1.
   private func beginTunnel() {
     let get: StaticString = "GET"
     appendRequestLine(
-      UnsafeBufferPointer(start: get.utf8Start, count: get.utf8CodeUnitCount), bytes(path))
+      UnsafeBufferPointer(start: get.utf8Start, count: get.utf8CodeUnitCount),
+      bytes(state.pointee.path))
     appendHost()
-    guard equalsIgnoringCase(bytes(wantedProtocol), "websocket") else { return }
+    guard equalsIgnoringCase(bytes(state.pointee.wantedProtocol), "websocket") else { return }
     var generator = SystemRandomNumberGenerator()
     let random = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     let key = Base64.encode(random)
@@ -190,52 +212,103 @@ package final class HTTP2RequestText {
     text.append("connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-key: ")
     text.append(key)
     text.append("\r\n")
-    lineCount &+= 3
+    state.pointee.lineCount &+= 3
   }
+
+  // MARK: The whole
 
   /// Ends the head.
   /// - Parameter hasBody: whether more than the head belongs to the request.
   /// - Returns: why there is no request; nil when `head` holds it.
-  @inline(__always)
-  package func finish(hasBody: Bool, _ head: RequestHead) -> HTTP2RequestFault? {
-    if !hasBegunFields { beginFields() }
-    if cookies.count > 0 {
-      let cookie: StaticString = "cookie"
-      addLine(cookie.utf8Start, cookie.utf8CodeUnitCount, cookies.base, cookies.count)
-    }
-    if hasBody && !hasLength && webSocketKey == nil {
-      text.append("transfer-encoding: chunked\r\n")
-      lineCount &+= 1
-    }
+  package func finish(hasBody: Bool) -> HTTP2RequestFault? {
+    if !state.pointee.hasBegunFields { beginFields() }
+    if cookies.count > 0 { addCookies() }
+    if hasBody && !state.pointee.hasLength && webSocketKey == nil { addFraming() }
     text.append("\r\n")
-    if wantedProtocol.isPresent, let fault = faultOfTunnel() { return fault }
-    if isMalformed || !hasKnownScheme { return .malformed }
-    if lineCount > Limits.headerCount { return .refused(.tooManyFields) }
+    if state.pointee.wantedProtocol.isPresent, let fault = faultOfTunnel() { return fault }
+    if state.pointee.isMalformed || !hasKnownScheme { return .malformed }
+    if state.pointee.lineCount > Limits.headerCount { return .refused(.tooManyFields) }
+    if let error = webSocketKey == nil ? adopt() : parse() {
+      return error.status == 400 ? .malformed : .refused(error)
+    }
+    // RFC 9113 §8.1.1.
+    if !hasBody, state.pointee.hasLength, case .length(let count) = head.framing, count > 0 {
+      return .malformed
+    }
+    return nil
+  }
+
+  private func addCookies() {
+    let start = text.count
+    text.append("cookie: ")
+    text.append(cookies.bytes)
+    text.append("\r\n")
+    note(start, nameCount: 6, valueCount: cookies.count, known: .cookie)
+  }
+
+  private func addFraming() {
+    let start = text.count
+    text.append("transfer-encoding: chunked\r\n")
+    note(start, nameCount: 17, valueCount: 7, known: .transferEncoding)
+  }
+
+  @inline(__always)
+  private func adopt() -> HeadError? {
+    let state = self.state
+    let target =
+      isConnect && !state.pointee.path.isPresent ? state.pointee.authority : state.pointee.path
+    if !isConnect && !hasFittingPath { return .badTarget }
+    return head.adopt(
+      text.base, count: text.count, methodLength: max(state.pointee.method.count, 0),
+      targetLength: max(target.count, 0))
+  }
+
+  /// RFC 9113 §8.3.1.
+  @inline(__always)
+  private var hasFittingPath: Bool {
+    let path = state.pointee.path
+    if !path.isPresent { return false }
+    if pseudo.base[path.start] == 0x2f { return true }
+    return path.count == 1 && pseudo.base[path.start] == 0x2a
+  }
+
+  /// Of what was written as text alone.
+  private func parse() -> HeadError? {
     switch head.parse(text.base, count: text.count) {
     case .complete(let length):
       // Nothing that came as a part of one field may have become more than that.
-      guard length == text.count, head.fields.count == lineCount,
-        Int(head.methodLength) == (wantedProtocol.isPresent ? 3 : method.count)
-      else { return .malformed }
-      return nil
-    case .incomplete: return .malformed
-    case .failure(let error): return error.status == 400 ? .malformed : .refused(error)
+      let isWhole =
+        length == text.count && head.fields.count == state.pointee.lineCount
+        && head.methodLength == 3
+      return isWhole ? nil : .badFieldValue
+    case .incomplete: return .badFieldValue
+    case .failure(let error): return error
     }
   }
 
+  @inline(__always)
   private var isConnect: Bool {
-    method.count == 7 && equals(pseudo.base + method.start, "CONNECT")
+    let method = state.pointee.method
+    guard method.count == 7 else { return false }
+    let connect: StaticString = "CONNECT"
+    return memcmp(pseudo.base + method.start, connect.utf8Start, 7) == 0
   }
 
+  @inline(__always)
   private var hasKnownScheme: Bool {
-    if !scheme.isPresent { return isConnect }
-    let scheme = bytes(scheme)
-    return equalsIgnoringCase(scheme, "https") || equalsIgnoringCase(scheme, "http")
+    let scheme = bytes(state.pointee.scheme)
+    if scheme.count == 4 || scheme.count == 5 {
+      let http: StaticString = "https"
+      return csystem_equals_lowercased(scheme.baseAddress, http.utf8Start, scheme.count) != 0
+    }
+    return !state.pointee.scheme.isPresent && isConnect
   }
 
   private func faultOfTunnel() -> HTTP2RequestFault? {
-    guard isConnect, scheme.isPresent, path.isPresent else { return .malformed }
-    return webSocketKey == nil ? .unknownProtocol : nil
+    guard isConnect, state.pointee.scheme.isPresent, state.pointee.path.isPresent else {
+      return .malformed
+    }
+    return webSocketKey == nil && !state.pointee.isMalformed ? .unknownProtocol : nil
   }
 }
 
@@ -247,4 +320,25 @@ package enum HTTP2RequestFault: Equatable, Sendable {
   case refused(HeadError)
   /// An extended CONNECT for something else than WebSocket: 501 (RFC 9220 §3).
   case unknownProtocol
+}
+
+/// The trailers of a request (RFC 9113 §8.1) as field lines, each with CRLF.
+package final class HTTP2TrailerText: HeaderLineReceiver {
+  package private(set) var lines = ByteBuffer(capacity: 256)
+  package private(set) var isMalformed = false
+  private var listSize = 0
+
+  package init() {}
+
+  package func add(_ line: HeaderLine) -> Bool {
+    listSize += Int(line.nameCount) + Int(line.valueCount) + 32
+    if listSize > Limits.trailers { return false }
+    switch line.role {
+    case .method, .path, .scheme, .authority, .protocol, .malformed: isMalformed = true
+    default: break
+    }
+    if !line.hasValidValue { isMalformed = true }
+    lines.append(line.text, line.count)
+    return true
+  }
 }

@@ -11,19 +11,6 @@ extension HTTP2Connection {
     var made: OpaquePointer?
     nghttp2_session_callbacks_new(&made)
     let callbacks = made!
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, context in
-      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.headBegan(frame!) }
-    }
-    nghttp2_session_callbacks_set_on_header_callback(callbacks) {
-      _, _, name, nameCount, value, valueCount, _, context in
-      HTTP2Connection.at(context)._withUnsafeGuaranteedRef {
-        $0.received(name!, nameCount, value!, valueCount)
-      }
-    }
-    // By itself nghttp2 only leaves such a field out.
-    nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks) {
-      _, _, _, _, _, _, _, _ in NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
-    }
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, context in
       HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.received(frame!) }
     }
@@ -64,52 +51,6 @@ extension HTTP2Connection {
     nghttp2_session_get_stream_user_data(session, id).map { Unmanaged.fromOpaque($0) }
   }
 
-  // MARK: Heads
-
-  @inline(__always)
-  private func headBegan(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
-    isReadingTrailers = frame.pointee.headers.cat != NGHTTP2_HCAT_REQUEST
-    if isReadingTrailers {
-      trailerSize = 0
-      trailerText = nil
-    } else {
-      if requestText !== http2.requestText { requestText = http2.requestText }
-      textReference._withUnsafeGuaranteedRef { $0.begin() }
-      isReadingHead = true
-    }
-    return 0
-  }
-
-  @inline(__always)
-  private func received(
-    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
-  ) -> Int32 {
-    if isReadingTrailers {
-      trailerSize += nameCount + valueCount + 32
-      if trailerSize <= Limits.trailers {
-        addTrailer(name, nameCount, value, valueCount)
-        return 0
-      }
-    } else if textReference._withUnsafeGuaranteedRef({
-      $0.add(name, nameCount, value, valueCount)
-    }) {
-      return 0
-    }
-    end(for: .headerListTooLarge)
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
-  }
-
-  private func addTrailer(
-    _ name: UnsafePointer<UInt8>, _ nameCount: Int, _ value: UnsafePointer<UInt8>, _ valueCount: Int
-  ) {
-    let text = trailerText ?? ByteBuffer(capacity: 256)
-    text.append(name, nameCount)
-    text.append(": ")
-    text.append(value, valueCount)
-    text.append("\r\n")
-    trailerText = text
-  }
-
   // MARK: Frames
 
   @inline(__always)
@@ -118,14 +59,14 @@ extension HTTP2Connection {
     let endsStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     switch nghttp2_frame_type(rawValue: UInt32(header.type)) {
     case NGHTTP2_HEADERS:
-      if isReadingHead {
-        isReadingHead = false
+      if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
         begin(header.stream_id, endsStream: endsStream)
-      } else if endsStream {
+      } else if let trailers {
         stream(header.stream_id)?._withUnsafeGuaranteedRef {
-          $0.requestEnded(trailers: trailerText)
+          // RFC 9113 §8.1.
+          if trailers.isMalformed || !endsStream { return $0.requestFailed() }
+          $0.requestEnded(trailers: trailers.lines)
         }
-        trailerText = nil
       }
     case NGHTTP2_DATA:
       if endsStream {
@@ -151,7 +92,18 @@ extension HTTP2Connection {
     nghttp2_session_set_stream_user_data(
       session, id, Unmanaged.passUnretained(stream).toOpaque())
     add(stream)
-    textReference._withUnsafeGuaranteedRef { stream.begin($0, on: self, endsStream: endsStream) }
+    text._withUnsafeGuaranteedRef {
+      if let priority = $0.priority { prioritize(id, priority) }
+      stream.begin($0, on: self, endsStream: endsStream)
+    }
+  }
+
+  /// RFC 9218 §5.
+  @inline(never)
+  private func prioritize(_ id: Int32, _ priority: RequestPriority) {
+    var value = nghttp2_extpri(
+      urgency: UInt32(priority.urgency), inc: priority.isIncremental ? 1 : 0)
+    nghttp2_session_change_extpri_stream_priority(session, id, &value, 0)
   }
 
   private func received(_ id: Int32, _ bytes: UnsafePointer<UInt8>, _ count: Int) -> Int32 {
@@ -180,8 +132,6 @@ extension HTTP2Connection {
     switch nghttp2_error(rawValue: error) {
     case NGHTTP2_ERR_REFUSED_STREAM:
       http2.counters.count(.tooManyStreams)
-    case NGHTTP2_ERR_HTTP_HEADER, NGHTTP2_ERR_HTTP_MESSAGING:
-      http2.counters.count(.malformedRequest)
     case NGHTTP2_ERR_FLOW_CONTROL:
       // Counted when it is answered, as all of its kind are.
       break
@@ -218,7 +168,7 @@ extension HTTP2Connection {
       if frame.pointee.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
         http2.counters.count(.flowControlError)
       }
-      if !isOwn, let offence = watch.requestFailed(loop.now) { end(for: offence) }
+      if !isOwn, let offence = frames.watch.requestFailed(loop.now) { end(for: offence) }
     case NGHTTP2_GOAWAY:
       if frame.pointee.goaway.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
         http2.counters.count(.flowControlError)
@@ -246,7 +196,7 @@ extension HTTP2Connection {
     }
     guard let place = makeRoom(count &+ 9) else { return NGHTTP2_ERR_WOULDBLOCK.rawValue }
     memcpy(place, header, 9)
-    watch.sentData()
+    frames.watch.sentData()
     let endsStream = header[4] & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     stream._withUnsafeGuaranteedRef { $0.write(count, to: place + 9, endsStream: endsStream) }
     return 0

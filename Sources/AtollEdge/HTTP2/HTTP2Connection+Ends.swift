@@ -16,7 +16,7 @@ extension HTTP2Connection {
       return beginLinger()
     }
     if streamCount == 0 && inputEnded { return close() }
-    if watch.isInsideHead {
+    if frames.isInsideHead {
       if !isHeadClockRunning {
         isHeadClockRunning = true
         headDeadline = loop.now + Int64(services.headTimeout)
@@ -62,6 +62,7 @@ extension HTTP2Connection {
       switch offence {
       case .protocolError, .malformedRequest: NGHTTP2_PROTOCOL_ERROR
       case .flowControlError: NGHTTP2_FLOW_CONTROL_ERROR
+      case .compressionError: NGHTTP2_COMPRESSION_ERROR
       default: NGHTTP2_ENHANCE_YOUR_CALM
       }
     nghttp2_session_terminate_session(session, code.rawValue)
@@ -138,5 +139,8 @@ extension HTTP2Connection {
     pending = nil
     dropHeads()
     encoder.deallocate()
+    decoder.deallocate()
+    frames.release()
+    holdHead()
   }
 }

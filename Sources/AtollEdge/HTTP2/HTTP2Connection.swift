@@ -34,7 +34,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
   var isWritable = true
   private var peerEnded = false
   var inputEnded = false
-  var watch = FrameWatch()
+  var frames = FrameReader()
 
   // Output that the kernel did not take.
   var pending: ByteBuffer?
@@ -50,17 +50,15 @@ final class HTTP2Connection: Channel, LingeringChannel {
   /// Have more of a body, or room for more of a tunnel.
   var stirred: [HTTP2Stream] = []
 
-  // The head that is being read.
-  var requestText: HTTP2RequestText {
-    didSet { textReference = .passUnretained(requestText) }
-  }
-  /// The same, for who reads a field after the other.
-  private(set) var textReference: Unmanaged<HTTP2RequestText>
-  var isReadingHead = false
-  var isReadingTrailers = false
-  var trailerSize = 0
-  /// The trailers of a request so far: field lines, each with CRLF.
-  var trailerText: ByteBuffer?
+  // The head that is being read: the edge decodes it, and tells the session of a frame without
+  // fields.
+  let decoder = HeaderDecoder()
+  let text: Unmanaged<HTTP2RequestText>
+  /// What comes behind the body of a request.
+  var trailers: HTTP2TrailerText?
+  /// The highest stream that was begun.
+  private var lastStream: Int32 = 0
+  private var headCharge = 0
 
   /// Bytes of bodies for which the connection's window opens when they have left.
   private var withheldWindow = 0
@@ -112,8 +110,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
     http2 = services.http2
     number = http2.nextNumber()
     writer = .passUnretained(http2.heads)
-    requestText = http2.requestText
-    textReference = .passUnretained(requestText)
+    text = .passUnretained(http2.requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
     services.budget.charge(HTTP2Services.connectionSize)
@@ -258,16 +255,83 @@ final class HTTP2Connection: Channel, LingeringChannel {
   /// - Parameter bytes: in scratch memory, unless this is the first call.
   func process(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
     if isTerminated { return }
-    if let offence = watch.inspect(bytes, count, now: loop.now) { return end(for: offence) }
     isInSession = true
-    let result = nghttp2_session_mem_recv(session, bytes, count)
+    read(bytes, count)
     isInSession = false
-    if result < 0 { sessionFailed(Int32(truncatingIfNeeded: result)) }
-    if isReadingHead && requestText === http2.requestText {
-      // The rest comes later, when others have used theirs.
-      http2.requestText = HTTP2RequestText()
-    }
     goOn()
+  }
+
+  private func read(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    var at = bytes
+    let end = bytes + count
+    while !isTerminated {
+      let start = at
+      switch frames.next(&at, end, now: loop.now) {
+      case .frames: hand(start, at - start)
+      case .header: handHeader()
+      case .head: readHead()
+      case .end: return holdHead()
+      case .offence(let offence): return self.end(for: offence)
+      }
+    }
+  }
+
+  /// Hands frames to the session.
+  @inline(__always)
+  private func hand(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    let result = nghttp2_session_mem_recv(session, bytes, count)
+    if result < 0 { sessionFailed(Int32(truncatingIfNeeded: result)) }
+  }
+
+  @inline(never)
+  private func handHeader() {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 9) {
+      frames.writeHeader(to: $0.baseAddress!)
+      hand($0.baseAddress!, 9)
+    }
+  }
+
+  /// A head is whole. Its fields are read first: the session calls for them.
+  @inline(__always)
+  private func readHead() {
+    let isRequest = frames.head.stream > lastStream
+    let outcome = isRequest ? readRequest() : readTrailers()
+    frames.release()
+    guard outcome == .complete else {
+      return end(for: outcome == .broken ? .compressionError : .headerListTooLarge)
+    }
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: FrameReader.Head.frameSize) {
+      hand($0.baseAddress!, frames.head.writeFrame(to: $0.baseAddress!))
+    }
+    if !isRequest { trailers = nil }
+  }
+
+  @inline(__always)
+  private func readRequest() -> HeaderDecoder.Outcome {
+    lastStream = frames.head.stream
+    let block = frames.head.block
+    return text._withUnsafeGuaranteedRef {
+      $0.begin()
+      return decoder.decode(block.baseAddress!, block.count, to: $0, scratch: http2.headerScratch)
+    }
+  }
+
+  @inline(never)
+  private func readTrailers() -> HeaderDecoder.Outcome {
+    let trailers = HTTP2TrailerText()
+    self.trailers = trailers
+    let block = frames.head.block
+    return decoder.decode(
+      block.baseAddress!, block.count, to: trailers, scratch: http2.headerScratch)
+  }
+
+  /// The rest of a head comes later.
+  @inline(__always)
+  func holdHead() {
+    if frames.heldSize != headCharge {
+      services.budget.charge(frames.heldSize - headCharge)
+      headCharge = frames.heldSize
+    }
   }
 
   /// Starts with what has come already, in memory of someone else's.
@@ -299,7 +363,6 @@ final class HTTP2Connection: Channel, LingeringChannel {
   private func sessionFailed(_ error: Int32) {
     switch nghttp2_error(rawValue: error) {
     case NGHTTP2_ERR_FLOODED: end(for: .pingFlood)
-    case NGHTTP2_ERR_TOO_MANY_CONTINUATIONS: end(for: .continuationFlood)
     case NGHTTP2_ERR_BAD_CLIENT_MAGIC: end(for: .protocolError)
     default: end(for: .protocolError)
     }

@@ -8,8 +8,9 @@ final class HTTP2Services {
   /// What is put together before it is sent, and what may come behind that before it is looked at:
   /// a frame, and the heads of one turn, unless they are large.
   private static let outputCapacity = Limits.outputBatch + 65_536
-  /// What a session of nghttp2 takes for itself, and the encoder of heads, in bytes.
-  static let connectionSize = 32_768 + HeaderEncoder.memory
+  /// What a session of nghttp2 takes for itself, the encoder and the decoder of heads, in
+  /// bytes.
+  static let connectionSize = 32_768 + HeaderEncoder.memory + HeaderDecoder.memory
   private static let headBuffer = 8_192
   private static let keptHeadBuffers = 16
   /// Streams that are kept for later requests.
@@ -26,8 +27,9 @@ final class HTTP2Services {
     capacity: HTTP2Services.outputCapacity)
   private var capacity = HTTP2Services.outputCapacity
   var outputCount = 0
-  /// The head that is being read; a connection takes it along when it has to wait for the rest.
-  var requestText = HTTP2RequestText()
+  /// The head that is being read.
+  let requestText: HTTP2RequestText
+  let headerScratch = ByteBuffer(capacity: 4_096)
   /// Bytes of bodies that wait for their origins, and the share of them for which the windows of
   /// their connections open as they come.
   private var waitingBodies = 0
@@ -44,6 +46,7 @@ final class HTTP2Services {
     budget = services.budget
     budget.charge(SessionMemory.limit)
     bodyShare = budget.limit / Limits.bodyShare / max(1, services.edge.options.threads)
+    requestText = HTTP2RequestText(head: services.requestHead)
     heads = ResponseHeads(seed: services.seed, budget: services.budget)
     callbacks = HTTP2Connection.makeCallbacks()
     var option: OpaquePointer?
@@ -57,7 +60,8 @@ final class HTTP2Services {
       option, UInt8(NGHTTP2_PRIORITY_UPDATE.rawValue))
     // The frame watch counts these, and says ENHANCE_YOUR_CALM.
     nghttp2_option_set_stream_reset_rate_limit(option, 1 << 40, 1 << 40)
-    nghttp2_option_set_max_continuations(option, Limits.continuations + 1)
+    // The edge reads the fields of requests itself, and says what it thinks of them.
+    nghttp2_option_set_no_http_messaging(option, 1)
   }
 
   deinit {

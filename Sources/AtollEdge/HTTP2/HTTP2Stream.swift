@@ -13,8 +13,6 @@ import Glibc
 final class HTTP2Stream: Viewer {
   enum Phase { case idle, exchanging, tunneling, ended }
 
-  /// The loop's, at hand so that no reference is counted.
-  private let requestHead: RequestHead
   /// Nil while idle.
   private(set) var connectionReference: Unmanaged<HTTP2Connection>?
   var connection: HTTP2Connection! { connectionReference?.takeUnretainedValue() }
@@ -34,6 +32,9 @@ final class HTTP2Stream: Viewer {
   private var received: ByteBuffer?
   private var receivedStart = 0
   private var receivedCharge = 0
+  /// Bytes of its body that have come, and how many Content-Length has announced.
+  private var bodyCount: UInt64 = 0
+  private var announcedCount = UInt64.max
   /// What came behind its body.
   private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
@@ -68,7 +69,6 @@ final class HTTP2Stream: Viewer {
 
   init(services: LoopServices, address: SocketAddress) {
     provider = .allocate(capacity: 1)
-    requestHead = services.requestHead
     super.init(services: services, descriptor: -1, address: address, isSecure: false)
     provider.initialize(
       to: nghttp2_data_provider(
@@ -102,16 +102,18 @@ final class HTTP2Stream: Viewer {
   func begin(_ text: HTTP2RequestText, on connection: HTTP2Connection, endsStream: Bool) {
     phase = .exchanging
     isRequestEnded = endsStream
-    if let fault = text.finish(hasBody: !endsStream, requestHead) { return refuse(fault) }
+    let head = text.head
+    if let fault = text.finish(hasBody: !endsStream) { return refuse(fault) }
+    if !endsStream { expectBody(head.framing) }
     if text.webSocketKey != nil { webSocketKey = text.webSocketKey }
     let base = UnsafePointer(text.text.base)
     ownHeadLength = text.text.count
     isBeginning = true
     presentHeadBase = base
-    if let tls = connection.tls, !tls.covers(requestHead.authority(in: base)) {
-      exchange.beginMisdirected(requestHead, base, canPersist: true)
+    if let tls = connection.tls, !tls.covers(head.authority(in: base)) {
+      exchange.beginMisdirected(head, base, canPersist: true)
     } else {
-      exchange.begin(requestHead, base, canPersist: true)
+      exchange.begin(head, base, canPersist: true)
     }
     isBeginning = false
     presentHeadBase = nil
@@ -139,17 +141,22 @@ final class HTTP2Stream: Viewer {
     ownHeadLength = 0
     switch fault {
     case .malformed:
-      connection.http2.counters.count(.malformedRequest)
       phase = .ended
-      submitReset(NGHTTP2_PROTOCOL_ERROR)
-      // It counts as one that the viewer has made fail.
-      isReset = false
+      requestFailed()
     case .refused(let error):
       if error.status == 431 { connection.http2.counters.count(.headerListTooLarge) }
       exchange.refuse(status: error.status, reason: .requestTooLarge, detail: error.rawValue)
     case .unknownProtocol:
       exchange.refuse(status: 501, reason: .badRequest, detail: "unknown-protocol")
     }
+  }
+
+  /// RFC 9113 §8.1.1. What was received so far is not taken for the whole.
+  func requestFailed() {
+    connection.http2.counters.count(.malformedRequest)
+    submitReset(NGHTTP2_PROTOCOL_ERROR)
+    // It counts as one that the viewer has made fail.
+    isReset = false
   }
 
   func isBegun(on connection: HTTP2Connection) -> Bool {
@@ -174,8 +181,19 @@ final class HTTP2Stream: Viewer {
   }
   override var hasUnreadBody: Bool { false }
 
+  private func expectBody(_ framing: BodyFraming) {
+    guard case .length(let length) = framing else { return }
+    announcedCount = length
+    bodyCount = 0
+  }
+
   /// More of the body; the session holds further frames back when the window is full.
   func received(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
+    bodyCount &+= UInt64(count)
+    if bodyCount > announcedCount {
+      nghttp2_session_consume_connection(connection.session, count)
+      return requestFailed()
+    }
     let isWanted = phase == .tunneling || (phase == .exchanging && wantsBody)
     guard isWanted else {
       // The window of the stream stays closed: who sends on is not read any more.
@@ -202,6 +220,7 @@ final class HTTP2Stream: Viewer {
   private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
 
   func requestEnded(trailers: ByteBuffer? = nil) {
+    if announcedCount != .max && bodyCount != announcedCount { return requestFailed() }
     isRequestEnded = true
     if trailers != nil && phase == .exchanging && wantsBody { requestTrailers = trailers }
     stirLater()
@@ -420,6 +439,7 @@ final class HTTP2Stream: Viewer {
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
+    announcedCount = .max
     if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)

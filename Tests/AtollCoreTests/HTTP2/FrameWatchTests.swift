@@ -10,23 +10,33 @@ struct FrameWatchTests {
     [0, UInt8(payload.count >> 8), UInt8(payload.count & 255), kind, flags, 0, 0, 0, 1] + payload
   }
 
-  private static func inspect(_ watch: inout FrameWatch, _ bytes: [UInt8], now: Int64 = 0)
+  private static func inspect(_ reader: inout FrameReader, _ bytes: [UInt8], now: Int64 = 0)
     -> HTTP2Offence?
   {
-    watch.inspect(bytes, bytes.count, now: now)
+    bytes.withUnsafeBufferPointer { bytes in
+      guard var at = bytes.baseAddress else { return nil }
+      while true {
+        switch reader.next(&at, bytes.baseAddress! + bytes.count, now: now) {
+        case .frames, .header: continue
+        case .head: reader.release()
+        case .end: return nil
+        case .offence(let offence): return offence
+        }
+      }
+    }
   }
 
-  private static func begun() -> FrameWatch {
-    var watch = FrameWatch()
-    _ = inspect(&watch, preface)
-    return watch
+  private static func begun() -> FrameReader {
+    var reader = FrameReader()
+    _ = inspect(&reader, preface)
+    return reader
   }
 
   /// How many of these in a row it takes.
   private static func endurance(_ bytes: [UInt8], _ offence: HTTP2Offence) -> Int? {
-    var watch = begun()
+    var reader = begun()
     for count in 1...10_000 {
-      if let found = inspect(&watch, bytes) { return found == offence ? count : nil }
+      if let found = inspect(&reader, bytes) { return found == offence ? count : nil }
     }
     return nil
   }
@@ -38,8 +48,8 @@ struct FrameWatchTests {
     (frame(16, 0, [0, 0, 0, 1]), .priorityFlood, 513),
     (frame(99), .priorityFlood, 513), (frame(8, 0, [0, 0, 0, 1]), .windowUpdateFlood, 4_097),
     (frame(3, 0, [0, 0, 0, 8]), .rapidReset, 501), (frame(0), .emptyFrameFlood, 129),
-    (frame(0, 8, [3, 0, 0, 0]), .emptyFrameFlood, 129), (frame(1), .emptyFrameFlood, 129),
-    (frame(9, 0, [0]), .continuationFlood, 9),
+    (frame(0, 8, [3, 0, 0, 0]), .emptyFrameFlood, 129), (frame(9, 0, [0]), .continuationFlood, 9),
+    (frame(1), .protocolError, 2),
   ])
   func `each flood has its measure`(_ frame: [UInt8], _ offence: HTTP2Offence, count: Int) {
     #expect(Self.endurance(frame, offence) == count)
@@ -53,26 +63,26 @@ struct FrameWatchTests {
   }
 
   @Test func `time makes up for what was used`() {
-    var watch = Self.begun()
+    var reader = Self.begun()
     let ping = Self.frame(6, 0, [UInt8](repeating: 0, count: 8))
-    for _ in 0..<256 { #expect(Self.inspect(&watch, ping, now: 1_000) == nil) }
+    for _ in 0..<256 { #expect(Self.inspect(&reader, ping, now: 1_000) == nil) }
     // 50 a second.
-    #expect(Self.inspect(&watch, ping, now: 1_020) == nil)
-    #expect(Self.inspect(&watch, ping, now: 1_030) == .pingFlood)
-    watch = Self.begun()
+    #expect(Self.inspect(&reader, ping, now: 1_020) == nil)
+    #expect(Self.inspect(&reader, ping, now: 1_030) == .pingFlood)
+    reader = Self.begun()
     for second in 0..<100 {
-      for _ in 0..<50 { #expect(Self.inspect(&watch, ping, now: Int64(second) * 1_000) == nil) }
+      for _ in 0..<50 { #expect(Self.inspect(&reader, ping, now: Int64(second) * 1_000) == nil) }
     }
   }
 
   @Test func `requests and data make up for what follows them`() {
-    var watch = Self.begun()
+    var reader = Self.begun()
     for _ in 0..<5_000 {
-      #expect(Self.inspect(&watch, Self.frame(1, 5, [0])) == nil)
-      #expect(Self.inspect(&watch, Self.frame(16, 0, [0, 0, 0, 1])) == nil)
-      watch.sentData()
-      #expect(Self.inspect(&watch, Self.frame(8, 0, [0, 0, 0, 1])) == nil)
-      #expect(Self.inspect(&watch, Self.frame(8, 0, [0, 0, 0, 1])) == nil)
+      #expect(Self.inspect(&reader, Self.frame(1, 5, [0])) == nil)
+      #expect(Self.inspect(&reader, Self.frame(16, 0, [0, 0, 0, 1])) == nil)
+      reader.watch.sentData()
+      #expect(Self.inspect(&reader, Self.frame(8, 0, [0, 0, 0, 1])) == nil)
+      #expect(Self.inspect(&reader, Self.frame(8, 0, [0, 0, 0, 1])) == nil)
     }
   }
 
@@ -80,30 +90,30 @@ struct FrameWatchTests {
     let frames =
       Self.preface + Self.frame(4) + Self.frame(1, 4, [1, 2, 3]) + Self.frame(0, 8, [1, 2, 0])
     for cut in 0...frames.count {
-      var watch = FrameWatch()
-      #expect(Self.inspect(&watch, Array(frames[..<cut])) == nil)
-      #expect(Self.inspect(&watch, Array(frames[cut...])) == nil)
-      #expect(!watch.isInsideHead)
+      var reader = FrameReader()
+      #expect(Self.inspect(&reader, Array(frames[..<cut])) == nil)
+      #expect(Self.inspect(&reader, Array(frames[cut...])) == nil)
+      #expect(!reader.isInsideHead)
       // What was counted is the same: 33 settings are one too many, and one has been.
-      for _ in 0..<31 { #expect(Self.inspect(&watch, Self.frame(4)) == nil) }
-      #expect(Self.inspect(&watch, Self.frame(4)) == .settingsFlood)
+      for _ in 0..<31 { #expect(Self.inspect(&reader, Self.frame(4)) == nil) }
+      #expect(Self.inspect(&reader, Self.frame(4)) == .settingsFlood)
     }
-    var watch = FrameWatch()
-    for byte in frames { #expect(Self.inspect(&watch, [byte]) == nil) }
+    var reader = FrameReader()
+    for byte in frames { #expect(Self.inspect(&reader, [byte]) == nil) }
   }
 
   @Test func `a head is open until its last frame has come`() {
-    var watch = Self.begun()
-    #expect(!watch.isInsideHead)
-    _ = Self.inspect(&watch, Array(Self.frame(1, 4, [1, 2, 3]).dropLast()))
-    #expect(watch.isInsideHead)
-    _ = Self.inspect(&watch, [3])
-    #expect(!watch.isInsideHead)
-    _ = Self.inspect(&watch, Self.frame(1, 1, [1, 2, 3]))
-    #expect(watch.isInsideHead)
-    _ = Self.inspect(&watch, Self.frame(9, 0, [4]))
-    #expect(watch.isInsideHead)
-    _ = Self.inspect(&watch, Self.frame(9, 4, [5]))
-    #expect(!watch.isInsideHead)
+    var reader = Self.begun()
+    #expect(!reader.isInsideHead)
+    _ = Self.inspect(&reader, Array(Self.frame(1, 4, [1, 2, 3]).dropLast()))
+    #expect(reader.isInsideHead)
+    _ = Self.inspect(&reader, [3])
+    #expect(!reader.isInsideHead)
+    _ = Self.inspect(&reader, Self.frame(1, 1, [1, 2, 3]))
+    #expect(reader.isInsideHead)
+    _ = Self.inspect(&reader, Self.frame(9, 0, [4]))
+    #expect(reader.isInsideHead)
+    _ = Self.inspect(&reader, Self.frame(9, 4, [5]))
+    #expect(!reader.isInsideHead)
   }
 }

@@ -10,15 +10,20 @@ struct HTTP2RequestTextTests {
   ]
 
   private func write(_ fields: Fields, hasBody: Bool = false) -> (String, HTTP2RequestFault?) {
-    let text = HTTP2RequestText()
+    let text = HTTP2RequestText(head: RequestHead())
     text.begin()
-    for (name, value) in fields {
-      let name = Array(name.utf8)
-      let value = Array(value.utf8)
-      #expect(text.add(name, name.count, value, value.count))
-    }
-    let fault = text.finish(hasBody: hasBody, RequestHead())
+    for (name, value) in fields { #expect(Self.add(name, value, to: text)) }
+    let fault = text.finish(hasBody: hasBody)
     return (String(decoding: text.text.bytes, as: UTF8.self), fault)
+  }
+
+  private static func add(_ name: String, _ value: String, to text: HTTP2RequestText) -> Bool {
+    let line = Array("\(name): \(value)\r\n".utf8)
+    return line.withUnsafeBufferPointer {
+      text.add(
+        HeaderLine(
+          text: $0.baseAddress!, nameCount: name.utf8.count, valueCount: value.utf8.count))
+    }
   }
 
   @Test(arguments: [
@@ -80,15 +85,14 @@ struct HTTP2RequestTextTests {
   }
 
   @Test func `a list that grows without end is noticed`() {
-    let text = HTTP2RequestText()
+    let text = HTTP2RequestText(head: RequestHead())
     text.begin()
-    let name = Array("x".utf8)
-    let value = [UInt8](repeating: 0x61, count: 4_000)
+    let value = String(repeating: "a", count: 4_000)
     var count = 0
-    while text.add(name, name.count, value, value.count) { count += 1 }
+    while Self.add("x", value, to: text) { count += 1 }
     #expect(count == 20)
     text.begin()
-    #expect(text.add(name, name.count, value, value.count))
+    #expect(Self.add("x", value, to: text))
   }
 
   @Test func `WebSocket is asked for as in HTTP/1.1`() {
