@@ -82,10 +82,6 @@ final class Exchange {
     viewer.isHTTP2 ? .http2 : minorVersion == 0 ? .http10 : .http11
   }
 
-  static let conditionFields =
-    KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
-    | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
-
   init(services: LoopServices) {
     self.services = services
     cache = services.cache
@@ -130,12 +126,13 @@ final class Exchange {
     originStatus = 0
     releaseReason = .none
     showsKey = false
-    method = head.method
-    minorVersion = head.minorVersion
-    framing = head.framing
-    expectsContinue = head.expectsContinue
-    persists = head.keepsAlive && canPersist && !services.isDraining
-    isConditional = head.fields.present & Self.conditionFields != 0
+    let state = head.state
+    method = state.pointee.method
+    minorVersion = state.pointee.minorVersion
+    framing = state.pointee.framing
+    expectsContinue = state.pointee.expectsContinue
+    persists = state.pointee.keepsAlive && canPersist && !services.isDraining
+    isConditional = AtollCore.isConditional(head)
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
   }
@@ -252,13 +249,26 @@ final class Exchange {
     _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, plain: Bool
   ) {
-    let now = services.loop.wallTime
+    if isFresh(entry, for: caching.flags, at: services.loop.wallTime) {
+      verdict = Verdict(.hit)
+      respond(from: entry, head, base, plain: plain)
+    } else {
+      useClosely(entry, hash, head, base, policy, behavior)
+    }
+  }
+
+  @inline(never)
+  private func useClosely(
+    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
+  ) {
     switch decideUse(
-      entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
+      entry.freshness, softPurged: entry.isSoftPurged, request: caching,
+      now: services.loop.wallTime)
     {
     case .fresh:
       verdict = Verdict(.hit)
-      respond(from: entry, head, base, plain: plain)
+      respond(from: entry, head, base)
     case .freshError:
       verdict = Verdict(.hit)
       respondClosely(from: entry, head, base)
@@ -287,31 +297,24 @@ final class Exchange {
   func respond(
     from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>, plain: Bool
   ) {
-    let selection = select(
-      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
-      status: entry.status, bodyLength: entry.bodyLength)
-    if plain, case .full = selection {
-      let tail = beginTail(entry)
-      status = entry.status
-      // RFC 9110 §8.6: none with 204.
-      if status != 204 {
-        tail.append("Content-Length: ")
-        tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
-        tail.append("\r\n")
-      }
-      endTail(tail, plain: true)
-      send(
-        entry.head, tail, entry, position: 0,
-        count: method == .head ? 0 : entry.bodyLength)
-      return
-    }
-    respondInPart(from: entry, selection, head, base)
+    guard plain && !isConditional else { return respondInPart(from: entry, head, base) }
+    tailBuffer.removeAll()
+    let facts = appendHit(
+      entry, at: services.loop.wallTime, requestID: (requestID.high, requestID.low),
+      persists: persists, minorVersion: minorVersion, to: tailBuffer)
+    age = facts.age
+    status = facts.status
+    send(
+      entry.head, tailBuffer, entry, position: 0, count: method == .head ? 0 : facts.bodyLength)
   }
 
   @inline(never)
-  func respondInPart(
-    from entry: Entry, _ selection: Selection, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  private func respondInPart(
+    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
+    let selection = select(
+      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
+      status: entry.status, bodyLength: entry.bodyLength)
     if case .ranges = selection { return respondInParts(from: entry, head, base) }
     respondInPart(from: entry, selection, length: entry.bodyLength)
   }
@@ -384,7 +387,6 @@ final class Exchange {
   }
 
   /// Verdict, age and request id of a response from a stored entry.
-  @inline(__always)
   func beginTail(_ entry: Entry) -> ByteBuffer {
     let now = services.loop.wallTime
     let tail = tailBuffer
@@ -401,19 +403,12 @@ final class Exchange {
   var isRevalidated: Bool { verdict.outcome == .revalidated }
 
   /// Request id, persistence and the empty line.
-  @inline(__always)
-  func endTail(_ tail: ByteBuffer, plain: Bool = false) {
-    if !plain { appendPolicyFields(tail) }
+  func endTail(_ tail: ByteBuffer) {
+    appendPolicyFields(tail)
     tail.append("X-Request-Id: ")
     tail.appendHex(requestID.high)
     tail.appendHex(requestID.low)
-    if !persists {
-      tail.append("\r\nConnection: close\r\n\r\n")
-    } else if minorVersion == 0 {
-      tail.append("\r\nConnection: keep-alive\r\n\r\n")
-    } else {
-      tail.append("\r\n\r\n")
-    }
+    tail.append(headEnd(persists: persists, minorVersion: minorVersion))
   }
 
   // MARK: End and account
