@@ -27,13 +27,13 @@ struct HuffmanDecoder: @unchecked Sendable {
     ends.initialize(repeating: 0, count: Self.longest + 1)
     offsets = .allocate(capacity: Self.longest + 1)
     offsets.initialize(repeating: 0, count: Self.longest + 1)
-    let codes = HuffmanCode.shared.codes
+    let code = HuffmanCode.shared
     var place = 0
     for length in 5...Self.longest {
       var isFirst = true
       ends[length] = ends[length - 1]
-      for byte in 0..<256 where Int(codes[byte] & 0xff) == length {
-        let code = codes[byte] &>> 8
+      for byte in 0..<256 where Int(code.lengths[byte]) == length {
+        let code = code.codes[byte]
         if isFirst { offsets[length] = place - Int(code) }
         isFirst = false
         bytes[place] = UInt8(byte)
