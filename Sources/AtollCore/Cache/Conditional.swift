@@ -14,6 +14,17 @@ package enum Selection: Equatable, Sendable {
   case unsatisfiable
 }
 
+/// Fields that state a condition, or ask for a part.
+package var conditionFields: UInt64 {
+  KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
+    | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
+}
+
+/// Whether a request has one of them.
+package func isConditional(_ request: RequestHead) -> Bool {
+  request.fields.present & conditionFields != 0
+}
+
 /// Evaluates the conditional and range fields of a GET or HEAD in the order of RFC 9110 §13.2.2.
 /// - Parameters:
 ///   - status: of the stored response.

@@ -41,7 +41,9 @@ package struct RequestCaching: Sendable, Equatable {
   package init() {}
 
   @inline(__always)
-  package init(_ head: RequestHead, _ base: UnsafePointer<UInt8>, behavior: BehaviorPolicy) {
+  package init(
+    _ head: borrowing RequestHead, _ base: UnsafePointer<UInt8>, behavior: borrowing BehaviorPolicy
+  ) {
     guard head.fields.present & behavior.fieldsOfInterest == 0, behavior.caches,
       head.method == .get || head.method == .head, case .none = head.framing
     else {

@@ -26,6 +26,13 @@ package func decideUse(
   return decideUseClosely(freshness, softPurged: softPurged, request: request, now: now)
 }
 
+/// Whether that is `fresh`, as it nearly always is, for who has a stored entry.
+package func isFresh(_ entry: Entry, for request: RequestCaching.Flags, at now: Int64) -> Bool {
+  let freshness = entry.freshness
+  return !entry.isSoftPurged && freshness.flags.isDisjoint(with: [.noCache, .error])
+    && request.isSubset(of: .cookie) && freshness.isFresh(at: now)
+}
+
 @inline(never)
 private func decideUseClosely(
   _ freshness: Freshness, softPurged: Bool, request: RequestCaching, now: Int64

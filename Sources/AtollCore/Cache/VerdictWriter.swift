@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import Glibc
 
 /// Appends what the edge says about an exchange, one line each: Age (RFC 9111 §5.1), X-Cache and
 /// Cache-Status (RFC 9211).
@@ -95,41 +96,74 @@ private func appendQuoted(_ bytes: UnsafeBufferPointer<UInt8>, to buffer: ByteBu
 /// moves of constants.
 private func appendHit(age: UInt64, ttl: UInt64, to buffer: ByteBuffer) {
   let start = buffer.reserveTail(128)
+  buffer.advance(by: writeHit(age: age, ttl: ttl, to: start) - start)
+}
+
+@inline(__always)
+private func writeHit(age: UInt64, ttl: UInt64, to start: UnsafeMutablePointer<UInt8>)
+  -> UnsafeMutablePointer<UInt8>
+{
   var at = write("Age: ", to: start)
-  at = writeDecimal(age, to: at)
+  at = ByteBuffer.writeDecimal(age, to: at)
   at = write("\r\nX-Cache: Hit from atoll\r\nCache-Status: atoll; hit; ttl=", to: at)
-  at = writeDecimal(ttl, to: at)
-  at = write("\r\n", to: at)
+  at = ByteBuffer.writeDecimal(ttl, to: at)
+  return write("\r\n", to: at)
+}
+
+/// What a response takes over from its entry.
+package struct HitFacts {
+  package var status: UInt16
+  package var bodyLength: Int
+  package var age: Int64
+}
+
+/// What ends a head behind its last line: whether the connection persists, where HTTP/1.1 or HTTP/1.0
+/// needs a word about it, and the empty line.
+package func headEnd(persists: Bool, minorVersion: UInt8) -> StaticString {
+  if !persists { return "\r\nConnection: close\r\n\r\n" }
+  return minorVersion == 0 ? "\r\nConnection: keep-alive\r\n\r\n" : "\r\n\r\n"
+}
+
+/// Appends the lines of a usual hit that is sent whole, beside its head, and what ends them: the
+/// above, Content-Length and X-Request-Id.
+/// - Parameters:
+///   - entry: is fresh at `now`.
+///   - persists, minorVersion: see `headEnd`.
+package func appendHit(
+  _ entry: Entry, at now: Int64, requestID: (high: UInt64, low: UInt64), persists: Bool,
+  minorVersion: UInt8, to buffer: ByteBuffer
+) -> HitFacts {
+  let freshness = entry.freshness
+  let facts = HitFacts(
+    status: entry.status, bodyLength: entry.bodyLength, age: freshness.age(at: now))
+  let start = buffer.reserveTail(256)
+  var at = writeHit(
+    age: UInt64(max(facts.age, 0)), ttl: UInt64(max(freshness.remaining(at: now), 0)), to: start)
+  // RFC 9110 §8.6: none with 204.
+  if facts.status != 204 {
+    at = write("Content-Length: ", to: at)
+    at = ByteBuffer.writeDecimal(UInt64(facts.bodyLength), to: at)
+    at = write("\r\n", to: at)
+  }
+  at = write("X-Request-Id: ", to: at)
+  ByteBuffer.writeHex(requestID.high, to: at)
+  ByteBuffer.writeHex(requestID.low, to: at + 16)
+  at += 32
+  if persists && minorVersion > 0 {
+    at = write("\r\n\r\n", to: at)
+  } else {
+    at = write(headEnd(persists: persists, minorVersion: minorVersion), to: at)
+  }
   buffer.advance(by: at - start)
+  return facts
 }
 
 @inline(__always)
 private func write(_ text: StaticString, to start: UnsafeMutablePointer<UInt8>)
   -> UnsafeMutablePointer<UInt8>
 {
-  start.update(from: text.utf8Start, count: text.utf8CodeUnitCount)
+  memcpy(start, text.utf8Start, text.utf8CodeUnitCount)
   return start + text.utf8CodeUnitCount
-}
-
-@inline(__always)
-private func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>)
-  -> UnsafeMutablePointer<UInt8>
-{
-  // Ages and lifetimes fit into ten digits, most into five.
-  var end = start + 1
-  var power: UInt64 = 10
-  while value >= power && end - start < 20 {
-    end += 1
-    power &*= 10
-  }
-  var at = end
-  var rest = value
-  repeat {
-    at -= 1
-    at.pointee = UInt8(truncatingIfNeeded: rest % 10 &+ 48)
-    rest /= 10
-  } while at > start
-  return end
 }
 
 @inline(never)

@@ -5,13 +5,15 @@ import Glibc
 ///
 /// Kept and reused by its owner; `removeAll` keeps the memory. Its numbers lie outside the object as
 /// `RequestHead`'s do.
+@usableFromInline
 package final class ByteBuffer {
-  package let state: UnsafeMutablePointer<State>
+  @usableFromInline package let state: UnsafeMutablePointer<State>
 
+  @usableFromInline
   package struct State {
-    package internal(set) var base: UnsafeMutablePointer<UInt8>
-    package internal(set) var count = 0
-    package internal(set) var capacity: Int
+    @usableFromInline package internal(set) var base: UnsafeMutablePointer<UInt8>
+    @usableFromInline package internal(set) var count = 0
+    @usableFromInline package internal(set) var capacity: Int
   }
 
   package init(capacity: Int = 512) {
@@ -25,72 +27,67 @@ package final class ByteBuffer {
     state.deallocate()
   }
 
-  @inline(__always)
-  package private(set) var base: UnsafeMutablePointer<UInt8> {
-    get { state.pointee.base }
-    set { state.pointee.base = newValue }
-  }
+  @inlinable @inline(__always)
+  package var base: UnsafeMutablePointer<UInt8> { state.pointee.base }
 
-  @inline(__always)
-  package private(set) var count: Int {
-    get { state.pointee.count }
-    set { state.pointee.count = newValue }
-  }
+  @inlinable @inline(__always)
+  package var count: Int { state.pointee.count }
 
-  @inline(__always)
-  package private(set) var capacity: Int {
-    get { state.pointee.capacity }
-    set { state.pointee.capacity = newValue }
-  }
+  @inlinable @inline(__always)
+  package var capacity: Int { state.pointee.capacity }
 
+  @inlinable @inline(__always)
   package var bytes: UnsafeBufferPointer<UInt8> { UnsafeBufferPointer(start: base, count: count) }
 
-  package func removeAll() { count = 0 }
+  @inlinable @inline(__always)
+  package func removeAll() { state.pointee.count = 0 }
 
   /// Forgets everything from `length` on.
   package func truncate(to length: Int) {
     precondition(length <= count)
-    count = length
+    state.pointee.count = length
   }
 
-  @inline(__always)
+  @inlinable @inline(__always)
   package func reserve(_ additional: Int) {
     if capacity &- count < additional { grow(additional) }
   }
 
-  @inline(never)
-  private func grow(_ additional: Int) {
+  @usableFromInline @inline(never)
+  func grow(_ additional: Int) {
     let size = max(capacity * 2, count + additional)
     let memory = UnsafeMutablePointer<UInt8>.allocate(capacity: size)
     memcpy(memory, base, count)
     base.deallocate()
-    base = memory
-    capacity = size
+    state.pointee.base = memory
+    state.pointee.capacity = size
   }
 
   /// Room for `additional` bytes at the end, to be written by the caller, who then calls `advance`.
+  @inlinable @inline(__always)
   package func reserveTail(_ additional: Int) -> UnsafeMutablePointer<UInt8> {
     reserve(additional)
     return base + count
   }
 
+  @inlinable @inline(__always)
   package func advance(by written: Int) {
     precondition(written <= capacity - count)
-    count &+= written
+    state.pointee.count &+= written
   }
 
   @inline(__always)
   package func append(_ byte: UInt8) {
     reserve(1)
     base[count] = byte
-    count &+= 1
+    state.pointee.count &+= 1
   }
 
   @inline(__always)
   package func append(_ source: UnsafePointer<UInt8>, _ length: Int) {
     reserve(length)
     memcpy(base + count, source, length)
-    count &+= length
+    state.pointee.count &+= length
   }
 
   package func append(_ source: UnsafeBufferPointer<UInt8>) {
@@ -115,14 +112,47 @@ package final class ByteBuffer {
 
   package func appendDecimal(_ value: UInt64) {
     reserve(20)
+    let start = base + count
+    state.pointee.count &+= Self.writeDecimal(value, to: start) - start
+  }
+
+  /// - Parameter start: room for 20 bytes.
+  /// - Returns: where the number ends.
+  @inline(__always)
+  static func writeDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>)
+    -> UnsafeMutablePointer<UInt8>
+  {
+    if value >= 100_000_000 { return writeLongDecimal(value, to: start) }
+    let digits = decimalDigits(value)
+    let zeros = min(digits.trailingZeroBitCount &>> 3, 7)
+    let text = (digits | 0x3030_3030_3030_3030) &>> UInt64(truncatingIfNeeded: zeros &* 8)
+    UnsafeMutableRawPointer(start).storeBytes(of: text.littleEndian, as: UInt64.self)
+    return start + (8 &- zeros)
+  }
+
+  /// The eight digits of a number below 10^8 as bytes, the first one lowest: halves, then quarters,
+  /// then digits, all at once. Multiplied and shifted, as none is large, they are divided by 100 and
+  /// by 10.
+  @inline(__always)
+  private static func decimalDigits(_ value: UInt64) -> UInt64 {
+    let upper = value / 10_000
+    let halves = upper | (value &- upper &* 10_000) &<< 32
+    let hundreds = (halves &* 10_486) &>> 20 & 0x0000_007f_0000_007f
+    let quarters = hundreds | (halves &- hundreds &* 100) &<< 16
+    let tens = (quarters &* 103) &>> 10 & 0x000f_000f_000f_000f
+    return tens | (quarters &- tens &* 10) &<< 8
+  }
+
+  @inline(never)
+  private static func writeLongDecimal(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>)
+    -> UnsafeMutablePointer<UInt8>
+  {
     var length = 1
     var bound: UInt64 = 10
     while length < 20 && value >= bound {
       length &+= 1
       bound &*= 10
     }
-    let start = state.pointee.base + state.pointee.count
-    state.pointee.count &+= length
     var left = value
     var at = length
     while at > 0 {
@@ -130,6 +160,7 @@ package final class ByteBuffer {
       start[at] = UInt8(truncatingIfNeeded: left % 10 &+ 48)
       left /= 10
     }
+    return start + length
   }
 
   /// The line before a chunk of so many bytes (RFC 9112 §7.1): hexadecimal without leading zeros.
@@ -147,11 +178,16 @@ package final class ByteBuffer {
   /// Lower-case hexadecimal, 16 digits.
   package func appendHex(_ value: UInt64) {
     reserve(16)
-    let start = UnsafeMutableRawPointer(state.pointee.base + state.pointee.count)
-    start.storeBytes(of: Self.hexDigits(value &>> 32).littleEndian, as: UInt64.self)
-    start.storeBytes(
-      of: Self.hexDigits(value & 0xffff_ffff).littleEndian, toByteOffset: 8, as: UInt64.self)
+    Self.writeHex(value, to: base + count)
     state.pointee.count &+= 16
+  }
+
+  @inline(__always)
+  static func writeHex(_ value: UInt64, to start: UnsafeMutablePointer<UInt8>) {
+    let start = UnsafeMutableRawPointer(start)
+    start.storeBytes(of: hexDigits(value &>> 32).littleEndian, as: UInt64.self)
+    start.storeBytes(
+      of: hexDigits(value & 0xffff_ffff).littleEndian, toByteOffset: 8, as: UInt64.self)
   }
 
   /// The eight digits of 32 bits, the first in the lowest byte: nibbles are spread over bytes, then

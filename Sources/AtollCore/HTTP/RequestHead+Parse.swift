@@ -90,7 +90,7 @@ extension RequestHead {
 
     if let error = settle(
       base, end, method, methodLength: methodLength, targetEnd, query: query, minorVersion,
-      length: length)
+      length: length, checksHost: true)
     {
       return .failure(error)
     }
@@ -99,7 +99,7 @@ extension RequestHead {
 
   /// Fills self from a head that was put together here, with `HTTP/1.1` in its request line, and
   /// whose field lines are in `fields` already: each with a name that is a token and a value without
-  /// control characters and white space around it.
+  /// control characters and white space around it, that of Host a valid one.
   func adopt(
     _ base: UnsafePointer<UInt8>, count: Int, methodLength: Int, targetLength: Int
   ) -> HeadError? {
@@ -119,7 +119,8 @@ extension RequestHead {
     if targetLength == 0 || targetEnd != target + targetLength { return .badTarget }
     if count > Limits.requestHead { return .headTooLarge }
     return settle(
-      base, end, method, methodLength: methodLength, targetEnd, query: query, 1, length: count)
+      base, end, method, methodLength: methodLength, targetEnd, query: query, 1, length: count,
+      checksHost: false)
   }
 
   /// Target (§3.2), its query found on the way.
@@ -142,7 +143,7 @@ extension RequestHead {
   private func settle(
     _ base: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ method: Method, methodLength: Int,
     _ targetEnd: UnsafePointer<UInt8>, query: UnsafePointer<UInt8>?, _ minorVersion: UInt8,
-    length: Int
+    length: Int, checksHost: Bool
   ) -> HeadError? {
     let target = base + (methodLength &+ 1)
     var found = State()
@@ -170,7 +171,7 @@ extension RequestHead {
       let line = lines + Int(FieldTable.last(lines)[Int(KnownField.host.rawValue)])
       found.authorityStart = line.pointee.valueStart
       found.authorityLength = line.pointee.valueLength
-      if found.authorityLength > 0,
+      if checksHost && found.authorityLength > 0,
         !Authority.isValid(
           base + Int(found.authorityStart), Int(found.authorityLength), readable: end)
       {

@@ -172,43 +172,53 @@ package final class HTTP2RequestText: HeaderLineReceiver {
 
   private func beginFields() {
     state.pointee.hasBegunFields = true
-    let method = bytes(state.pointee.method)
     if state.pointee.wantedProtocol.isPresent { return beginTunnel() }
-    if isConnect && !state.pointee.path.isPresent {
-      // As it stands in HTTP/1.1 (RFC 9113 §8.5): the authority is the target.
-      appendRequestLine(method, bytes(state.pointee.authority))
-    } else {
-      appendRequestLine(method, bytes(state.pointee.path))
-    }
-    appendHost()
+    appendStart(method: bytes(state.pointee.method), target: bytes(target))
   }
 
-  private func appendRequestLine(
-    _ method: UnsafeBufferPointer<UInt8>, _ target: UnsafeBufferPointer<UInt8>
+  /// What stands in the request line. Of CONNECT it is the authority (RFC 9113 §8.5).
+  @inline(__always)
+  private var target: Piece {
+    let path = state.pointee.path
+    return !path.isPresent && isConnect ? state.pointee.authority : path
+  }
+
+  private func appendStart(
+    method: UnsafeBufferPointer<UInt8>, target: UnsafeBufferPointer<UInt8>
   ) {
-    text.append(method)
-    text.append(space)
-    text.append(target)
-    text.append(" HTTP/1.1\r\n")
-  }
-
-  private func appendHost() {
-    guard state.pointee.authority.isPresent else { return }
+    let version: StaticString = " HTTP/1.1\r\n"
+    let host: StaticString = "host: "
     let authority = bytes(state.pointee.authority)
-    let start = text.count
-    text.append("host: ")
-    text.append(authority)
-    text.append("\r\n")
-    note(start, nameCount: 4, valueCount: authority.count, known: .host)
+    let start = text.reserveTail(method.count &+ target.count &+ authority.count &+ 32)
+    var at = start
+    memcpy(at, method.baseAddress!, method.count)
+    at += method.count
+    at.pointee = space
+    at += 1
+    memcpy(at, target.baseAddress!, target.count)
+    at += target.count
+    memcpy(at, version.utf8Start, 11)
+    at += 11
+    if state.pointee.authority.isPresent {
+      let line = at
+      memcpy(at, host.utf8Start, 6)
+      at += 6
+      memcpy(at, authority.baseAddress!, authority.count)
+      at += authority.count
+      HeaderLine.writeEnd(at)
+      at += 2
+      note(
+        text.count &+ (line - start), nameCount: 4, valueCount: authority.count, known: .host)
+    }
+    text.advance(by: at - start)
   }
 
   /// RFC 8441: what asks for WebSocket in HTTP/2 is told as what asks for it in HTTP/1.1.
   private func beginTunnel() {
     let get: StaticString = "GET"
-    appendRequestLine(
-      UnsafeBufferPointer(start: get.utf8Start, count: get.utf8CodeUnitCount),
-      bytes(state.pointee.path))
-    appendHost()
+    appendStart(
+      method: UnsafeBufferPointer(start: get.utf8Start, count: get.utf8CodeUnitCount),
+      target: bytes(state.pointee.path))
     guard equalsIgnoringCase(bytes(state.pointee.wantedProtocol), "websocket") else { return }
     var generator = SystemRandomNumberGenerator()
     let random = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -265,18 +275,15 @@ package final class HTTP2RequestText: HeaderLineReceiver {
 
   @inline(__always)
   private func adopt() -> HeadError? {
-    let state = self.state
-    var target = state.pointee.path
-    if isConnect {
-      // RFC 9113 §8.5.
-      if target.isPresent || state.pointee.scheme.isPresent { return .badTarget }
-      target = state.pointee.authority
-    } else if !hasFittingPath {
-      return .badTarget
-    }
+    if !hasFittingPath && !isPlainConnect { return .badTarget }
     return head.adopt(
       text.base, count: text.count, methodLength: max(state.pointee.method.count, 0),
       targetLength: max(target.count, 0))
+  }
+
+  /// It has neither path nor scheme (RFC 9113 §8.5).
+  private var isPlainConnect: Bool {
+    isConnect && !state.pointee.path.isPresent && !state.pointee.scheme.isPresent
   }
 
   /// RFC 9113 §8.3.1.

@@ -162,52 +162,65 @@ package struct HeaderDecoder {
     nameAt index: Int, _ at: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>,
     _ scratch: ByteBuffer
   ) -> HeaderLine? {
-    scratch.removeAll()
-    let known: HeaderLine?
-    let nameCount: Int
+    var name = StringLiteral(bytes: at, count: 0, isCoded: false)
+    var known: UnsafePointer<HeaderLine>?
     if index > 0 {
       guard let line = line(index) else { return nil }
-      nameCount = Int(line.pointee.nameCount)
-      memcpy(scratch.reserveTail(nameCount), line.pointee.text, nameCount)
-      scratch.advance(by: nameCount)
-      known = line.pointee
+      known = line
+      name.bytes = line.pointee.text
+      name.count = Int(line.pointee.nameCount)
     } else {
-      guard let count = string(&at, end, scratch) else { return nil }
-      nameCount = count
-      known = nil
+      guard let found = Self.string(&at, end) else { return nil }
+      name = found
     }
-    _ = HeaderLine.writeColon(scratch.reserveTail(2))
-    scratch.advance(by: 2)
-    guard let valueCount = string(&at, end, scratch) else { return nil }
-    HeaderLine.writeEnd(scratch.reserveTail(2))
-    let text = UnsafePointer(scratch.base)
+    guard let value = Self.string(&at, end) else { return nil }
+    scratch.removeAll()
+    let start = scratch.reserveTail(name.room &+ value.room &+ HeaderLine.punctuation)
+    guard let nameEnd = put(name, to: start) else { return nil }
+    let valueStart = HeaderLine.writeColon(nameEnd)
+    guard let valueEnd = put(value, to: valueStart) else { return nil }
+    HeaderLine.writeEnd(valueEnd)
+    let text = UnsafePointer(start)
     guard let known else {
-      return HeaderLine(text: text, nameCount: nameCount, valueCount: valueCount)
+      return HeaderLine(text: text, nameCount: nameEnd - start, valueCount: valueEnd - valueStart)
     }
     return HeaderLine(
-      text: text, nameCount: nameCount, valueCount: valueCount, role: known.role,
-      known: known.known)
+      text: text, nameCount: name.count, valueCount: valueEnd - valueStart,
+      role: known.pointee.role, known: known.pointee.known)
   }
 
-  /// A string (§5.2), appended to `text`.
-  /// - Returns: its length.
+  /// A string as it came (§5.2).
+  private struct StringLiteral {
+    var bytes: UnsafePointer<UInt8>
+    var count: Int
+    var isCoded: Bool
+
+    /// Bytes that it takes at most.
+    @inline(__always)
+    var room: Int { isCoded ? HuffmanDecoder.room(for: count) : count }
+  }
+
   @inline(__always)
-  private func string(
-    _ at: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ text: ByteBuffer
-  ) -> Int? {
+  private static func string(
+    _ at: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
+  ) -> StringLiteral? {
     if at == end { return nil }
     let isCoded = at.pointee & 0x80 != 0
-    guard let count = Self.integer(&at, end, mask: 0x7f), count <= end - at else { return nil }
+    guard let count = integer(&at, end, mask: 0x7f), count <= end - at else { return nil }
     defer { at += count }
-    if !isCoded {
-      memcpy(text.reserveTail(count), at, count)
-      text.advance(by: count)
-      return count
+    return StringLiteral(bytes: at, count: count, isCoded: isCoded)
+  }
+
+  /// - Returns: where it ends.
+  @inline(__always)
+  private func put(
+    _ string: StringLiteral, to place: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8>? {
+    if string.isCoded {
+      return state.pointee.huffman.decode(string.bytes, string.count, to: place)
     }
-    let start = text.reserveTail(HuffmanDecoder.room(for: count))
-    guard let last = state.pointee.huffman.decode(at, count, to: start) else { return nil }
-    text.advance(by: last - start)
-    return last - start
+    memcpy(place, string.bytes, string.count)
+    return place + string.count
   }
 
   // MARK: The table

@@ -23,7 +23,8 @@ package struct HeaderLine {
   package var valueCount: UInt32
   package var role: Role
   package var known: KnownField
-  /// The value is one (RFC 9113 §8.2.1).
+  /// The value is one (RFC 9113 §8.2.1), of an authority a host (RFC 9110 §7.2). What becomes part
+  /// of the request line is looked at there.
   package var hasValidValue: Bool
 
   /// Between name and value, and behind that.
@@ -54,7 +55,12 @@ package struct HeaderLine {
     self.valueCount = UInt32(truncatingIfNeeded: valueCount)
     self.role = role
     self.known = known
-    hasValidValue = Self.isValue(text + (nameCount &+ 2), valueCount)
+    let value = text + (nameCount &+ 2)
+    switch role {
+    case .path, .method: hasValidValue = true
+    case .authority, .host: hasValidValue = Authority.isValid(value, valueCount, needsPort: false)
+    default: hasValidValue = Self.isValue(value, valueCount)
+    }
   }
 
   /// No control characters, and no white space around it.

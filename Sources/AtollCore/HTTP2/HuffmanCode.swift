@@ -4,18 +4,21 @@
 package struct HuffmanCode: @unchecked Sendable {
   package static let shared = HuffmanCode()
 
-  /// Of each byte: its code, and in the lowest eight bits how long that is.
+  /// Of each byte: its code, and how many bits that has.
   let codes: UnsafeMutablePointer<UInt64>
+  let lengths: UnsafeMutablePointer<UInt8>
 
   /// The code is canonical: the lengths determine it. Shorter codes come first, among those of one
   /// length the smaller byte.
   private init() {
     codes = .allocate(capacity: 256)
+    lengths = .allocate(capacity: 256)
     var next: UInt64 = 0
     for length in UInt8(5)...30 {
       next &<<= 1
       for byte in 0..<256 where Self.lengths[byte] == length {
-        codes[byte] = next &<< 8 | UInt64(length)
+        codes[byte] = next
+        lengths[byte] = length
         next &+= 1
       }
     }
@@ -24,57 +27,82 @@ package struct HuffmanCode: @unchecked Sendable {
   /// Bytes that the code of `text` takes.
   func size(of text: UnsafePointer<UInt8>, _ count: Int) -> Int {
     var bits: UInt64 = 0
-    for index in 0..<count { bits &+= codes[Int(text[index])] & 0xff }
+    for index in 0..<count { bits &+= UInt64(lengths[Int(text[index])]) }
     return Int(truncatingIfNeeded: (bits &+ 7) &>> 3)
   }
 
   /// Writes the code of `text`, with the padding of §5.2.
-  /// - Parameter start: room for the code and four bytes more.
+  /// - Parameter start: room for the code and eight bytes more.
   /// - Returns: where the code ends.
   @inline(__always)
   func encode(
     _ text: UnsafePointer<UInt8>, _ count: Int, to start: UnsafeMutablePointer<UInt8>
   ) -> UnsafeMutablePointer<UInt8> {
     let codes = self.codes
-    var at = UnsafeMutableRawPointer(start)
+    let lengths = self.lengths
+    var at = start
     var gathered: UInt64 = 0
-    // Of which so many bits are yet to be written, fewer than 32.
+    // Of which so many bits are yet to be written, fewer than eight.
     var waiting: UInt64 = 0
-    var index = 0
-    // Two at once, as long as their codes are short: those of all usual characters are.
-    while index &+ 2 <= count {
-      let first = codes[Int(text[index])]
-      let second = codes[Int(text[index &+ 1])]
-      let length = (first &+ second) & 0xff
-      if length > 32 { break }
-      let both = (first &>> 8) &<< (second & 0xff) | second &>> 8
-      gathered = gathered &<< length | both
+    var next = text
+    let end = text + count
+    // Eight at once, whose codes take fewer than 64 bits if they are usual characters. Whether they
+    // all were is asked in the end.
+    var most: UInt64 = 0
+    while end - next >= 8 {
+      for index in 0..<8 {
+        let byte = Int(next[index])
+        let length = UInt64(lengths[byte])
+        gathered = gathered &<< length | codes[byte]
+        waiting &+= length
+      }
+      most |= waiting
+      at = write(gathered, &waiting, to: at)
+      next += 8
+    }
+    if most >= 64 { return encodeLong(text, count, to: start) }
+    return encodeRest(next, end, gathered, waiting, to: at)
+  }
+
+  @inline(never)
+  private func encodeLong(
+    _ text: UnsafePointer<UInt8>, _ count: Int, to start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    encodeRest(text, text + count, 0, 0, to: start)
+  }
+
+  @inline(__always)
+  private func encodeRest(
+    _ text: UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>, _ former: UInt64, _ left: UInt64,
+    to start: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    var at = start
+    var gathered = former
+    var waiting = left
+    var next = text
+    while next < end {
+      let byte = Int(next.pointee)
+      let length = UInt64(lengths[byte])
+      gathered = gathered &<< length | codes[byte]
       waiting &+= length
-      if waiting >= 32 {
-        waiting &-= 32
-        at.storeBytes(
-          of: UInt32(truncatingIfNeeded: gathered &>> waiting).bigEndian, as: UInt32.self)
-        at += 4
-      }
-      index &+= 2
+      at = write(gathered, &waiting, to: at)
+      next += 1
     }
-    while index < count {
-      let code = codes[Int(text[index])]
-      gathered = gathered &<< (code & 0xff) | code &>> 8
-      waiting &+= code & 0xff
-      if waiting >= 32 {
-        waiting &-= 32
-        at.storeBytes(
-          of: UInt32(truncatingIfNeeded: gathered &>> waiting).bigEndian, as: UInt32.self)
-        at += 4
-      }
-      index &+= 1
-    }
-    let missing = 32 &- waiting
-    let last = gathered &<< missing | (1 &<< missing &- 1)
-    at.storeBytes(of: UInt32(truncatingIfNeeded: last).bigEndian, as: UInt32.self)
-    at += Int(truncatingIfNeeded: (waiting &+ 7) &>> 3)
-    return at.assumingMemoryBound(to: UInt8.self)
+    at.pointee = UInt8(
+      truncatingIfNeeded: gathered &<< (8 &- waiting) | 0xff &>> waiting)
+    return at + Int(truncatingIfNeeded: (waiting &+ 7) &>> 3)
+  }
+
+  /// Writes the whole bytes of so many bits.
+  @inline(__always)
+  private func write(
+    _ bits: UInt64, _ count: inout UInt64, to place: UnsafeMutablePointer<UInt8>
+  ) -> UnsafeMutablePointer<UInt8> {
+    UnsafeMutableRawPointer(place).storeBytes(
+      of: (bits &<< (64 &- count)).bigEndian, as: UInt64.self)
+    let whole = Int(truncatingIfNeeded: count &>> 3)
+    count &= 7
+    return place + whole
   }
 
   /// Bits of the code of each byte.

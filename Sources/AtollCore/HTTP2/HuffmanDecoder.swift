@@ -27,13 +27,13 @@ struct HuffmanDecoder: @unchecked Sendable {
     ends.initialize(repeating: 0, count: Self.longest + 1)
     offsets = .allocate(capacity: Self.longest + 1)
     offsets.initialize(repeating: 0, count: Self.longest + 1)
-    let codes = HuffmanCode.shared.codes
+    let code = HuffmanCode.shared
     var place = 0
     for length in 5...Self.longest {
       var isFirst = true
       ends[length] = ends[length - 1]
-      for byte in 0..<256 where Int(codes[byte] & 0xff) == length {
-        let code = codes[byte] &>> 8
+      for byte in 0..<256 where Int(code.lengths[byte]) == length {
+        let code = code.codes[byte]
         if isFirst { offsets[length] = place - Int(code) }
         isFirst = false
         bytes[place] = UInt8(byte)
@@ -62,58 +62,82 @@ struct HuffmanDecoder: @unchecked Sendable {
     var at = place
     var next = code
     let end = code + count
-    // The bits that are yet to be read, the next one highest.
+    // The bits that are yet to be read, the next one highest, and how many of them count.
     var bits: UInt64 = 0
     var left = 0
     while true {
       if end - next >= 8 {
-        // As many whole bytes as there is room for.
+        // As many whole bytes as there is room for; the rest comes again.
         bits |= UInt64(bigEndian: csystem_load8(next)) &>> UInt64(truncatingIfNeeded: left)
         let taken = (63 &- left) &>> 3
         next += taken
         left &+= taken &* 8
+      } else if next < end {
+        let taken = min((63 &- left) &>> 3, end - next)
+        bits |= Self.load(next, end - next) &>> UInt64(truncatingIfNeeded: left)
+        next += taken
+        left &+= taken &* 8
       } else {
-        while left <= 56 && next < end {
-          bits |= UInt64(next.pointee) &<< UInt64(truncatingIfNeeded: 56 &- left)
-          next += 1
-          left &+= 8
-        }
+        break
       }
-      // No code is longer than what is there now, unless the end is.
-      while left >= 32 || (next == end && left >= 5) {
+      // No code is longer.
+      while left >= Self.longest {
         let found = short[Int(truncatingIfNeeded: bits &>> 56)]
-        let length: Int
-        if found != 0 {
-          length = Int(truncatingIfNeeded: found &>> 8)
-          at.pointee = UInt8(truncatingIfNeeded: found)
-        } else {
-          guard let long = longCode(bits) else { return isPadding(bits, left) ? at : nil }
+        var length = UInt64(found &>> 8)
+        at.pointee = UInt8(truncatingIfNeeded: found)
+        if found == 0 {
+          guard let long = longCode(bits) else { return nil }
           length = long.length
           at.pointee = long.byte
         }
-        // What follows the end is no part of a code.
-        if length > left { return isPadding(bits, left) ? at : nil }
         at += 1
-        bits &<<= UInt64(truncatingIfNeeded: length)
-        left &-= length
+        bits &<<= length
+        left &-= Int(truncatingIfNeeded: length)
       }
-      if next == end && left < 5 { return isPadding(bits, left) ? at : nil }
     }
+    // What is behind the end is no part of a code.
+    while left >= 5 {
+      let found = short[Int(truncatingIfNeeded: bits &>> 56)]
+      var length = UInt64(found &>> 8)
+      at.pointee = UInt8(truncatingIfNeeded: found)
+      if found == 0, let long = longCode(bits) {
+        length = long.length
+        at.pointee = long.byte
+      }
+      if length == 0 || length > UInt64(left) { break }
+      at += 1
+      bits &<<= length
+      left &-= Int(truncatingIfNeeded: length)
+    }
+    // The first bits of EOS, fewer than a byte.
+    let isPadded = left < 8 && (~bits &>> 1) &>> UInt64(truncatingIfNeeded: 63 &- left) == 0
+    return isPadded ? at : nil
+  }
+
+  /// The next bytes, fewer than eight, the first one highest.
+  @inline(__always)
+  private static func load(_ from: UnsafePointer<UInt8>, _ count: Int) -> UInt64 {
+    let bytes = UnsafeRawPointer(from)
+    if count >= 4 {
+      let first = UInt64(UInt32(bigEndian: bytes.loadUnaligned(as: UInt32.self)))
+      let last = UInt64(
+        UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)))
+      return first &<< 32 | last &<< UInt64(truncatingIfNeeded: 64 &- count &* 8)
+    }
+    let first = UInt64(from[0])
+    let middle = UInt64(from[count &>> 1])
+    let last = UInt64(from[count &- 1])
+    return first &<< 56 | middle &<< UInt64(truncatingIfNeeded: 56 &- (count &>> 1) &* 8)
+      | last &<< UInt64(truncatingIfNeeded: 64 &- count &* 8)
   }
 
   @inline(never)
-  private func longCode(_ bits: UInt64) -> (byte: UInt8, length: Int)? {
+  private func longCode(_ bits: UInt64) -> (byte: UInt8, length: UInt64)? {
     let upper = bits &>> 32
     for length in 9...Self.longest where upper < ends[length] {
       let code = Int(upper &>> UInt64(32 - length))
-      return (bytes[code + offsets[length]], length)
+      return (bytes[code + offsets[length]], UInt64(length))
     }
     return nil
-  }
-
-  /// The first bits of EOS, fewer than a byte.
-  @inline(__always)
-  private func isPadding(_ bits: UInt64, _ left: Int) -> Bool {
-    left < 8 && (~bits) &>> UInt64(truncatingIfNeeded: 64 &- left) == 0 || left == 0
   }
 }

@@ -7,13 +7,15 @@ import Glibc
 /// The loop keeps the only lasting reference. `close` ends the channel: its registration number
 /// becomes void at once, so that no event already fetched reaches it or its descriptor's successor.
 class Channel {
-  unowned(unsafe) let loop: EventLoop
+  /// Outlives its channels.
+  private let loopReference: Unmanaged<EventLoop>
+  final var loop: EventLoop { loopReference._withUnsafeGuaranteedRef { $0 } }
   /// -1 when the channel waits for time alone, and after `close`.
   final private(set) var descriptor: Int32
   final private(set) var registration: Registration = .none
 
   init(loop: EventLoop, descriptor: Int32) {
-    self.loop = loop
+    loopReference = .passUnretained(loop)
     self.descriptor = descriptor
   }
 
@@ -40,11 +42,15 @@ class Channel {
   /// touched when the new deadline is before the one it knows.
   @inline(__always)
   final func setDeadline(after milliseconds: Int) {
-    loop.timers.set(registration.slot, at: loop.now &+ Int64(milliseconds))
+    loopReference._withUnsafeGuaranteedRef {
+      $0.timers.set(registration.slot, at: $0.now &+ Int64(milliseconds))
+    }
   }
 
   @inline(__always)
-  final func clearDeadline() { loop.timers.clear(registration.slot) }
+  final func clearDeadline() {
+    loopReference._withUnsafeGuaranteedRef { $0.timers.clear(registration.slot) }
+  }
 
   /// Called with `Events` bits.
   func ready(_ events: UInt32) {}

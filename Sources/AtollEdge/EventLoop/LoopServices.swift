@@ -21,11 +21,16 @@ final class LoopServices {
   unowned(unsafe) let loop: EventLoop
   unowned(unsafe) let edge: Edge
   var configuration: EdgeConfiguration {
-    didSet {
-      currentConfiguration = .passUnretained(configuration)
+    get { heldConfiguration.configuration }
+    set {
+      heldConfiguration.release()
+      heldConfiguration = HeldConfiguration(newValue)
+      currentConfiguration = .passUnretained(newValue)
       retirePools()
     }
   }
+  /// The same for exchanges that keep it.
+  private(set) var heldConfiguration: HeldConfiguration
   /// The same for the hot path, which counts no references.
   private(set) var currentConfiguration: Unmanaged<EdgeConfiguration>
   let cache: CacheStore
@@ -81,7 +86,7 @@ final class LoopServices {
   ) {
     self.loop = loop
     self.edge = edge
-    self.configuration = configuration
+    heldConfiguration = HeldConfiguration(configuration)
     self.certificates = certificates
     handshakes = HandshakeTurns(loop: loop)
     currentConfiguration = .passUnretained(configuration)
@@ -102,6 +107,7 @@ final class LoopServices {
   }
 
   deinit {
+    heldConfiguration.release()
     scratch.deallocate()
     recordBuffer.deallocate()
   }

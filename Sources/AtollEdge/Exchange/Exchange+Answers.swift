@@ -33,6 +33,7 @@ extension Exchange {
   }
 
   /// - Parameter detail: more than the reason says.
+  @inline(never)
   func answer(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, status: UInt16, reason: Reason,
     detail: String? = nil

@@ -79,7 +79,7 @@ extension Exchange {
   private func setOut(for page: ErrorPageRequest) -> Bool {
     errorPage = page
     // Kept until the exchange ends; one that has waited keeps that under which it began.
-    if configuration == nil { configuration = services.configuration }
+    if configuration == nil { keepConfiguration() }
     // A plain behavior keeps neither, and the page's may ask for both.
     if behavior?.isPlain != false {
       originStatements = []

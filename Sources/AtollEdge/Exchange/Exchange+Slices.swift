@@ -249,7 +249,7 @@ extension Exchange {
     else { return false }
     if fetch.status == 416 {
       let conditions =
-        Self.conditionFields & ~KnownField.range.bit | KnownField.ifRange.bit
+        conditionFields & ~KnownField.range.bit | KnownField.ifRange.bit
       guard case .positions = specs[0], head.fields.present & conditions == 0 else {
         return false
       }

@@ -36,7 +36,7 @@ extension Exchange {
   }
 
   private var geoDatabase: GeoDatabase? {
-    (configuration ?? services.configuration).geoDatabase
+    (configuration ?? services.heldConfiguration).configuration.geoDatabase
   }
 
   // MARK: Admission

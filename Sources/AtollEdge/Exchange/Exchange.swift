@@ -15,6 +15,11 @@ final class Exchange {
   var viewerReference: Unmanaged<Viewer>!
   var viewer: Viewer { viewerReference._withUnsafeGuaranteedRef { $0 } }
   let services: LoopServices
+  // Of the services: what an object names itself is used without counting a reference.
+  private let cache: CacheStore
+  private let counters: LoopCounters
+  private let keyBuffer: ByteBuffer
+  private let tailBuffer: ByteBuffer
   var step = Step.idle
 
   // The request.
@@ -31,7 +36,7 @@ final class Exchange {
   // is not done within its turn of the loop keeps that.
   var policyReference: Unmanaged<DistributionPolicy>?
   var behaviorReference: Unmanaged<BehaviorPolicy>?
-  var configuration: EdgeConfiguration?
+  private(set) var configuration: HeldConfiguration?
   var policy: DistributionPolicy? { policyReference?.takeUnretainedValue() }
   var behavior: BehaviorPolicy? { behaviorReference?.takeUnretainedValue() }
 
@@ -77,11 +82,15 @@ final class Exchange {
     viewer.isHTTP2 ? .http2 : minorVersion == 0 ? .http10 : .http11
   }
 
-  static let conditionFields =
-    KnownField.ifMatch.bit | KnownField.ifNoneMatch.bit | KnownField.ifModifiedSince.bit
-    | KnownField.ifUnmodifiedSince.bit | KnownField.range.bit
+  init(services: LoopServices) {
+    self.services = services
+    cache = services.cache
+    counters = services.counters
+    keyBuffer = services.keyBuffer
+    tailBuffer = services.tailBuffer
+  }
 
-  init(services: LoopServices) { self.services = services }
+  deinit { dropConfiguration() }
 
   // MARK: Read head, choose distribution and behavior
 
@@ -102,7 +111,7 @@ final class Exchange {
       behaviorReference = behavior
       behavior._withUnsafeGuaranteedRef { admit(head, base, policy, $0) }
     }
-    if step != .idle { configuration = services.configuration }
+    if step != .idle { keepConfiguration() }
   }
 
   @inline(__always)
@@ -117,14 +126,32 @@ final class Exchange {
     originStatus = 0
     releaseReason = .none
     showsKey = false
-    method = head.method
-    minorVersion = head.minorVersion
-    framing = head.framing
-    expectsContinue = head.expectsContinue
-    persists = head.keepsAlive && canPersist && !services.isDraining
-    isConditional = head.fields.present & Self.conditionFields != 0
+    let state = head.state
+    method = state.pointee.method
+    minorVersion = state.pointee.minorVersion
+    framing = state.pointee.framing
+    expectsContinue = state.pointee.expectsContinue
+    persists = state.pointee.keepsAlive && canPersist && !services.isDraining
+    isConditional = AtollCore.isConditional(head)
     beganAt = services.log == nil ? 0 : SystemCall.monotonicMicroseconds()
     requestID = services.nextRequestID()
+  }
+
+  /// Keeps the present configuration until the exchange ends.
+  @inline(__always)
+  func keepConfiguration() {
+    dropConfiguration()
+    let held = services.heldConfiguration
+    held.retain()
+    configuration = held
+  }
+
+  @inline(__always)
+  private func dropConfiguration() {
+    if let configuration {
+      self.configuration = nil
+      configuration.release()
+    }
   }
 
   /// Instead of `begin`, for a request that belongs on another connection (RFC 9110 §15.5.20).
@@ -178,25 +205,17 @@ final class Exchange {
 
   // MARK: Key
 
-  /// Leaves the request's cache key in `services.keyBuffer`.
+  /// Leaves the request's cache key in the services' buffer.
   @discardableResult
+  @inline(__always)
   func writeKey(
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts
   ) -> KeyHash {
-    writeKey(head, base, policy, behavior, facts, to: services.keyBuffer)
-  }
-
-  /// The same for who has the buffer at hand.
-  @inline(__always)
-  private func writeKey(
-    _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
-    _ behavior: BehaviorPolicy, _ facts: ViewerFacts, to key: ByteBuffer
-  ) -> KeyHash {
-    key.removeAll()
+    keyBuffer.removeAll()
     appendCacheKey(
-      head, base, distribution: policy, behavior: behavior, viewer: facts, to: key)
-    return keyHash(key.bytes, seed: services.seed)
+      head, base, distribution: policy, behavior: behavior, viewer: facts, to: keyBuffer)
+    return keyHash(keyBuffer.bytes, seed: services.seed)
   }
 
   // MARK: Lookup
@@ -206,9 +225,8 @@ final class Exchange {
     _ head: RequestHead, _ base: UnsafePointer<UInt8>, _ policy: DistributionPolicy,
     _ behavior: BehaviorPolicy, _ facts: ViewerFacts, plain: Bool
   ) {
-    let key = services.keyBuffer
-    let hash = writeKey(head, base, policy, behavior, facts, to: key)
-    let found = services.cache.lookup(hash: hash, key: key.bytes) {
+    let hash = writeKey(head, base, policy, behavior, facts)
+    let found = cache.lookup(hash: hash, key: keyBuffer.bytes) {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
@@ -231,13 +249,26 @@ final class Exchange {
     _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, plain: Bool
   ) {
-    let now = services.loop.wallTime
+    if isFresh(entry, for: caching.flags, at: services.loop.wallTime) {
+      verdict = Verdict(.hit)
+      respond(from: entry, head, base, plain: plain)
+    } else {
+      useClosely(entry, hash, head, base, policy, behavior)
+    }
+  }
+
+  @inline(never)
+  private func useClosely(
+    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
+  ) {
     switch decideUse(
-      entry.freshness, softPurged: entry.isSoftPurged, request: caching, now: now)
+      entry.freshness, softPurged: entry.isSoftPurged, request: caching,
+      now: services.loop.wallTime)
     {
     case .fresh:
       verdict = Verdict(.hit)
-      respond(from: entry, head, base, plain: plain)
+      respond(from: entry, head, base)
     case .freshError:
       verdict = Verdict(.hit)
       respondClosely(from: entry, head, base)
@@ -266,31 +297,24 @@ final class Exchange {
   func respond(
     from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>, plain: Bool
   ) {
-    let selection = select(
-      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
-      status: entry.status, bodyLength: entry.bodyLength)
-    if plain, case .full = selection {
-      let tail = beginTail(entry)
-      status = entry.status
-      // RFC 9110 §8.6: none with 204.
-      if status != 204 {
-        tail.append("Content-Length: ")
-        tail.appendDecimal(UInt64(truncatingIfNeeded: entry.bodyLength))
-        tail.append("\r\n")
-      }
-      endTail(tail, plain: true)
-      send(
-        entry.head, tail, entry, position: 0,
-        count: method == .head ? 0 : entry.bodyLength)
-      return
-    }
-    respondInPart(from: entry, selection, head, base)
+    guard plain && !isConditional else { return respondInPart(from: entry, head, base) }
+    tailBuffer.removeAll()
+    let facts = appendHit(
+      entry, at: services.loop.wallTime, requestID: (requestID.high, requestID.low),
+      persists: persists, minorVersion: minorVersion, to: tailBuffer)
+    age = facts.age
+    status = facts.status
+    send(
+      entry.head, tailBuffer, entry, position: 0, count: method == .head ? 0 : facts.bodyLength)
   }
 
   @inline(never)
-  func respondInPart(
-    from entry: Entry, _ selection: Selection, _ head: RequestHead, _ base: UnsafePointer<UInt8>
+  private func respondInPart(
+    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
+    let selection = select(
+      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
+      status: entry.status, bodyLength: entry.bodyLength)
     if case .ranges = selection { return respondInParts(from: entry, head, base) }
     respondInPart(from: entry, selection, length: entry.bodyLength)
   }
@@ -363,10 +387,9 @@ final class Exchange {
   }
 
   /// Verdict, age and request id of a response from a stored entry.
-  @inline(__always)
   func beginTail(_ entry: Entry) -> ByteBuffer {
     let now = services.loop.wallTime
-    let tail = services.tailBuffer
+    let tail = tailBuffer
     tail.removeAll()
     age = entry.freshness.age(at: now)
     appendVerdict(
@@ -380,19 +403,12 @@ final class Exchange {
   var isRevalidated: Bool { verdict.outcome == .revalidated }
 
   /// Request id, persistence and the empty line.
-  @inline(__always)
-  func endTail(_ tail: ByteBuffer, plain: Bool = false) {
-    if !plain { appendPolicyFields(tail) }
+  func endTail(_ tail: ByteBuffer) {
+    appendPolicyFields(tail)
     tail.append("X-Request-Id: ")
     tail.appendHex(requestID.high)
     tail.appendHex(requestID.low)
-    if !persists {
-      tail.append("\r\nConnection: close\r\n\r\n")
-    } else if minorVersion == 0 {
-      tail.append("\r\nConnection: keep-alive\r\n\r\n")
-    } else {
-      tail.append("\r\n\r\n")
-    }
+    tail.append(headEnd(persists: persists, minorVersion: minorVersion))
   }
 
   // MARK: End and account
@@ -413,10 +429,8 @@ final class Exchange {
     account()
     if fetch != nil { leaveFetch() }
     step = .idle
-    if configuration != nil {
-      configuration = nil
-      errorPage = nil
-    }
+    dropConfiguration()
+    if errorPage != nil { errorPage = nil }
   }
 
   /// The viewer has gone before that.
@@ -426,7 +440,7 @@ final class Exchange {
     parts = nil
     slices = nil
     step = .idle
-    configuration = nil
+    dropConfiguration()
     errorPage = nil
   }
 
@@ -435,7 +449,7 @@ final class Exchange {
   @inline(__always)
   func account() {
     let slot = policyReference?._withUnsafeGuaranteedRef { $0.slot } ?? LoopCounters.unclaimed
-    services.counters.account(
+    counters.account(
       slot: slot, verdict: verdict, method: method,
       status: status, bytesDown: bytesDown,
       bytesUp: bytesUp)

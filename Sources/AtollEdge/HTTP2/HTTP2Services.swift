@@ -35,7 +35,10 @@ final class HTTP2Services {
   private var waitingBodies = 0
   private let bodyShare: Int
   private unowned(unsafe) let services: LoopServices
-  private var idle: [HTTP2Stream] = []
+  /// Streams without a request. The loop keeps them, as it does all channels, until they are closed.
+  private let idle = UnsafeMutablePointer<Unmanaged<HTTP2Stream>>.allocate(
+    capacity: HTTP2Services.keptStreams)
+  private var idleCount = 0
 
   init(services: LoopServices) {
     self.services = services
@@ -67,6 +70,7 @@ final class HTTP2Services {
     memory.deallocate()
     budget.release(SessionMemory.limit)
     output.deallocate()
+    idle.deallocate()
   }
 
   // MARK: Output
@@ -130,15 +134,28 @@ final class HTTP2Services {
   // MARK: Streams
 
   func makeStream(on connection: HTTP2Connection, id: Int32) -> HTTP2Stream {
-    let stream =
-      idle.popLast() ?? HTTP2Stream(services: services, address: connection.address)
-    stream.open(on: connection, id: id)
+    let stream = unretainedStream(on: connection, id: id)
+    return stream.takeUnretainedValue()
+  }
+
+  /// The same without counting a reference, for the hot path: valid until `recycle`.
+  @inline(__always)
+  func unretainedStream(on connection: HTTP2Connection, id: Int32) -> Unmanaged<HTTP2Stream> {
+    if idleCount == 0 { idle[0] = newStream(on: connection) } else { idleCount &-= 1 }
+    let stream = idle[idleCount]
+    stream._withUnsafeGuaranteedRef { $0.open(on: connection, id: id) }
     return stream
   }
 
+  @inline(never)
+  private func newStream(on connection: HTTP2Connection) -> Unmanaged<HTTP2Stream> {
+    .passUnretained(HTTP2Stream(services: services, address: connection.address))
+  }
+
   func recycle(_ stream: HTTP2Stream) {
-    if idle.count < Self.keptStreams {
-      idle.append(stream)
+    if idleCount < Self.keptStreams {
+      (idle + idleCount).initialize(to: .passUnretained(stream))
+      idleCount &+= 1
     } else {
       stream.closeChannel()
     }

@@ -53,7 +53,7 @@ class Viewer: Channel {
   final func move(to address: SocketAddress, isSecure: Bool) {
     self.address = address
     self.isSecure = isSecure
-    writtenAddress = nil
+    if writtenAddress != nil { writtenAddress = nil }
   }
 
   // MARK: The request

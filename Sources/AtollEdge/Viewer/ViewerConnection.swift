@@ -293,7 +293,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
     dropEntry()
     source = .none
     pieceRemaining = 0
-    pending = nil
+    if pending != nil { pending = nil }
     pendingStart = 0
     if let upload { exchange.countUpload(upload.byteCount) }
     exchange.finish()

@@ -46,7 +46,7 @@ enum HeaderBlock {
     let count = text.withUnsafeBufferPointer {
       HuffmanCode.shared.size(of: $0.baseAddress ?? emptyText, text.count)
     }
-    return Array(unsafeUninitializedCapacity: count + 4) { code, initialized in
+    return Array(unsafeUninitializedCapacity: count + 8) { code, initialized in
       let end = text.withUnsafeBufferPointer {
         HuffmanCode.shared.encode(
           $0.baseAddress ?? emptyText, text.count, to: code.baseAddress!)

@@ -25,7 +25,10 @@ struct HuffmanDecoderTests {
     private var bytes: [UInt64: UInt8] = [:]
 
     init() {
-      for byte in 0..<256 { bytes[HuffmanCode.shared.codes[byte]] = UInt8(byte) }
+      let code = HuffmanCode.shared
+      for byte in 0..<256 {
+        bytes[code.codes[byte] << 8 | UInt64(code.lengths[byte])] = UInt8(byte)
+      }
     }
 
     func decode(_ code: [UInt8]) -> [UInt8]? {
@@ -64,9 +67,9 @@ struct HuffmanDecoderTests {
   }
 
   private static func code(_ byte: UInt8) -> String {
-    let code = HuffmanCode.shared.codes[Int(byte)]
-    let bits = String(code >> 8, radix: 2)
-    return String(repeating: "0", count: Int(code & 255) - bits.count) + bits
+    let bits = String(HuffmanCode.shared.codes[Int(byte)], radix: 2)
+    let length = Int(HuffmanCode.shared.lengths[Int(byte)])
+    return String(repeating: "0", count: length - bits.count) + bits
   }
 
   @Test func `every byte is read as it was written`() {

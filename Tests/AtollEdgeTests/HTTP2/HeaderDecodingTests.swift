@@ -105,6 +105,18 @@ struct HeaderDecodingTests {
     return (Array(name.utf8), value)
   }
 
+  @Test func `a rare character arrives in any place`() {
+    let pair = Pair()
+    for byte in UInt8(0x21)...0xff {
+      for place in 0..<20 {
+        var value = [UInt8](repeating: 0x61, count: 20)
+        value[place] = byte
+        let fields: [Field] = [(Array("x-request-id".utf8), value)]
+        #expect(pair.decode(pair.block(fields))?.first?.value == value)
+      }
+    }
+  }
+
   @Test(arguments: 0..<16)
   func `whatever is sent arrives, whatever size the table has`(_ seed: UInt64) {
     var numbers = SeededNumbers(seed)
