@@ -167,7 +167,8 @@ struct HTTP2HeadTests {
   @Test func `what a head took until it was whole is given back`() throws {
     let edge = try EdgeUnderTest(try Self.cached())
     let peer = try HTTP2Peer(port: edge.port)
-    #expect(try peer.request(1, "/").status == 200)
+    // What the edge keeps of an answer that comes again is kept from then on.
+    for stream in [1, 3, 5, 7] { #expect(try peer.request(stream, "/").status == 200) }
     let level = edge.edge.budget.used
     let block = Self.request("/", Self.kept("x", String(repeating: "x", count: 14_000)))
     func frames(_ stream: Int) -> [UInt8] {
@@ -177,7 +178,7 @@ struct HTTP2HeadTests {
           payload: HTTP2Peer.literal("y", "1")
         ).bytes
     }
-    for (stream, missing) in [(3, 100), (5, 1)] {
+    for (stream, missing) in [(9, 100), (11, 1)] {
       try peer.wire.send(Array(frames(stream).dropLast(missing)))
       #expect(eventually { edge.edge.budget.used >= level + 14_000 })
       try peer.wire.send(Array(frames(stream).suffix(missing)))
@@ -197,7 +198,7 @@ struct HTTP2HeadTests {
   @Test func `what a head took is given back when it comes to no end`() throws {
     let edge = try EdgeUnderTest(try Self.cached(), options: { $0.headTimeout = 1 })
     let first = try HTTP2Peer(port: edge.port)
-    #expect(try first.request(1, "/").status == 200)
+    for stream in [1, 3, 5, 7] { #expect(try first.request(stream, "/").status == 200) }
     let level = edge.edge.budget.used
     let peer = try HTTP2Peer(port: edge.port)
     try peer.greet()
@@ -247,7 +248,7 @@ struct HTTP2HeadTests {
       ("an integer without end", [UInt8](repeating: 0xff, count: 30)),
     ] as [(String, [UInt8])])
   func `a block that is no HPACK ends the connection`(_ name: String, _ block: [UInt8]) throws {
-    let edge = try EdgeUnderTest(try Self.cached())
+    let edge = try EdgeUnderTest(try Self.echo())
     let other = try HTTP2Peer(port: edge.port)
     // In a head, and behind a body.
     for isTrailer in [false, true] {
