@@ -26,53 +26,37 @@ package struct FrameReader {
     package fileprivate(set) var block = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
 
     /// Bytes of a frame that stands for it, at most.
-    package static let frameSize = 14
+    package static let frameSize = FrameHeader.size + 5
 
     /// Writes HEADERS with the same meaning and an empty block.
     /// - Returns: how many bytes.
     package func writeFrame(to place: UnsafeMutablePointer<UInt8>) -> Int {
-      let hasPriority = flags & Flag.priority != 0
-      FrameReader.write(
-        header(length: hasPriority ? 5 : 0, Kind.headers, flags & ~Flag.padded | Flag.endHeaders),
-        stream, to: place)
-      if !hasPriority { return 9 }
-      for index in 0..<5 {
-        place[9 + index] = UInt8(truncatingIfNeeded: priority >> UInt64(32 - index * 8))
+      let length = flags & Flag.priority != 0 ? 5 : 0
+      FrameHeader(
+        length: length, kind: Kind.headers, flags: flags & ~Flag.padded | Flag.endHeaders,
+        stream: stream
+      ).write(to: place)
+      if length == 0 { return FrameHeader.size }
+      for index in 0..<length {
+        place[FrameHeader.size + index] = UInt8(
+          truncatingIfNeeded: priority >> UInt64(32 - index * 8))
       }
-      return 14
+      return FrameHeader.size + length
     }
   }
 
-  enum Kind {
-    static let data: UInt8 = 0
-    static let headers: UInt8 = 1
-    static let reset: UInt8 = 3
-    static let settings: UInt8 = 4
-    static let ping: UInt8 = 6
-    static let windowUpdate: UInt8 = 8
-    static let continuation: UInt8 = 9
-  }
+  private typealias Kind = FrameHeader.Kind
+  private typealias Flag = FrameHeader.Flag
 
-  enum Flag {
-    static let endStream: UInt8 = 1
-    static let endHeaders: UInt8 = 4
-    static let padded: UInt8 = 8
-    static let priority: UInt8 = 32
-  }
-
-  private static let headerLength = 9
   /// What a client sends first (RFC 9113 §3.4), before any frame.
   package static let prefaceLength = 24
-  /// What every peer takes (RFC 9113 §4.2), and the edge asks for no more.
-  private static let frameSize = 16_384
 
   package var watch = FrameWatch()
   package private(set) var head = Head()
   /// Of the present frame: what is left of it for the session.
   private var skipped = FrameReader.prefaceLength
-  /// A frame header of which a part has come, first byte highest, its last byte apart.
-  private var partial: UInt64 = 0
-  private var partialLast: UInt8 = 0
+  /// A frame header of which a part has come, its first byte lowest, and how much of it.
+  private var partial: (UInt64, UInt8) = (0, 0)
   private var partialCount = 0
   /// The pad length of a DATA frame of so many bytes comes next.
   private var paddedLength = 0
@@ -96,24 +80,10 @@ package struct FrameReader {
   /// A frame header that came in pieces.
   /// - Parameter place: room for nine bytes.
   package func writeHeader(to place: UnsafeMutablePointer<UInt8>) {
-    let bytes = UnsafeMutableRawPointer(place)
-    bytes.storeBytes(of: partial.bigEndian, as: UInt64.self)
-    place[8] = partialLast
-  }
-
-  @inline(__always)
-  private static func header(length: Int, _ kind: UInt8, _ flags: UInt8) -> UInt64 {
-    UInt64(truncatingIfNeeded: length) &<< 40 | UInt64(kind) &<< 32 | UInt64(flags) &<< 24
-  }
-
-  @inline(__always)
-  private static func write(
-    _ header: UInt64, _ stream: Int32, to place: UnsafeMutablePointer<UInt8>
-  ) {
-    let stream = UInt64(UInt32(bitPattern: stream))
-    let bytes = UnsafeMutableRawPointer(place)
-    bytes.storeBytes(of: (header | stream &>> 8).bigEndian, as: UInt64.self)
-    place[8] = UInt8(truncatingIfNeeded: stream)
+    withUnsafeBytes(of: partial) {
+      place.update(
+        from: $0.baseAddress!.assumingMemoryBound(to: UInt8.self), count: FrameHeader.size)
+    }
   }
 
   // MARK: Reading
@@ -145,55 +115,47 @@ package struct FrameReader {
       }
       if at == end { return at > start ? .frames : .end }
       // A header that is whole, as nearly all are.
-      let isWhole = partialCount == 0 && end - at >= Self.headerLength
+      let isWhole = partialCount == 0 && end - at >= FrameHeader.size
       if !isWhole {
         // It is held back until it is known whose frame it begins.
         if at > start { return .frames }
         if !gatherHeader(&at, end) { return .end }
       }
-      let word =
-        isWhole
-        ? UInt64(bigEndian: UnsafeRawPointer(at).loadUnaligned(as: UInt64.self)) : partial
-      let last = isWhole ? at[8] : partialLast
-      let length = Int(truncatingIfNeeded: word &>> 40)
-      let kind = UInt8(truncatingIfNeeded: word &>> 32)
-      let flags = UInt8(truncatingIfNeeded: word &>> 24)
+      let header = isWhole ? FrameHeader(at) : partialHeader
       let isHead =
-        kind == Kind.headers && Self.isReadable(length, flags)
-        || kind == Kind.continuation && isHeadOpen && length <= Self.frameSize
+        header.kind == Kind.headers && Self.isReadable(header)
+        || header.kind == Kind.continuation && isHeadOpen
+          && header.length <= FrameHeader.largestPayload
       if isHead && isWhole && at > start { return .frames }
       partialCount = 0
-      if let offence = watch.judge(kind, flags: flags, length: length, now) {
-        return .offence(offence)
-      }
-      let stream = Int32(truncatingIfNeeded: (word & 0x7f_ffff) &<< 8 | UInt64(last))
+      if let offence = watch.judge(header, now) { return .offence(offence) }
       // RFC 9113 §6.10.
-      if isHeadOpen && (kind != Kind.continuation || stream != head.stream) {
+      if isHeadOpen && (header.kind != Kind.continuation || header.stream != head.stream) {
         return .offence(.protocolError)
       }
-      if isWhole { at += Self.headerLength }
+      if isWhole { at += FrameHeader.size }
       if isHead {
-        begin(kind, flags, stream)
-        if kind == Kind.headers && flags & Flag.endHeaders != 0 && end - at >= length {
+        begin(header)
+        if isHeadersFrame && header.flags & Flag.endHeaders != 0 && end - at >= header.length {
           // All of it lies here.
           let payload = at
-          at += length
-          guard let block = strip(payload, length) else { return .offence(.protocolError) }
+          at += header.length
+          guard let block = strip(payload, header.length) else { return .offence(.protocolError) }
           head.block = block
           isGathering = false
           isHeadOpen = false
           return .head
         }
-        missing = length
-        if length == 0, let step = endFrame() { return step }
+        missing = header.length
+        if header.length == 0, let step = endFrame() { return step }
         start = at
         continue
       }
-      skipped = length
-      if kind == Kind.data && flags & Flag.padded != 0 && length > 0
-        && flags & Flag.endStream == 0
+      skipped = header.length
+      if header.kind == Kind.data, header.length > 0,
+        header.flags & (Flag.padded | Flag.endStream) == Flag.padded
       {
-        paddedLength = length
+        paddedLength = header.length
       }
       if !isWhole { return .header }
     }
@@ -201,25 +163,29 @@ package struct FrameReader {
 
   /// HEADERS that is as long as the protocol demands; others are the session's to refuse.
   @inline(__always)
-  private static func isReadable(_ length: Int, _ flags: UInt8) -> Bool {
-    let least = (flags & Flag.padded != 0 ? 1 : 0) &+ (flags & Flag.priority != 0 ? 5 : 0)
-    return length >= least && length <= frameSize
+  private static func isReadable(_ header: FrameHeader) -> Bool {
+    let least =
+      (header.flags & Flag.padded != 0 ? 1 : 0) &+ (header.flags & Flag.priority != 0 ? 5 : 0)
+    return header.length >= least && header.length <= FrameHeader.largestPayload
   }
 
+  /// - Returns: whether a frame header is whole.
   private mutating func gatherHeader(
     _ at: inout UnsafePointer<UInt8>, _ end: UnsafePointer<UInt8>
   ) -> Bool {
-    if partialCount == 0 { partial = 0 }
-    while partialCount < Self.headerLength && at < end {
-      if partialCount < 8 {
-        partial = partial | UInt64(at.pointee) << UInt64(56 - partialCount * 8)
-      } else {
-        partialLast = at.pointee
-      }
-      partialCount += 1
-      at += 1
+    let part = min(FrameHeader.size - partialCount, end - at)
+    withUnsafeMutableBytes(of: &partial) {
+      $0.baseAddress!.advanced(by: partialCount).copyMemory(from: at, byteCount: part)
     }
-    return partialCount == Self.headerLength
+    partialCount += part
+    at += part
+    return partialCount == FrameHeader.size
+  }
+
+  private var partialHeader: FrameHeader {
+    withUnsafeBytes(of: partial) {
+      FrameHeader($0.baseAddress!.assumingMemoryBound(to: UInt8.self))
+    }
   }
 
   /// Nothing but padding.
@@ -231,14 +197,14 @@ package struct FrameReader {
   // MARK: Heads
 
   @inline(__always)
-  private mutating func begin(_ kind: UInt8, _ flags: UInt8, _ stream: Int32) {
-    isHeadersFrame = kind == Kind.headers
+  private mutating func begin(_ header: FrameHeader) {
+    isHeadersFrame = header.kind == Kind.headers
     if isHeadersFrame {
-      head.stream = stream
-      head.flags = flags
+      head.stream = header.stream
+      head.flags = header.flags
       gathered?.removeAll()
     }
-    frameFlags = flags
+    frameFlags = header.flags
     isHeadOpen = true
     isGathering = true
   }

@@ -7,8 +7,8 @@
 /// What a frame says is for the session to judge. This counts frames alone: a few instructions for
 /// each, whatever its size.
 package struct FrameWatch {
-  private typealias Kind = FrameReader.Kind
-  private typealias Flag = FrameReader.Flag
+  private typealias Kind = FrameHeader.Kind
+  private typealias Flag = FrameHeader.Flag
 
   private var continuations = 0
   private var resets = Rate.Use()
@@ -22,25 +22,24 @@ package struct FrameWatch {
 
   /// A frame begins.
   /// - Parameter now: milliseconds of any clock.
-  package mutating func judge(
-    _ kind: UInt8, flags: UInt8, length: Int, _ now: Int64
-  ) -> HTTP2Offence? {
-    switch kind {
+  mutating func judge(_ header: FrameHeader, _ now: Int64) -> HTTP2Offence? {
+    let isEmpty = header.length == 0
+    switch header.kind {
     case Kind.headers:
       continuations = 0
       // A request may be followed by what changes its priority.
       priorities.giveBack(2)
-      if length == 0 && flags & Flag.endHeaders == 0 && !addEmptyFrame(now) {
+      if isEmpty && header.flags & Flag.endHeaders == 0 && !addEmptyFrame(now) {
         return .emptyFrameFlood
       }
     case Kind.data:
-      if length == 0 && flags & Flag.endStream == 0 && !addEmptyFrame(now) {
+      if isEmpty && header.flags & Flag.endStream == 0 && !addEmptyFrame(now) {
         return .emptyFrameFlood
       }
     case Kind.continuation:
       continuations &+= 1
       if continuations > Limits.continuations { return .continuationFlood }
-      if length == 0 && flags & Flag.endHeaders == 0 && !addEmptyFrame(now) {
+      if isEmpty && header.flags & Flag.endHeaders == 0 && !addEmptyFrame(now) {
         return .emptyFrameFlood
       }
     case Kind.windowUpdate:

@@ -40,9 +40,6 @@ final class ResponseHeads {
   private static let mostTailFields = 16
   /// Behind the value of the last field the line ends, and the head.
   private static let tailEnd = 4
-  /// What every peer takes (RFC 9113 §4.2).
-  private static let frameSize = 16_384
-  private static let frameHeader = 9
 
   private let reader: HeaderReader
   private let slots: UnsafeMutablePointer<Slot>
@@ -78,7 +75,7 @@ final class ResponseHeads {
     _ head: UnsafeBufferPointer<UInt8>, _ tail: UnsafeBufferPointer<UInt8>, to place: Destination
   ) -> Int {
     let start = reserve(head.count &+ tail.count, place)
-    var at = place.encoder.begin(start + Self.frameHeader)
+    var at = place.encoder.begin(start + FrameHeader.size)
     if let slot = slot(of: head), knows(tail, slot) || learn(tail, slot) {
       at = place.encoder.encode(
         slot.pointee.fields!, slot.pointee.allCount, identity: slot.pointee.identity, to: at)
@@ -99,7 +96,7 @@ final class ResponseHeads {
     let digits = status?.utf8Start ?? head.baseAddress! + 9
     let at = encode(
       digits, Self.fieldLines(of: head), place.encoder,
-      to: place.encoder.begin(start + Self.frameHeader))
+      to: place.encoder.begin(start + FrameHeader.size))
     return end(at, of: start, place)
   }
 
@@ -107,7 +104,7 @@ final class ResponseHeads {
   @inline(never)
   func append(trailers lines: UnsafeBufferPointer<UInt8>, to place: Destination) -> Int {
     let start = reserve(lines.count, place)
-    let at = encode(lines, place.encoder, to: place.encoder.begin(start + Self.frameHeader))
+    let at = encode(lines, place.encoder, to: place.encoder.begin(start + FrameHeader.size))
     return end(at, of: start, place)
   }
 
@@ -153,7 +150,7 @@ final class ResponseHeads {
   @inline(__always)
   private func reserve(_ count: Int, _ place: Destination) -> UnsafeMutablePointer<UInt8> {
     place.buffer._withUnsafeGuaranteedRef {
-      $0.reserveTail(Self.frameHeader &+ HeaderEncoder.room(for: count))
+      $0.reserveTail(FrameHeader.size &+ HeaderEncoder.room(for: count))
     }
   }
 
@@ -161,11 +158,14 @@ final class ResponseHeads {
   private func end(
     _ end: UnsafeMutablePointer<UInt8>, of start: UnsafeMutablePointer<UInt8>, _ place: Destination
   ) -> Int {
+    let size = end - start - FrameHeader.size
+    let endStream = place.endsStream ? FrameHeader.Flag.endStream : 0
     var count = end - start
-    let size = count &- Self.frameHeader
-    let endStream = UInt8(place.endsStream ? 1 : 0)
-    if size <= Self.frameSize {
-      Self.writeHeader(start, size, kind: 1, flags: endStream | 4, place.stream)
+    if size <= FrameHeader.largestPayload {
+      FrameHeader(
+        length: size, kind: FrameHeader.Kind.headers,
+        flags: endStream | FrameHeader.Flag.endHeaders, stream: place.stream
+      ).write(to: start)
     } else {
       count = Self.split(start, size, flags: endStream, place.stream)
     }
@@ -179,30 +179,20 @@ final class ResponseHeads {
   private static func split(
     _ start: UnsafeMutablePointer<UInt8>, _ size: Int, flags: UInt8, _ stream: Int32
   ) -> Int {
-    let count = (size + frameSize - 1) / frameSize
+    let most = FrameHeader.largestPayload
+    let count = (size + most - 1) / most
     for number in (0..<count).reversed() {
-      let offset = number * frameSize
-      let part = min(frameSize, size - offset)
-      let header = start + offset + number * frameHeader
-      memmove(header + frameHeader, start + frameHeader + offset, part)
-      writeHeader(
-        header, part, kind: number == 0 ? 1 : 9,
-        flags: (number == 0 ? flags : 0) | (number == count - 1 ? 4 : 0), stream)
+      let offset = number * most
+      let header = FrameHeader(
+        length: min(most, size - offset),
+        kind: number == 0 ? FrameHeader.Kind.headers : FrameHeader.Kind.continuation,
+        flags: (number == 0 ? flags : 0) | (number == count - 1 ? FrameHeader.Flag.endHeaders : 0),
+        stream: stream)
+      let place = start + offset + number * FrameHeader.size
+      memmove(place + FrameHeader.size, start + FrameHeader.size + offset, header.length)
+      header.write(to: place)
     }
-    return size + count * frameHeader
-  }
-
-  /// RFC 9113 §4.1.
-  @inline(__always)
-  private static func writeHeader(
-    _ place: UnsafeMutablePointer<UInt8>, _ size: Int, kind: UInt8, flags: UInt8, _ stream: Int32
-  ) {
-    let place = UnsafeMutableRawPointer(place)
-    let first =
-      UInt64(truncatingIfNeeded: size) &<< 40 | UInt64(kind) &<< 32 | UInt64(flags) &<< 24
-      | UInt64(UInt32(bitPattern: stream)) &>> 8
-    place.storeBytes(of: first.bigEndian, as: UInt64.self)
-    place.storeBytes(of: UInt8(truncatingIfNeeded: stream), toByteOffset: 8, as: UInt8.self)
+    return size + count * FrameHeader.size
   }
 
   // MARK: Heads that come again
