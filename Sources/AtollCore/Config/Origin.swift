@@ -68,6 +68,7 @@ package struct Origin: Equatable, Sendable {
   }
 }
 
+@usableFromInline
 package enum Scheme: String, Sendable {
   case http, https
 }

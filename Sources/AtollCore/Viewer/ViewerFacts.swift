@@ -17,11 +17,12 @@ package struct NoGeoRecord: GeoRecord {
 ///
 /// `headers` holds the values of the viewer headers that the behavior uses, in the order of their
 /// numbers: the number in one byte, then the value as a part of a key (0 for none).
+@usableFromInline
 package struct ViewerFacts {
-  package var scheme: Scheme
-  package var headers: UnsafeBufferPointer<UInt8>
+  @usableFromInline package var scheme: Scheme
+  @usableFromInline package var headers: UnsafeBufferPointer<UInt8>
 
-  @inline(__always)
+  @inlinable @inline(__always)
   package init(
     scheme: Scheme = .http,
     headers: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0)

@@ -11,9 +11,8 @@ extension Exchange {
   ) {
     let (hash, found) = findForm(head, base, policy, behavior, facts)
     guard let entry = found.entry else { return miss(found, head, base) }
-    defer { entry.release() }
     if entry.coding == .identity { compress(entry) }
-    use(entry, hash, head, base, policy, behavior, plain: behavior.isPlain)
+    use(taking: entry, hash, head, base, policy, behavior, plain: behavior.isPlain)
   }
 
   /// The form that the viewer takes, or else its source; retained for the caller.

@@ -230,8 +230,7 @@ final class Exchange {
       varyMatches($0, request: head, requestBase: base, behavior: behavior, viewer: facts)
     }
     guard let entry = found.entry else { return miss(found, head, base) }
-    defer { entry.release() }
-    use(entry, hash, head, base, policy, behavior, plain: plain)
+    use(taking: entry, hash, head, base, policy, behavior, plain: plain)
   }
 
   /// Nothing stored answers the request.
@@ -243,22 +242,25 @@ final class Exchange {
     step = .waiting
   }
 
-  /// Serves a stored entry that matches, or asks the origin first.
+  /// Serves a stored entry that matches, or asks the origin first. The caller's reference to it is
+  /// given up.
   @inline(__always)
   func use(
-    _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
+    taking entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy, plain: Bool
   ) {
-    if isFresh(entry, for: caching.flags, at: services.loop.wallTime) {
-      verdict = Verdict(.hit)
-      respond(from: entry, head, base, plain: plain)
+    if plain && !isConditional
+      && isFresh(entry, for: caching.flags, at: services.loop.wallTime)
+    {
+      respond(taking: entry)
     } else {
-      useClosely(entry, hash, head, base, policy, behavior)
+      use(entry, hash, head, base, policy, behavior)
+      entry.release()
     }
   }
 
   @inline(never)
-  private func useClosely(
+  private func use(
     _ entry: Entry, _ hash: KeyHash, _ head: RequestHead, _ base: UnsafePointer<UInt8>,
     _ policy: DistributionPolicy, _ behavior: BehaviorPolicy
   ) {
@@ -290,33 +292,26 @@ final class Exchange {
 
   /// Serves a stored entry: whole, in part, or as 304.
   func respond(from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>) {
-    respond(from: entry, head, base, plain: false)
+    let selection = select(
+      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
+      status: entry.status, bodyLength: entry.bodyLength)
+    if case .ranges = selection { return respondInParts(from: entry, head, base) }
+    respondInPart(from: entry, selection, length: entry.bodyLength)
   }
 
+  /// Serves a stored entry whole and as it is, which nearly every hit is.
   @inline(__always)
-  func respond(
-    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>, plain: Bool
-  ) {
-    guard plain && !isConditional else { return respondInPart(from: entry, head, base) }
+  private func respond(taking entry: Entry) {
+    verdict = Verdict(.hit)
     tailBuffer.removeAll()
     let facts = appendHit(
       entry, at: services.loop.wallTime, requestID: (requestID.high, requestID.low),
       persists: persists, minorVersion: minorVersion, to: tailBuffer)
     age = facts.age
     status = facts.status
-    send(
+    let isKept = hand(
       entry.head, tailBuffer, entry, position: 0, count: method == .head ? 0 : facts.bodyLength)
-  }
-
-  @inline(never)
-  private func respondInPart(
-    from entry: Entry, _ head: RequestHead, _ base: UnsafePointer<UInt8>
-  ) {
-    let selection = select(
-      request: head, base: base, meta: entry.meta, storedHead: entry.head.baseAddress!,
-      status: entry.status, bodyLength: entry.bodyLength)
-    if case .ranges = selection { return respondInParts(from: entry, head, base) }
-    respondInPart(from: entry, selection, length: entry.bodyLength)
+    if !isKept { entry.release() }
   }
 
   /// - Parameter length: of the body that the entry describes.
@@ -371,16 +366,27 @@ final class Exchange {
     send(answer, tail, entry, position: position, count: count)
   }
 
-  @inline(__always)
   func send(
     _ head: UnsafeBufferPointer<UInt8>, _ tail: ByteBuffer, _ entry: Entry?, position: Int,
     count: Int, bodyInTail: Int = 0
   ) {
+    entry?.retain()
+    let isKept = hand(
+      head, tail, entry, position: position, count: count, bodyInTail: bodyInTail)
+    if !isKept { entry?.release() }
+  }
+
+  /// - Returns: whether the viewer has kept the entry, and with it the caller's reference.
+  @inline(__always)
+  private func hand(
+    _ head: UnsafeBufferPointer<UInt8>, _ tail: ByteBuffer, _ entry: Entry?, position: Int,
+    count: Int, bodyInTail: Int = 0
+  ) -> Bool {
     hasResponded = true
     step = .responding
     headBytes = head.count &+ tail.count &- bodyInTail
     if beganAt != 0 { firstByteAt = SystemCall.monotonicMicroseconds() }
-    viewerReference._withUnsafeGuaranteedRef {
+    return viewerReference._withUnsafeGuaranteedRef {
       $0.respond(
         head: head, tail: tail, entry: entry, position: position, count: count, closes: !persists)
     }

@@ -94,12 +94,13 @@ extension HTTP2Connection {
     requestCount &+= 1
     if requestCount == Limits.requestsPerConnection { drain() }
     let stream = http2.makeStream(on: self, id: id)
-    nghttp2_session_set_stream_user_data(
-      session, id, Unmanaged.passUnretained(stream).toOpaque())
-    add(stream)
-    text._withUnsafeGuaranteedRef {
-      if let priority = $0.priority { prioritize(id, priority) }
-      stream.begin($0, on: self, endsStream: endsStream)
+    nghttp2_session_set_stream_user_data(session, id, stream.toOpaque())
+    text._withUnsafeGuaranteedRef { text in
+      if let priority = text.priority { prioritize(id, priority) }
+      stream._withUnsafeGuaranteedRef {
+        add($0)
+        $0.begin(text, on: self, endsStream: endsStream)
+      }
     }
   }
 

@@ -133,14 +133,9 @@ final class HTTP2Services {
 
   // MARK: Streams
 
-  func makeStream(on connection: HTTP2Connection, id: Int32) -> HTTP2Stream {
-    let stream = unretainedStream(on: connection, id: id)
-    return stream.takeUnretainedValue()
-  }
-
-  /// The same without counting a reference, for the hot path: valid until `recycle`.
+  /// Valid until `recycle`.
   @inline(__always)
-  func unretainedStream(on connection: HTTP2Connection, id: Int32) -> Unmanaged<HTTP2Stream> {
+  func makeStream(on connection: HTTP2Connection, id: Int32) -> Unmanaged<HTTP2Stream> {
     if idleCount == 0 { idle[0] = newStream(on: connection) } else { idleCount &-= 1 }
     let stream = idle[idleCount]
     stream._withUnsafeGuaranteedRef { $0.open(on: connection, id: id) }

@@ -7,24 +7,20 @@ import Glibc
 extension HTTP2Stream {
   // MARK: Heads
 
+  /// - Returns: whether the entry was kept.
   @inline(__always)
   func sendWhole(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int
-  ) {
+  ) -> Bool {
     // Behind the tail's empty line there may be a body, of the edge's own making.
     let fields = exchange.headBytes &- head.count
-    if count > 0, let entry {
-      entry.retain()
-      bodyEntry = entry
-      source = .entry
-      bodyPosition = position
-      pieceRemaining = count
-    } else if tail.count > fields {
+    let isKept = keep(entry, position: position, count: count)
+    if !isKept && tail.count > fields {
       text = ByteBuffer(capacity: tail.count - fields)
       text!.append(tail.base + fields, tail.count - fields)
     }
-    bodyEnded = true
     submit(head, UnsafeBufferPointer(start: tail.base, count: fields))
+    return isKept
   }
 
   func beginSending(head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, hasBody: Bool) {

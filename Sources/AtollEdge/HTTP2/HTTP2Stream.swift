@@ -111,7 +111,7 @@ final class HTTP2Stream: Viewer {
     ownHeadLength = text.text.count
     isBeginning = true
     presentHeadBase = base
-    if let tls = connection.tls, !tls.covers(head.authority(in: base)) {
+    if connection.tls?.covers(head.authority(in: base)) == false {
       exchange.beginMisdirected(head, base, canPersist: true)
     } else {
       exchange.begin(head, base, canPersist: true)
@@ -303,7 +303,7 @@ final class HTTP2Stream: Viewer {
   override func respond(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
     closes: Bool
-  ) {
+  ) -> Bool {
     sendWhole(head: head, tail: tail, entry: entry, position: position, count: count)
   }
 

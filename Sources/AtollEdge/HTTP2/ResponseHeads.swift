@@ -38,6 +38,8 @@ final class ResponseHeads {
   private static let largestKept = 4_096
   private static let largestTail = 384
   private static let mostTailFields = 16
+  /// Behind the value of the last field the line ends, and the head.
+  private static let tailEnd = 4
 
   private let reader: HeaderReader
   private let slots: UnsafeMutablePointer<Slot>
@@ -224,7 +226,7 @@ final class ResponseHeads {
     let count = Int(last.pointee.valueCount)
     let rest = start &+ count
     guard memcmp(known, base, start) == 0,
-      memcmp(known + rest, base + rest, tail.count &- rest) == 0
+      memcmp(known + rest, base + rest, Self.tailEnd) == 0
     else { return false }
     memcpy(
       UnsafeMutablePointer(mutating: last.pointee.bytes) + Int(last.pointee.nameCount),
@@ -247,8 +249,7 @@ final class ResponseHeads {
       return false
     }
     let last = fields[count - 1]
-    // Behind its value the line ends, and the head.
-    let start = tail.count - 4 - Int(last.valueCount)
+    let start = tail.count - Self.tailEnd - Int(last.valueCount)
     guard start > 0,
       memcmp(base + start, last.bytes + Int(last.nameCount), Int(last.valueCount)) == 0
     else { return false }

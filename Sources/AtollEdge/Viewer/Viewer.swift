@@ -125,10 +125,11 @@ class Viewer: Channel {
 
   /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
   /// `position`. What follows the empty line of the tail is a body too.
+  /// - Returns: whether the entry was kept for later. Then the caller's reference to it is gone.
   func respond(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
     closes: Bool
-  ) { mustOverride() }
+  ) -> Bool { mustOverride() }
 
   /// The head of a response whose body the exchange's fetch or parts bring.
   func respond(
@@ -141,6 +142,19 @@ class Viewer: Channel {
 
   /// The rest of the body will not come: what is missing must not look like an end.
   func breakOff(_ reason: Reason) { mustOverride() }
+
+  /// What is left of the body are `count` bytes of `entry` from `position`.
+  /// - Returns: whether these are any, for which the entry is kept, with the caller's reference.
+  @inline(__always)
+  final func keep(_ entry: Entry?, position: Int, count: Int) -> Bool {
+    bodyPosition = position
+    pieceRemaining = count
+    bodyEnded = true
+    guard count > 0, let entry else { return false }
+    bodyEntry = entry
+    source = .entry
+    return true
+  }
 
   final func dropEntry() {
     bodyEntry?.release()

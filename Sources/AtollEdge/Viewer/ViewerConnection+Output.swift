@@ -16,11 +16,12 @@ extension ViewerConnection {
 
   /// A whole response from memory: head, per-request tail and `count` bytes of `entry`'s body from
   /// `position`. The hot path: one system call when the kernel takes it all.
+  /// - Returns: whether the entry was kept for the rest.
   @inline(__always)
   func sendWhole(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
     closes: Bool
-  ) {
+  ) -> Bool {
     closesAfter = closes
     if hasOutput {
       pendingBuffer().append(head)
@@ -43,11 +44,13 @@ extension ViewerConnection {
         sent = moved
         exchange.bytesDown &+= moved
       case .wouldBlock: break
-      case .failed: return close()
+      case .failed:
+        close()
+        return false
       }
       if sent == total {
         responseSent()
-        return
+        return false
       }
       isWritable = false
       if sent < headCount {
@@ -61,26 +64,13 @@ extension ViewerConnection {
       } else {
         sent -= headCount + tailCount
       }
-      bodyPosition = position + sent
-      pieceRemaining = count - sent
-      if count > 0, let entry {
-        entry.retain()
-        bodyEntry = entry
-        source = .entry
-      }
-      bodyEnded = true
+      let isKept = keep(entry, position: position + sent, count: count - sent)
       setDeadline(after: services.bodyTimeout)
-      return
+      return isKept
     }
-    bodyPosition = position
-    pieceRemaining = count
-    if count > 0, let entry {
-      entry.retain()
-      bodyEntry = entry
-      source = .entry
-    }
-    bodyEnded = true
+    let isKept = keep(entry, position: position, count: count)
     flush()
+    return isKept
   }
 
   /// The head of a response whose body the exchange's fetch brings.

@@ -230,7 +230,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
   override func respond(
     head: UnsafeBufferPointer<UInt8>, tail: ByteBuffer, entry: Entry?, position: Int, count: Int,
     closes: Bool
-  ) {
+  ) -> Bool {
     sendWhole(
       head: head, tail: tail, entry: entry, position: position, count: count, closes: closes)
   }
