@@ -7,7 +7,7 @@ package struct FrameReader {
   package enum Step: Equatable, Sendable {
     /// What lies between where the call began and where it ended is the session's, as it came.
     case frames
-    /// The nine bytes of `header` are, which came in pieces.
+    /// The nine bytes that `writeHeader` writes are, whatever the call has gone through.
     case header
     /// `head` is whole.
     case head
@@ -77,7 +77,7 @@ package struct FrameReader {
   /// Part of a head has come, and not all of it.
   package var isInsideHead: Bool { isGathering }
 
-  /// A frame header that came in pieces.
+  /// The frame header of which `next` has just told.
   /// - Parameter place: room for nine bytes.
   package func writeHeader(to place: UnsafeMutablePointer<UInt8>) {
     withUnsafeBytes(of: partial) {
@@ -157,7 +157,13 @@ package struct FrameReader {
       {
         paddedLength = header.length
       }
-      if !isWhole { return .header }
+      // Of a head, which never goes on like this, the session learns nothing.
+      if isHeadOpen && isWhole {
+        var from = at - FrameHeader.size
+        _ = gatherHeader(&from, at)
+        partialCount = 0
+      }
+      if !isWhole || isHeadOpen { return .header }
     }
   }
 

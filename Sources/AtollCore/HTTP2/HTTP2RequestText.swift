@@ -25,6 +25,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     var scheme = Piece()
     var wantedProtocol = Piece()
     var hasBegunFields = false
+    var hasHost = false
     var hasLength = false
     var isMalformed = false
     var lineCount = 0
@@ -120,10 +121,14 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     let value = UnsafeBufferPointer(start: line.value, count: Int(line.valueCount))
     switch line.role {
     case .host:
+      // Once, and not empty.
+      if state.pointee.hasHost || value.isEmpty { state.pointee.isMalformed = true }
+      state.pointee.hasHost = true
       if state.pointee.authority.isPresent { return checkHost(value) }
     case .cookie:
       // RFC 9113 §8.2.3: pieces of one field.
       if text.count &+ cookies.count > Limits.requestHead { return }
+      if value.isEmpty { return }
       if cookies.count > 0 { cookies.append("; ") }
       cookies.append(value)
       return
@@ -235,17 +240,23 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     if cookies.count > 0 { addCookies() }
     if hasBody && !state.pointee.hasLength && webSocketKey == nil { addFraming() }
     text.append("\r\n")
-    if state.pointee.wantedProtocol.isPresent, let fault = faultOfTunnel() { return fault }
+    let isTunnel = state.pointee.wantedProtocol.isPresent
+    if isTunnel && !isWellFormedTunnel { return .malformed }
     if state.pointee.isMalformed || !hasKnownScheme { return .malformed }
     if state.pointee.lineCount > Limits.headerCount { return .refused(.tooManyFields) }
-    if let error = webSocketKey == nil ? adopt() : parse() {
-      return error.status == 400 ? .malformed : .refused(error)
+    if let error = isTunnel ? parse() : adopt() {
+      let isMalformed = error == .unsupportedExpectation && !hasBody && announcesBody
+      return isMalformed || error.status == 400 ? .malformed : .refused(error)
     }
-    // RFC 9113 §8.1.1.
-    if !hasBody, state.pointee.hasLength, case .length(let count) = head.framing, count > 0 {
-      return .malformed
-    }
-    return nil
+    if !hasBody && announcesBody { return .malformed }
+    return isTunnel && webSocketKey == nil ? .unknownProtocol : nil
+  }
+
+  /// RFC 9113 §8.1.1.
+  @inline(__always)
+  private var announcesBody: Bool {
+    if state.pointee.hasLength, case .length(let count) = head.framing { return count > 0 }
+    return false
   }
 
   private func addCookies() {
@@ -264,10 +275,15 @@ package final class HTTP2RequestText: HeaderLineReceiver {
 
   @inline(__always)
   private func adopt() -> HeadError? {
-    if !hasFittingPath && !isConnect { return .badTarget }
+    if !hasFittingPath && !isPlainConnect { return .badTarget }
     return head.adopt(
       text.base, count: text.count, methodLength: max(state.pointee.method.count, 0),
       targetLength: max(target.count, 0))
+  }
+
+  /// It has neither path nor scheme (RFC 9113 §8.5).
+  private var isPlainConnect: Bool {
+    isConnect && !state.pointee.path.isPresent && !state.pointee.scheme.isPresent
   }
 
   /// RFC 9113 §8.3.1.
@@ -311,11 +327,15 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     return !state.pointee.scheme.isPresent && isConnect
   }
 
-  private func faultOfTunnel() -> HTTP2RequestFault? {
-    guard isConnect, state.pointee.scheme.isPresent, state.pointee.path.isPresent else {
-      return .malformed
-    }
-    return webSocketKey == nil && !state.pointee.isMalformed ? .unknownProtocol : nil
+  /// RFC 8441 §4: CONNECT with all that another request has, and an authority. The path is one
+  /// before it becomes a part of text that is parsed.
+  private var isWellFormedTunnel: Bool {
+    guard isConnect, state.pointee.scheme.isPresent, state.pointee.authority.isPresent,
+      hasFittingPath
+    else { return false }
+    let start = UnsafePointer(pseudo.base) + state.pointee.path.start
+    let end = start + state.pointee.path.count
+    return csystem_scan_target(start, end, 0x23, 0x23) == end
   }
 }
 
@@ -342,6 +362,12 @@ package final class HTTP2TrailerText: HeaderLineReceiver {
     if listSize > Limits.trailers { return false }
     switch line.role {
     case .method, .path, .scheme, .authority, .protocol, .malformed: isMalformed = true
+    // RFC 9113 §8.2.2.
+    case .te:
+      let value = UnsafeBufferPointer(start: line.value, count: Int(line.valueCount))
+      if !equalsIgnoringCase(value, "trailers") { isMalformed = true }
+    // How long the body was has been told before it, or not at all (RFC 9110 §6.5.1).
+    case .contentLength: isMalformed = true
     default: break
     }
     if !line.hasValidValue { isMalformed = true }

@@ -83,7 +83,7 @@ package struct HeaderDecoder {
   }
 
   @inline(__always)
-  private func read<Receiver: HeaderLineReceiver>(
+  func read<Receiver: HeaderLineReceiver>(
     _ block: UnsafePointer<UInt8>, _ count: Int, to receiver: Receiver, scratch: ByteBuffer
   ) -> Outcome {
     var at = block
@@ -147,7 +147,7 @@ package struct HeaderDecoder {
   ) -> Int? {
     var value = prefix
     var shift = 0
-    while at < end && shift <= 21 {
+    while at < end && shift <= 28 {
       let byte = at.pointee
       at += 1
       value += Int(byte & 0x7f) << shift

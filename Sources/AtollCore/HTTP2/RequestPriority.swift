@@ -36,15 +36,19 @@ package struct RequestPriority: Equatable, Sendable {
     return true
   }
 
-  /// RFC 9218 §4: values out of range and unknown parameters are ignored.
+  /// RFC 9218 §4: values out of range and unknown parameters are ignored. Of a parameter that comes
+  /// again, the last value counts (RFC 8941 §4.2.2), even if only to be ignored.
   private mutating func addAny(_ line: UnsafeBufferPointer<UInt8>) {
     guard let members = StructuredDictionary(line) else {
       isBroken = true
       return
     }
-    if case .item(.integer(let value)) = members["u"], (0...7).contains(value) {
-      urgency = UInt8(value)
+    if let member = members["u"] {
+      urgency = 3
+      if case .item(.integer(let value)) = member, (0...7).contains(value) {
+        urgency = UInt8(value)
+      }
     }
-    if case .item(.boolean(let value)) = members["i"] { isIncremental = value }
+    if let member = members["i"] { isIncremental = member == .item(.boolean(true)) }
   }
 }

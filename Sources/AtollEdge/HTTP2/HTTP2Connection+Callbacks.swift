@@ -59,6 +59,11 @@ extension HTTP2Connection {
     let endsStream = header.flags & UInt8(NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     switch nghttp2_frame_type(rawValue: UInt32(header.type)) {
     case NGHTTP2_HEADERS:
+      // The text is the loop's: never is a request taken for one that it has not read.
+      guard isTellingHead else {
+        end(for: .protocolError)
+        break
+      }
       if frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
         begin(header.stream_id, endsStream: endsStream)
       } else if let trailers {

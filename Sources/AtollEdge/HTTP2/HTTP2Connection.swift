@@ -56,6 +56,8 @@ final class HTTP2Connection: Channel, LingeringChannel {
   let text: Unmanaged<HTTP2RequestText>
   /// What comes behind the body of a request.
   var trailers: HTTP2TrailerText?
+  /// What the session is told of is the head that has just been read.
+  private(set) var isTellingHead = false
   /// The highest stream that was begun.
   private var lastStream: Int32 = 0
   private var headCharge = 0
@@ -300,9 +302,11 @@ final class HTTP2Connection: Channel, LingeringChannel {
     guard outcome == .complete else {
       return end(for: outcome == .broken ? .compressionError : .headerListTooLarge)
     }
+    isTellingHead = true
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: FrameReader.Head.frameSize) {
       hand($0.baseAddress!, frames.head.writeFrame(to: $0.baseAddress!))
     }
+    isTellingHead = false
     if !isRequest { trailers = nil }
   }
 

@@ -35,6 +35,7 @@ final class HTTP2Stream: Viewer {
   /// Bytes of its body that have come, and how many Content-Length has announced.
   private var bodyCount: UInt64 = 0
   private var announcedCount = UInt64.max
+  private var hasRequestFailed = false
   /// What came behind its body.
   private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
@@ -153,6 +154,9 @@ final class HTTP2Stream: Viewer {
 
   /// RFC 9113 §8.1.1. What was received so far is not taken for the whole.
   func requestFailed() {
+    // More of the same frame may come.
+    if hasRequestFailed { return }
+    hasRequestFailed = true
     connection.http2.counters.count(.malformedRequest)
     submitReset(NGHTTP2_PROTOCOL_ERROR)
     // It counts as one that the viewer has made fail.
@@ -440,6 +444,7 @@ final class HTTP2Stream: Viewer {
     if webSocketKey != nil { webSocketKey = nil }
     if received != nil { dropReceived() }
     announcedCount = .max
+    hasRequestFailed = false
     if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)

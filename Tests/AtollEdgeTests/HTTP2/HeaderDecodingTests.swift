@@ -2,22 +2,11 @@
 import AtollCore
 import CHTTP2
 import Glibc
+import TestSupport
 import Testing
 
 /// What the encoder of heads writes, read by nghttp2's decoder.
 struct HeaderDecodingTests {
-  /// The same numbers in each run.
-  private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var mixed = state
-      mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-      return mixed ^ (mixed >> 31)
-    }
-  }
-
   private typealias Field = (name: [UInt8], value: [UInt8])
 
   private final class Pair {
@@ -97,7 +86,7 @@ struct HeaderDecodingTests {
     "x-cache", "x-request-id", "x-with-a-name-of-some-length",
   ]
 
-  private static func field(_ numbers: inout Numbers) -> Field {
+  private static func field(_ numbers: inout SeededNumbers) -> Field {
     let name = names.randomElement(using: &numbers)!
     let length =
       switch Int.random(in: 0..<20, using: &numbers) {
@@ -130,7 +119,7 @@ struct HeaderDecodingTests {
 
   @Test(arguments: 0..<16)
   func `whatever is sent arrives, whatever size the table has`(_ seed: UInt64) {
-    var numbers = Numbers(state: seed)
+    var numbers = SeededNumbers(seed)
     let pair = Pair()
     let known = (0..<2).map { _ in (0..<8).map { _ in Self.field(&numbers) } }
     for _ in 0..<400 {

@@ -129,10 +129,11 @@ final class HTTP2Peer: @unchecked Sendable {
   private static func string(_ text: String) -> [UInt8] { integer(text.utf8.count, 7) + text.utf8 }
 
   /// RFC 7541 §5.1.
-  private static func integer(_ number: Int, _ bits: Int) -> [UInt8] {
+  /// - Parameter first: the upper bits of the first byte.
+  static func integer(_ number: Int, _ bits: Int, _ first: UInt8 = 0) -> [UInt8] {
     let limit = 1 << bits - 1
-    if number < limit { return [UInt8(number)] }
-    var bytes = [UInt8(limit)]
+    if number < limit { return [first | UInt8(number)] }
+    var bytes = [first | UInt8(limit)]
     var left = number - limit
     while left >= 128 {
       bytes.append(UInt8(left & 127 | 128))
