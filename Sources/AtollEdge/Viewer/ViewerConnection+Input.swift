@@ -85,7 +85,7 @@ extension ViewerConnection {
 
   /// Goes through complete requests; keeps what is left.
   func process(_ base: UnsafeMutablePointer<UInt8>, _ count: Int) {
-    let head = services.requestHead
+    let head = requestHead
     var at = RequestHead.leadingEmptyLines(base, count)
     while at < count {
       switch head.parse(base + at, count: count - at) {

@@ -26,6 +26,8 @@ final class ViewerConnection: Viewer, LingeringChannel {
 
   /// Nil on a connection in the clear.
   let tls: TLSSession?
+  /// Of the services, named here so that finding requests counts no reference.
+  let requestHead: RequestHead
   var phase = Phase.reading
   var isReadable = true
   var isWritable = true
@@ -58,6 +60,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
 
   init(services: LoopServices, descriptor: Int32, address: SocketAddress) {
     tls = nil
+    requestHead = services.requestHead
     super.init(services: services, descriptor: descriptor, address: address, isSecure: false)
     register()
     setDeadline(after: services.idleTimeout)
@@ -66,6 +69,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
   /// Goes on with what `former` has opened: it is that channel's place on the loop from now on.
   init(taking former: Channel, services: LoopServices, address: SocketAddress, tls: TLSSession?) {
     self.tls = tls
+    requestHead = services.requestHead
     super.init(
       services: services, descriptor: former.descriptor, address: address,
       isSecure: tls != nil)
