@@ -24,6 +24,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
 
   let services: LoopServices
   let http2: HTTP2Services
+  let counters: HTTP2Counters
   let address: SocketAddress
   let tls: TLSSession?
   /// Among those of the loop, from 1.
@@ -110,13 +111,14 @@ final class HTTP2Connection: Channel, LingeringChannel {
     self.address = address
     self.tls = tls
     http2 = services.http2
+    counters = http2.counters
     number = http2.nextNumber()
     writer = .passUnretained(http2.heads)
     text = .passUnretained(http2.requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
     services.budget.charge(HTTP2Services.connectionSize)
-    http2.counters.countConnection()
+    counters.countConnection()
     var session: OpaquePointer?
     nghttp2_session_server_new3(
       &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option,
@@ -177,7 +179,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
     switch phase {
     case .open:
       if pending != nil {
-        http2.counters.count(.slowReader)
+        counters.count(.slowReader)
         // What is missing must not look like an end.
         return close()
       }
