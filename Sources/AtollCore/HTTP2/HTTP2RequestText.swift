@@ -11,6 +11,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
   package let text = ByteBuffer(capacity: 2_048)
   /// What `finish` fills.
   package let head: RequestHead
+  private let fields: FieldTable
   private let pseudo = ByteBuffer(capacity: 512)
   private let cookies = ByteBuffer(capacity: 256)
   private let state: UnsafeMutablePointer<State>
@@ -41,6 +42,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
 
   package init(head: RequestHead) {
     self.head = head
+    fields = head.fields
     state = .allocate(capacity: 1)
     state.initialize(to: State())
   }
@@ -56,7 +58,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     text.removeAll()
     pseudo.removeAll()
     cookies.removeAll()
-    head.fields.removeAll()
+    fields.removeAll()
     state.pointee = State()
     if webSocketKey != nil { webSocketKey = nil }
   }
@@ -97,7 +99,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
   private func note(_ start: Int, nameCount: Int, valueCount: Int, known: KnownField) {
     state.pointee.lineCount &+= 1
     // When there are too many, the count says so.
-    _ = head.fields.append(
+    _ = fields.append(
       FieldLine(
         nameStart: UInt16(truncatingIfNeeded: start),
         nameLength: UInt16(truncatingIfNeeded: nameCount),
@@ -301,7 +303,7 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     case .complete(let length):
       // Nothing that came as a part of one field may have become more than that.
       let isWhole =
-        length == text.count && head.fields.count == state.pointee.lineCount
+        length == text.count && fields.count == state.pointee.lineCount
         && head.methodLength == 3
       return isWhole ? nil : .badFieldValue
     case .incomplete: return .badFieldValue
@@ -347,31 +349,4 @@ package enum HTTP2RequestFault: Equatable, Sendable {
   case refused(HeadError)
   /// An extended CONNECT for something else than WebSocket: 501 (RFC 9220 §3).
   case unknownProtocol
-}
-
-/// The trailers of a request (RFC 9113 §8.1) as field lines, each with CRLF.
-package final class HTTP2TrailerText: HeaderLineReceiver {
-  package private(set) var lines = ByteBuffer(capacity: 256)
-  package private(set) var isMalformed = false
-  private var listSize = 0
-
-  package init() {}
-
-  package func add(_ line: HeaderLine) -> Bool {
-    listSize += Int(line.nameCount) + Int(line.valueCount) + 32
-    if listSize > Limits.trailers { return false }
-    switch line.role {
-    case .method, .path, .scheme, .authority, .protocol, .malformed: isMalformed = true
-    // RFC 9113 §8.2.2.
-    case .te:
-      let value = UnsafeBufferPointer(start: line.value, count: Int(line.valueCount))
-      if !equalsIgnoringCase(value, "trailers") { isMalformed = true }
-    // How long the body was has been told before it, or not at all (RFC 9110 §6.5.1).
-    case .contentLength: isMalformed = true
-    default: break
-    }
-    if !line.hasValidValue { isMalformed = true }
-    lines.append(line.text, line.count)
-    return true
-  }
 }

@@ -90,7 +90,7 @@ extension HTTP2Connection {
 
   @inline(__always)
   private func begin(_ id: Int32, endsStream: Bool) {
-    http2.counters.countRequest()
+    counters.countRequest()
     requestCount &+= 1
     if requestCount == Limits.requestsPerConnection { drain() }
     let stream = http2.makeStream(on: self, id: id)
@@ -137,14 +137,14 @@ extension HTTP2Connection {
   private func refused(_ frame: UnsafePointer<nghttp2_frame>, _ error: Int32) -> Int32 {
     switch nghttp2_error(rawValue: error) {
     case NGHTTP2_ERR_REFUSED_STREAM:
-      http2.counters.count(.tooManyStreams)
+      counters.count(.tooManyStreams)
     case NGHTTP2_ERR_FLOW_CONTROL:
       // Counted when it is answered, as all of its kind are.
       break
     case NGHTTP2_ERR_PROTO where isOneTooMany(frame):
-      http2.counters.count(.tooManyStreams)
+      counters.count(.tooManyStreams)
     default:
-      http2.counters.count(.protocolError)
+      counters.count(.protocolError)
     }
     return 0
   }
@@ -172,12 +172,12 @@ extension HTTP2Connection {
       // What the edge ends for reasons of its own is no fault of the viewer's.
       let isOwn = stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.isReset } ?? false
       if frame.pointee.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
-        http2.counters.count(.flowControlError)
+        counters.count(.flowControlError)
       }
       if !isOwn, let offence = frames.watch.requestFailed(loop.now) { end(for: offence) }
     case NGHTTP2_GOAWAY:
       if frame.pointee.goaway.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
-        http2.counters.count(.flowControlError)
+        counters.count(.flowControlError)
       }
     default:
       break

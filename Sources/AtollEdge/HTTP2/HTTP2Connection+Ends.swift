@@ -55,7 +55,7 @@ extension HTTP2Connection {
 
   /// Tells the viewer that it has gone too far, counts that, and ends.
   func end(for offence: HTTP2Offence) {
-    http2.counters.count(offence)
+    counters.count(offence)
     if isTerminated { return }
     isTerminated = true
     let code =

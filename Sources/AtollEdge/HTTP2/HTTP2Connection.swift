@@ -24,6 +24,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
 
   let services: LoopServices
   let http2: HTTP2Services
+  let counters: HTTP2Counters
   let address: SocketAddress
   let tls: TLSSession?
   /// Among those of the loop, from 1.
@@ -57,10 +58,10 @@ final class HTTP2Connection: Channel, LingeringChannel {
   /// What comes behind the body of a request.
   var trailers: HTTP2TrailerText?
   /// What the session is told of is the head that has just been read.
-  private(set) var isTellingHead = false
+  var isTellingHead = false
   /// The highest stream that was begun.
-  private var lastStream: Int32 = 0
-  private var headCharge = 0
+  var lastStream: Int32 = 0
+  var headCharge = 0
 
   /// Bytes of bodies for which the connection's window opens when they have left.
   private var withheldWindow = 0
@@ -110,13 +111,14 @@ final class HTTP2Connection: Channel, LingeringChannel {
     self.address = address
     self.tls = tls
     http2 = services.http2
+    counters = http2.counters
     number = http2.nextNumber()
     writer = .passUnretained(http2.heads)
     text = .passUnretained(http2.requestText)
     super.init(loop: services.loop, descriptor: former.descriptor)
     takePlace(of: former)
     services.budget.charge(HTTP2Services.connectionSize)
-    http2.counters.countConnection()
+    counters.countConnection()
     var session: OpaquePointer?
     nghttp2_session_server_new3(
       &session, http2.callbacks, Unmanaged.passUnretained(self).toOpaque(), http2.option,
@@ -177,7 +179,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
     switch phase {
     case .open:
       if pending != nil {
-        http2.counters.count(.slowReader)
+        counters.count(.slowReader)
         // What is missing must not look like an end.
         return close()
       }
@@ -263,81 +265,6 @@ final class HTTP2Connection: Channel, LingeringChannel {
     goOn()
   }
 
-  private func read(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    var at = bytes
-    let end = bytes + count
-    while !isTerminated {
-      let start = at
-      switch frames.next(&at, end, now: loop.now) {
-      case .frames: hand(start, at - start)
-      case .header: handHeader()
-      case .head: readHead()
-      case .end: return holdHead()
-      case .offence(let offence): return self.end(for: offence)
-      }
-    }
-  }
-
-  /// Hands frames to the session.
-  @inline(__always)
-  private func hand(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    let result = nghttp2_session_mem_recv(session, bytes, count)
-    if result < 0 { sessionFailed(Int32(truncatingIfNeeded: result)) }
-  }
-
-  @inline(never)
-  private func handHeader() {
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 9) {
-      frames.writeHeader(to: $0.baseAddress!)
-      hand($0.baseAddress!, 9)
-    }
-  }
-
-  /// A head is whole. Its fields are read first: the session calls for them.
-  @inline(__always)
-  private func readHead() {
-    let isRequest = frames.head.stream > lastStream
-    let outcome = isRequest ? readRequest() : readTrailers()
-    frames.release()
-    guard outcome == .complete else {
-      return end(for: outcome == .broken ? .compressionError : .headerListTooLarge)
-    }
-    isTellingHead = true
-    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: FrameReader.Head.frameSize) {
-      hand($0.baseAddress!, frames.head.writeFrame(to: $0.baseAddress!))
-    }
-    isTellingHead = false
-    if !isRequest { trailers = nil }
-  }
-
-  @inline(__always)
-  private func readRequest() -> HeaderDecoder.Outcome {
-    lastStream = frames.head.stream
-    let block = frames.head.block
-    return text._withUnsafeGuaranteedRef {
-      $0.begin()
-      return decoder.decode(block.baseAddress!, block.count, to: $0, scratch: http2.headerScratch)
-    }
-  }
-
-  @inline(never)
-  private func readTrailers() -> HeaderDecoder.Outcome {
-    let trailers = HTTP2TrailerText()
-    self.trailers = trailers
-    let block = frames.head.block
-    return decoder.decode(
-      block.baseAddress!, block.count, to: trailers, scratch: http2.headerScratch)
-  }
-
-  /// The rest of a head comes later.
-  @inline(__always)
-  func holdHead() {
-    if frames.heldSize != headCharge {
-      services.budget.charge(frames.heldSize - headCharge)
-      headCharge = frames.heldSize
-    }
-  }
-
   /// Starts with what has come already, in memory of someone else's.
   func start(
     with bytes: UnsafePointer<UInt8>, _ count: Int, isReadable: Bool, peerEnded: Bool
@@ -362,14 +289,6 @@ final class HTTP2Connection: Channel, LingeringChannel {
       for stream in stirred where stream.isStirred(on: self) { stream.stir() }
     }
     return true
-  }
-
-  private func sessionFailed(_ error: Int32) {
-    switch nghttp2_error(rawValue: error) {
-    case NGHTTP2_ERR_FLOODED: end(for: .pingFlood)
-    case NGHTTP2_ERR_BAD_CLIENT_MAGIC: end(for: .protocolError)
-    default: end(for: .protocolError)
-    }
   }
 
   // MARK: Streams

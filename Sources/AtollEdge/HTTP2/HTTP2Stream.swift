@@ -145,7 +145,7 @@ final class HTTP2Stream: Viewer {
       phase = .ended
       requestFailed()
     case .refused(let error):
-      if error.status == 431 { connection.http2.counters.count(.headerListTooLarge) }
+      if error.status == 431 { connection.counters.count(.headerListTooLarge) }
       exchange.refuse(status: error.status, reason: .requestTooLarge, detail: error.rawValue)
     case .unknownProtocol:
       exchange.refuse(status: 501, reason: .badRequest, detail: "unknown-protocol")
@@ -157,7 +157,7 @@ final class HTTP2Stream: Viewer {
     // More of the same frame may come.
     if hasRequestFailed { return }
     hasRequestFailed = true
-    connection.http2.counters.count(.malformedRequest)
+    connection.counters.count(.malformedRequest)
     submitReset(NGHTTP2_PROTOCOL_ERROR)
     // It counts as one that the viewer has made fail.
     isReset = false
@@ -342,17 +342,17 @@ final class HTTP2Stream: Viewer {
     switch phase {
     case .exchanging:
       if let upload, !upload.isEnded, !exchange.hasResponded {
-        connection.http2.counters.count(.slowBody)
+        connection.counters.count(.slowBody)
         upload.viewerStalled()
       } else {
-        connection.http2.counters.count(.slowReader)
+        connection.counters.count(.slowReader)
         end(with: NGHTTP2_CANCEL)
       }
     case .tunneling: close()
     case .ended:
       if isReset { break }
       if hasEnded { return submitReset(NGHTTP2_NO_ERROR) }
-      connection.http2.counters.count(.slowReader)
+      connection.counters.count(.slowReader)
       submitReset(NGHTTP2_CANCEL)
     case .idle: break
     }
