@@ -176,7 +176,7 @@ struct FrameReaderTests {
       Flag.padded | (hasPriority ? Flag.priority : 0) | (isLast ? Flag.endHeaders : 0)
     for length in 0...4 {
       let fields = (hasPriority ? Self.weight : []) + [UInt8](repeating: 0x82, count: length)
-      for padding in 0...255 {
+      for padding in [0, 1, 2, 3, 4, 5, 6, 100, 255] {
         let frame = Self.frame(Kind.headers, flags, 1, [UInt8(padding)] + fields)
         let reading = Self.read(frame)
         if padding > length {

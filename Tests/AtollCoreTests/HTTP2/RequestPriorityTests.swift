@@ -66,7 +66,7 @@ struct RequestPriorityTests {
       "u", "i", "=", "0", "1", "7", "8", ",", ", ", " ", ";", "?0", "?1", "u=3", "i=?0", "\"", "(",
       ")", ".", "-", "a", "\t", "*", ":", "\\", "U",
     ]
-    for _ in 0..<4_000 {
+    for _ in 0..<1_500 {
       let count = Int.random(in: 1...7, using: &numbers)
       Self.check([(0..<count).map { _ in pieces.randomElement(using: &numbers)! }.joined()])
     }
@@ -78,7 +78,7 @@ struct RequestPriorityTests {
       "u=0", "u=5", "u=8", "u", "u=1.5", "u=a", "i", "i=?0", "i=?1", "i=1", "x", "x=\"a, b\"",
       "y=(1 2);z",
     ]
-    for _ in 0..<4_000 {
+    for _ in 0..<1_500 {
       Self.check(
         (0..<Int.random(in: 1...4, using: &numbers)).map { _ in
           (0..<Int.random(in: 1...3, using: &numbers)).map { _ in

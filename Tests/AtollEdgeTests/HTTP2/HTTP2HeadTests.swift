@@ -649,4 +649,96 @@ struct HTTP2HeadTests {
     #expect(
       (isSecondFirst ? count.second : count.first) == 65_535, "\(name): \(count)")
   }
+
+  // MARK: Many at once
+
+  /// Requests, each with a mark, in frames of all sorts.
+  private static func requests(_ mark: String, _ numbers: inout SeededNumbers) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for number in 0..<24 {
+      let stream = 2 * number + 1
+      let hasBody = Bool.random(using: &numbers)
+      var block = HTTP2Peer.block(
+        HTTP2Peer.fields(hasBody ? "POST" : "GET", "/\(mark)/\(stream)"))
+      // The mark itself, or the one that the table holds, which is the same.
+      block += number % 3 == 1 ? [0x80 | 62] : kept("x-kept", mark)
+      let isPadded = Bool.random(using: &numbers)
+      let padding = [UInt8](repeating: 0, count: Int.random(in: 0...9, using: &numbers))
+      let cut =
+        Bool.random(using: &numbers)
+        ? block.count : Int.random(in: 0...block.count, using: &numbers)
+      let first = headers(
+        stream,
+        (isPadded ? [UInt8(padding.count)] : []) + block[..<cut] + (isPadded ? padding : []),
+        (isPadded ? Flag.padded : 0) | (hasBody ? 0 : Flag.endStream),
+        endHeaders: cut == block.count)
+      bytes += first.bytes
+      if cut < block.count {
+        bytes +=
+          HTTP2Frame(
+            kind: Kind.continuation, flags: Flag.endHeaders, stream: stream,
+            payload: Array(block[cut...])
+          ).bytes
+      }
+      if hasBody {
+        bytes +=
+          HTTP2Frame(kind: Kind.data, flags: Flag.endStream, stream: stream, payload: [1]).bytes
+      }
+    }
+    return bytes
+  }
+
+  private static func damage(_ bytes: inout [UInt8], _ numbers: inout SeededNumbers) {
+    for _ in 0..<Int.random(in: 1...4, using: &numbers) {
+      let at = bytes.indices.randomElement(using: &numbers)!
+      switch Int.random(in: 0..<5, using: &numbers) {
+      case 0: bytes[at] = UInt8.random(in: 0...255, using: &numbers)
+      case 1: bytes[at] ^= 1 << UInt8.random(in: 0..<8, using: &numbers)
+      case 2: bytes.remove(at: at)
+      case 3: bytes.insert(UInt8.random(in: 0...255, using: &numbers), at: at)
+      default:
+        bytes.insert(
+          contentsOf: HTTP2Frame(
+            kind: UInt8.random(in: 0...16, using: &numbers),
+            flags: UInt8.random(in: 0...255, using: &numbers),
+            stream: Int.random(in: 0...9, using: &numbers),
+            payload: [UInt8](
+              repeating: 0x82, count: [0, 1, 4, 5, 8, 16_385].randomElement(using: &numbers)!)
+          ).bytes, at: at)
+      }
+    }
+  }
+
+  /// One loop reads what comes to all its connections with the same memory.
+  @Test(arguments: 0..<16)
+  func `nobody is answered for another, whatever frames come between`(_ seed: UInt64) throws {
+    var numbers = SeededNumbers(seed)
+    let edge = try EdgeUnderTest(try Self.echo())
+    let peer = try HTTP2Peer(port: edge.port)
+    let other = try HTTP2Peer(port: edge.port)
+    let right = Self.requests("right", &numbers)
+    var wrong = Self.requests("wrong", &numbers)
+    Self.damage(&wrong, &numbers)
+    var (at, wrongAt) = (0, 0)
+    while at < right.count || wrongAt < wrong.count {
+      let count = Int.random(in: 1...60, using: &numbers)
+      if Bool.random(using: &numbers) {
+        try peer.wire.send(Array(right[at..<min(at + count, right.count)]))
+        at = min(at + count, right.count)
+      } else {
+        // It may be over.
+        try? other.wire.send(Array(wrong[wrongAt..<min(wrongAt + count, wrong.count)]))
+        wrongAt = min(wrongAt + count, wrong.count)
+      }
+    }
+    for stream in stride(from: 1, to: 48, by: 2) {
+      let response = try peer.response(stream)
+      #expect(response.status == 200 && response.error == nil)
+      #expect(response.text.hasPrefix("/right/\(stream) right "))
+    }
+    while !other.isEnded, other.wire.pendingCount > 0 || !other.wire.isQuiet(for: 0.1) {
+      if (try? other.readFrame()) == nil { break }
+    }
+    for response in other.responses.values { #expect(!response.text.contains("right")) }
+  }
 }

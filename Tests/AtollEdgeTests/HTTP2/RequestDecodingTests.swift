@@ -245,7 +245,7 @@ struct RequestDecodingTests {
   }
 
   /// Whatever the block, both read the same or both refuse it.
-  @Test(arguments: 0..<32)
+  @Test(arguments: 0..<12)
   func `no block is read in another way than by nghttp2`(_ seed: UInt64) {
     var numbers = SeededNumbers(500 + seed)
     var pair = Pair()
@@ -534,7 +534,7 @@ struct RequestDecodingTests {
     return nil
   }
 
-  @Test(arguments: 0..<32)
+  @Test(arguments: 0..<12)
   func `what is a request to the edge is one to nghttp2, and a head of HTTP/1.1`(_ seed: UInt64) {
     var numbers = SeededNumbers(2_000 + seed)
     let judge = Judge()
