@@ -40,7 +40,7 @@ struct EntryMemory: ~Copyable {
   let small: UnsafeMutablePointer<EntryHeap>
   let large: UnsafeMutablePointer<EntryHeap>
   private let budget: MemoryBudget
-  private let byteCount: Int
+  let byteCount: Int
 
   /// The largest entry for the small heap, in bytes.
   private static let smallLimit = 4 << 10

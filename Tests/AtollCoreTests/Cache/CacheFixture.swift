@@ -99,6 +99,16 @@ struct CacheFixture: @unchecked Sendable {
     return store.purge(PurgeMatcher(record, slot: slot), number: number, soft: soft)
   }
 
+  /// Of the memory of entries alone, which the kernel may have joined with a neighbour's.
+  var residentBytes: Int {
+    let addresses = store.addresses
+    let count = store.state.pointee.memory.byteCount
+    let page = Int(getpagesize())
+    var pages = [UInt8](repeating: 0, count: (count + page - 1) / page)
+    guard mincore(addresses.base, count, &pages) == 0 else { return 0 }
+    return pages.reduce(0) { $0 + Int($1 & 1) } * page
+  }
+
   /// Walks over the blocks of both heaps: whether their sizes and states agree, how many bytes are
   /// free (holes aside), and how many blocks are in use.
   func checkHeap() -> (isSound: Bool, free: Int, used: Int) {

@@ -146,7 +146,7 @@ import Testing
       entry.bodyLength = length
       _ = cache.store.insert(entry)
       if round % 50_000 == 0 {
-        most = max(most, Self.residentBytes(around: UnsafeRawPointer(entry.mutableBody)))
+        most = max(most, cache.residentBytes)
       }
       entry.release()
     }
@@ -155,27 +155,5 @@ import Testing
     #expect(most <= limit)
     #expect(cache.budget.used <= limit)
     #expect(cache.checkHeap().isSound)
-  }
-
-  /// Of the mapping that holds an address: other tests run in this process, too.
-  private static func residentBytes(around address: UnsafeRawPointer) -> Int {
-    guard let file = fopen("/proc/self/smaps", "r") else { return 0 }
-    defer { fclose(file) }
-    let line = UnsafeMutablePointer<CChar>.allocate(capacity: 4096)
-    defer { line.deallocate() }
-    let target = UInt(bitPattern: address)
-    var isInside = false
-    while fgets(line, 4096, file) != nil {
-      let text = String(cString: line)
-      let range = text.prefix { $0 != " " }.split(separator: "-")
-      if range.count == 2, let start = UInt(range[0], radix: 16),
-        let end = UInt(range[1], radix: 16)
-      {
-        isInside = target >= start && target < end
-      } else if isInside, text.hasPrefix("Rss:") {
-        return (Int(text.filter { $0.isNumber }) ?? 0) << 10
-      }
-    }
-    return 0
   }
 }

@@ -1,44 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import TestSupport
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import AtollCore
-
-/// One field of a head.
-struct BlockField: Equatable, CustomStringConvertible {
-  var name: [UInt8]
-  var value: [UInt8]
-
-  init(_ name: [UInt8], _ value: [UInt8]) {
-    self.name = name
-    self.value = value
-  }
-
-  init(_ name: String, _ value: String) { self.init(Array(name.utf8), Array(value.utf8)) }
-
-  var description: String {
-    String(decoding: name + [0x3a, 0x20] + value, as: UTF8.self)
-  }
-}
 
 /// What HPACK blocks consist of (RFC 7541 §5, §6), byte by byte.
 enum HeaderBlock {
-  /// An integer behind the upper bits of its first byte.
-  static func integer(_ number: Int, bits: Int, _ first: UInt8 = 0) -> [UInt8] {
-    let limit = 1 << bits - 1
-    if number < limit { return [first | UInt8(number)] }
-    var bytes = [first | UInt8(limit)]
-    var left = number - limit
-    while left >= 128 {
-      bytes.append(UInt8(left & 127 | 128))
-      left >>= 7
-    }
-    return bytes + [UInt8(left)]
-  }
-
   static func string(_ text: [UInt8], huffman: Bool = false) -> [UInt8] {
-    if !huffman { return integer(text.count, bits: 7) + text }
+    if !huffman { return hpackInteger(text.count, bits: 7) + text }
     let code = code(text)
-    return integer(code.count, bits: 7, 0x80) + code
+    return hpackInteger(code.count, bits: 7, 0x80) + code
   }
 
   /// The Huffman code of a text.
@@ -60,7 +31,7 @@ enum HeaderBlock {
     return empty.utf8Start
   }
 
-  static func indexed(_ index: Int) -> [UInt8] { integer(index, bits: 7, 0x80) }
+  static func indexed(_ index: Int) -> [UInt8] { hpackInteger(index, bits: 7, 0x80) }
 
   enum Keeping: CaseIterable { case kept, notKept, never }
 
@@ -70,15 +41,15 @@ enum HeaderBlock {
   ) -> [UInt8] {
     let first =
       switch keeping {
-      case .kept: integer(index ?? 0, bits: 6, 0x40)
-      case .notKept: integer(index ?? 0, bits: 4)
-      case .never: integer(index ?? 0, bits: 4, 0x10)
+      case .kept: hpackInteger(index ?? 0, bits: 6, 0x40)
+      case .notKept: hpackInteger(index ?? 0, bits: 4)
+      case .never: hpackInteger(index ?? 0, bits: 4, 0x10)
       }
     return first + (index == nil ? string(field.name, huffman: huffman) : [])
       + string(field.value, huffman: huffman)
   }
 
-  static func tableSize(_ size: Int) -> [UInt8] { integer(size, bits: 5, 0x20) }
+  static func tableSize(_ size: Int) -> [UInt8] { hpackInteger(size, bits: 5, 0x20) }
 
   static func bytes(_ hex: String) -> [UInt8] {
     let digits = hex.filter { !$0.isWhitespace }.compactMap(\.hexDigitValue)

@@ -1,7 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 import TestSupport
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import AtollCore
 
 /// HPACK's receiving side, by the examples of RFC 7541 and at its limits.
@@ -108,8 +108,8 @@ struct HeaderDecoderTests {
     arguments: [
       ("index 0", [0x80]), ("an index beyond the table", [0x80 | 62]),
       ("a name beyond the table", [0x40 | 62, 0]),
-      ("a name beyond the table that is not kept", Block.integer(62, bits: 4) + [0]),
-      ("a name far beyond", Block.integer(1 << 20, bits: 6, 0x40) + [0]),
+      ("a name beyond the table that is not kept", hpackInteger(62, bits: 4) + [0]),
+      ("a name far beyond", hpackInteger(1 << 20, bits: 6, 0x40) + [0]),
       ("an index of 28 bits", Block.indexed((1 << 28) - 1)),
       ("an index that overflows", [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]),
       ("an index that never ends", [UInt8](repeating: 0xff, count: 40)),

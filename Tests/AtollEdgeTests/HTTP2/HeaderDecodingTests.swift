@@ -1,34 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
-import CHTTP2
 import Glibc
 import TestSupport
 import Testing
 
 /// What the encoder of heads writes, read by nghttp2's decoder.
 struct HeaderDecodingTests {
-  private typealias Field = (name: [UInt8], value: [UInt8])
+  private typealias Field = BlockField
 
   private final class Pair {
     let reader = HeaderReader(seed: .random())
     let encoder = HeaderEncoder()
-    private let inflater: OpaquePointer
+    private let inflater = HeaderInflater()
 
-    init() {
-      var inflater: OpaquePointer?
-      nghttp2_hd_inflate_new(&inflater)
-      self.inflater = inflater!
-    }
-
-    deinit {
-      encoder.deallocate()
-      nghttp2_hd_inflate_del(inflater)
-    }
+    deinit { encoder.deallocate() }
 
     /// As the acknowledgment of settings does on both sides.
     func setTableSize(_ size: Int) {
       encoder.allow(size)
-      #expect(nghttp2_hd_inflate_change_table_size(inflater, size) == 0)
+      #expect(inflater.setTableSize(size))
     }
 
     /// - Parameter identity: of the fields, but for the value of the last.
@@ -53,32 +43,7 @@ struct HeaderDecodingTests {
       return Array(UnsafeBufferPointer(start: out, count: end - out))
     }
 
-    func decode(_ block: [UInt8]) -> [Field]? {
-      var fields: [Field] = []
-      var at = 0
-      while true {
-        var field = nghttp2_nv()
-        var flags: Int32 = 0
-        let used = block.withUnsafeBufferPointer {
-          nghttp2_hd_inflate_hd2(
-            inflater, &field, &flags, $0.baseAddress.map { $0 + at }, block.count - at, 1)
-        }
-        guard used >= 0 else { return nil }
-        at += used
-        if flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) != 0 {
-          fields.append(
-            (
-              Array(UnsafeBufferPointer(start: field.name, count: field.namelen)),
-              Array(UnsafeBufferPointer(start: field.value, count: field.valuelen))
-            ))
-        }
-        if flags & Int32(NGHTTP2_HD_INFLATE_FINAL.rawValue) != 0 {
-          nghttp2_hd_inflate_end_headers(inflater)
-          return fields
-        }
-        if used == 0 && flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) == 0 { return nil }
-      }
-    }
+    func decode(_ block: [UInt8]) -> [Field]? { inflater.fields(block) }
   }
 
   private static let names = [
@@ -102,7 +67,7 @@ struct HeaderDecodingTests {
         value[index] = UInt8.random(in: 0x21...0xff, using: &numbers)
       }
     }
-    return (Array(name.utf8), value)
+    return Field(Array(name.utf8), value)
   }
 
   @Test func `a rare character arrives in any place`() {
@@ -111,7 +76,7 @@ struct HeaderDecodingTests {
       for place in 0..<20 {
         var value = [UInt8](repeating: 0x61, count: 20)
         value[place] = byte
-        let fields: [Field] = [(Array("x-request-id".utf8), value)]
+        let fields: [Field] = [Field(Array("x-request-id".utf8), value)]
         #expect(pair.decode(pair.block(fields))?.first?.value == value)
       }
     }
@@ -138,7 +103,7 @@ struct HeaderDecodingTests {
         // Mostly the same one.
         identity = UInt64(Int.random(in: 0..<4, using: &numbers) / 3 + 1)
         let value = (0..<32).map { _ in UInt8.random(in: 0x30...0x39, using: &numbers) }
-        fields = known[Int(identity!) - 1] + [(Array("x-request-id".utf8), value)]
+        fields = known[Int(identity!) - 1] + [Field(Array("x-request-id".utf8), value)]
       }
       guard let decoded = pair.decode(pair.block(fields, identity: identity)) else {
         Issue.record("a block that cannot be read")
@@ -157,7 +122,7 @@ struct HeaderDecodingTests {
     for length in 1...140 {
       for start in stride(from: 0, to: all.count, by: 9) {
         let value = (0..<length).map { all[(start + $0) % all.count] }
-        let decoded = pair.decode(pair.block([(Array("etag".utf8), value)]))
+        let decoded = pair.decode(pair.block([Field(Array("etag".utf8), value)]))
         #expect(decoded?.first?.value == value)
       }
     }

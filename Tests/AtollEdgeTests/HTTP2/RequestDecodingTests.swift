@@ -1,31 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 import CHTTP2
 import Glibc
 import TestSupport
 import Testing
 
-// SPDX-License-Identifier: Apache-2.0
 @testable import AtollCore
 
 /// What the edge reads of requests' heads, with nghttp2 as the judge of it.
 struct RequestDecodingTests {
-  struct Field: Equatable, CustomStringConvertible {
-    var name: [UInt8]
-    var value: [UInt8]
-
-    init(_ name: [UInt8], _ value: [UInt8]) {
-      self.name = name
-      self.value = value
-    }
-
-    init(_ name: String, _ value: String) { self.init(Array(name.utf8), Array(value.utf8)) }
-
-    func isNamed(_ name: String) -> Bool { self.name.elementsEqual(name.utf8) }
-
-    var description: String {
-      "\(String(decoding: name, as: UTF8.self).debugDescription): "
-        + String(decoding: value, as: UTF8.self).debugDescription
-    }
-  }
+  typealias Field = BlockField
 
   // MARK: HPACK
 
@@ -45,21 +28,12 @@ struct RequestDecodingTests {
   private final class Pair {
     private let decoder = HeaderDecoder()
     private let scratch = ByteBuffer()
-    private let inflater: OpaquePointer
+    private let inflater = HeaderInflater()
 
-    init() {
-      var inflater: OpaquePointer?
-      nghttp2_hd_inflate_new(&inflater)
-      self.inflater = inflater!
-    }
-
-    deinit {
-      decoder.deallocate()
-      nghttp2_hd_inflate_del(inflater)
-    }
+    deinit { decoder.deallocate() }
 
     /// Both tables' fields.
-    var entryCount: Int { nghttp2_hd_inflate_get_num_table_entries(inflater) }
+    var entryCount: Int { inflater.entryCount }
 
     func own(_ block: [UInt8]) -> [Field]? {
       let receiver = Receiver()
@@ -71,31 +45,7 @@ struct RequestDecodingTests {
       return outcome == .complete ? receiver.fields : nil
     }
 
-    func other(_ block: [UInt8]) -> [Field]? {
-      var fields: [Field] = []
-      var at = 0
-      while true {
-        var field = nghttp2_nv()
-        var flags: Int32 = 0
-        let used = block.withUnsafeBufferPointer {
-          nghttp2_hd_inflate_hd2(
-            inflater, &field, &flags, $0.baseAddress.map { $0 + at }, block.count - at, 1)
-        }
-        guard used >= 0 else { return nil }
-        at += used
-        if flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) != 0 {
-          fields.append(
-            Field(
-              Array(UnsafeBufferPointer(start: field.name, count: field.namelen)),
-              Array(UnsafeBufferPointer(start: field.value, count: field.valuelen))))
-        }
-        if flags & Int32(NGHTTP2_HD_INFLATE_FINAL.rawValue) != 0 {
-          nghttp2_hd_inflate_end_headers(inflater)
-          return fields
-        }
-        if used == 0 && flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) == 0 { return nil }
-      }
-    }
+    func other(_ block: [UInt8]) -> [Field]? { inflater.fields(block) }
   }
 
   private final class Deflater {
@@ -178,12 +128,12 @@ struct RequestDecodingTests {
 
   @Test func `each entry of the static table is nghttp2's`() {
     for index in 1...61 {
-      let block = HTTP2Peer.integer(index, 7, 0x80)
+      let block = hpackInteger(index, bits: 7, 0x80)
       let pair = Pair()
       let own = pair.own(block)
       #expect(own?.count == 1 && own == pair.other(block))
       // As a name, too.
-      let named = HTTP2Peer.integer(index, 4) + [1, 0x61]
+      let named = hpackInteger(index, bits: 4) + [1, 0x61]
       #expect(pair.own(named) == pair.other(named) && pair.other(named)?.count == 1)
     }
   }
@@ -194,14 +144,14 @@ struct RequestDecodingTests {
         ? UInt8.random(in: 0x61...0x66, using: &numbers)
         : UInt8.random(in: 0...255, using: &numbers)
     }
-    if Bool.random(using: &numbers) { return HTTP2Peer.integer(length, 7) + text }
+    if Bool.random(using: &numbers) { return hpackInteger(length, bits: 7) + text }
     let code = [UInt8](unsafeUninitializedCapacity: length * 4 + 8) { place, count in
       let end = text.withUnsafeBufferPointer {
         HuffmanCode.shared.encode($0.baseAddress!, length, to: place.baseAddress!)
       }
       count = end - place.baseAddress!
     }
-    return HTTP2Peer.integer(code.count, 7, 0x80) + code
+    return hpackInteger(code.count, bits: 7, 0x80) + code
   }
 
   /// Representations of RFC 7541 §6, in any order that it allows.
@@ -209,7 +159,7 @@ struct RequestDecodingTests {
     var block: [UInt8] = []
     for _ in 0..<max(0, Int.random(in: -12...3, using: &numbers)) {
       let size = [0, 30, 31, 32, 100, 300, 4_095, 4_096].randomElement(using: &numbers)!
-      block += HTTP2Peer.integer(size, 5, 0x20)
+      block += hpackInteger(size, bits: 5, 0x20)
     }
     for _ in 0..<Int.random(in: 0...6, using: &numbers) {
       let index = Int.random(in: 1...entries, using: &numbers)
@@ -217,10 +167,10 @@ struct RequestDecodingTests {
       let bits = [(4, 0), (4, 0x10), (6, 0x40), (6, 0x40), (7, 0x80)].randomElement(
         using: &numbers)!
       if bits.0 == 7 {
-        block += HTTP2Peer.integer(index, 7, 0x80)
+        block += hpackInteger(index, bits: 7, 0x80)
         continue
       }
-      block += HTTP2Peer.integer(isNamed ? index : 0, bits.0, UInt8(bits.1))
+      block += hpackInteger(isNamed ? index : 0, bits: bits.0, UInt8(bits.1))
       if !isNamed {
         block += string(&numbers, Int.random(in: 1...12, using: &numbers))
       }
@@ -279,7 +229,7 @@ struct RequestDecodingTests {
     for (length, isRead) in [(65_536, true), (65_537, false), (70_000, false)] {
       let pair = Pair()
       let value = [UInt8](repeating: 0x61, count: length)
-      let block = [0x40, 1, 0x78] + HTTP2Peer.integer(length, 7) + value
+      let block = [0x40, 1, 0x78] + hpackInteger(length, bits: 7) + value
       #expect(pair.own(block) == [Field([0x78], value)])
       #expect((pair.other(block) != nil) == isRead)
     }

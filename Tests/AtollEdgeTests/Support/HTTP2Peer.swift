@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import CHTTP2
+import TestSupport
 
 struct HTTP2Frame: Sendable {
   enum Kind {
@@ -75,7 +75,7 @@ final class HTTP2Peer: @unchecked Sendable {
   }
 
   let wire: Wire
-  private let inflater: OpaquePointer
+  private let inflater = HeaderInflater()
   private(set) var settings: [Int: Int] = [:]
   private(set) var responses: [Int: HTTP2Response] = [:]
   private(set) var goAway: (lastStream: Int, error: Int)?
@@ -97,14 +97,9 @@ final class HTTP2Peer: @unchecked Sendable {
   ) throws {
     wire = try Wire(port: port, receiveBuffer: receiveBuffer)
     if let tls { try wire.secure(tls) }
-    var inflater: OpaquePointer?
-    nghttp2_hd_inflate_new(&inflater)
-    self.inflater = inflater!
     try wire.send(Self.preface)
     try send(frame(settings: settings))
   }
-
-  deinit { nghttp2_hd_inflate_del(inflater) }
 
   // MARK: Sending
 
@@ -126,20 +121,8 @@ final class HTTP2Peer: @unchecked Sendable {
     [0] + string(name) + string(value)
   }
 
-  private static func string(_ text: String) -> [UInt8] { integer(text.utf8.count, 7) + text.utf8 }
-
-  /// RFC 7541 §5.1.
-  /// - Parameter first: the upper bits of the first byte.
-  static func integer(_ number: Int, _ bits: Int, _ first: UInt8 = 0) -> [UInt8] {
-    let limit = 1 << bits - 1
-    if number < limit { return [first | UInt8(number)] }
-    var bytes = [first | UInt8(limit)]
-    var left = number - limit
-    while left >= 128 {
-      bytes.append(UInt8(left & 127 | 128))
-      left >>= 7
-    }
-    return bytes + [UInt8(left)]
+  private static func string(_ text: String) -> [UInt8] {
+    hpackInteger(text.utf8.count, bits: 7) + text.utf8
   }
 
   static func fields(
@@ -240,7 +223,7 @@ final class HTTP2Peer: @unchecked Sendable {
         HTTP2Frame(kind: HTTP2Frame.Kind.settings, flags: HTTP2Frame.Flag.acknowledgment))
     case HTTP2Frame.Kind.settings where !tableSizes.isEmpty:
       for size in tableSizes.removeFirst() {
-        nghttp2_hd_inflate_change_table_size(inflater, size)
+        inflater.setTableSize(size)
       }
     case HTTP2Frame.Kind.ping where !frame.has(HTTP2Frame.Flag.acknowledgment) && answersPings:
       try send(
@@ -290,31 +273,9 @@ final class HTTP2Peer: @unchecked Sendable {
   }
 
   private func decode(_ block: [UInt8]) throws -> [(name: String, value: String)] {
-    var fields: [(name: String, value: String)] = []
-    var at = 0
-    while true {
-      var field = nghttp2_nv()
-      var flags: Int32 = 0
-      let used = block.withUnsafeBufferPointer {
-        nghttp2_hd_inflate_hd2(
-          inflater, &field, &flags, $0.baseAddress.map { $0 + at }, block.count - at, 1)
-      }
-      guard used >= 0 else { throw WireError.malformed("header block") }
-      at += used
-      if flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) != 0 {
-        func text(_ start: UnsafeMutablePointer<UInt8>, _ count: Int) -> String {
-          String(decoding: UnsafeBufferPointer(start: start, count: count), as: UTF8.self)
-        }
-        fields.append(
-          (text(field.name, field.namelen), text(field.value, field.valuelen)))
-      }
-      if flags & Int32(NGHTTP2_HD_INFLATE_FINAL.rawValue) != 0 {
-        nghttp2_hd_inflate_end_headers(inflater)
-        return fields
-      }
-      if used == 0 && flags & Int32(NGHTTP2_HD_INFLATE_EMIT.rawValue) == 0 {
-        throw WireError.malformed("header block without end")
-      }
+    guard let fields = inflater.fields(block) else { throw WireError.malformed("header block") }
+    return fields.map {
+      (String(decoding: $0.name, as: UTF8.self), String(decoding: $0.value, as: UTF8.self))
     }
   }
 
