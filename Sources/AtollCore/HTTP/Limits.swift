@@ -110,8 +110,8 @@ package enum Limits {
   package static let concurrentStreams = 128
   /// Frames that continue one head of HTTP/2.
   package static let continuations = 8
-  /// What the fields of one HTTP/2 head may decode to, 32 bytes for each field included; more than
-  /// `requestHead`, which is answered, ends the connection.
+  /// What the fields of one HTTP/2 head may decode to, 32 bytes for each field included, and the bytes
+  /// that stand for them; more than `requestHead`, which is answered, ends the connection.
   package static let decodedHeaderList = 81_920
   /// Bytes of a request's body that an HTTP/2 viewer may send ahead of the origin.
   package static let streamWindow = 262_144

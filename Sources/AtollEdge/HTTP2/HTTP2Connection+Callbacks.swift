@@ -5,8 +5,6 @@ import Glibc
 
 /// What nghttp2 tells of the viewer's frames, and asks for its own.
 extension HTTP2Connection {
-  private typealias Context = UnsafeMutableRawPointer
-
   static func makeCallbacks() -> OpaquePointer {
     var made: OpaquePointer?
     nghttp2_session_callbacks_new(&made)

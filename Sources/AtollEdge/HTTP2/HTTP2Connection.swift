@@ -4,8 +4,8 @@ import CHTTP2
 import CSystem
 import Glibc
 
-/// One viewer's HTTP/2 connection (RFC 9113): bytes to frames and back, by an nghttp2 session; its
-/// requests are streams, each a viewer of an exchange of its own.
+/// One viewer's HTTP/2 connection (RFC 9113): its streams, windows and frames are kept by an nghttp2
+/// session, its heads are read and written here; each request is a viewer of an exchange of its own.
 ///
 /// ```
 ///        GOAWAY sent and no stream left,
@@ -13,10 +13,10 @@ import Glibc
 ///  open ─────────────────────────────▶ lingering ──▶ closed
 ///    └── the viewer has gone, or does not read ────────▲
 /// ```
-/// What comes is handed to the session as it was received, what is to be sent is gathered for a
-/// whole turn and sent at once. The session's callbacks change nothing but this connection and its
-/// streams; what would reach for origins, or for the loop's scratch memory, waits until the session
-/// has returned.
+/// What comes is handed to the session as it was received, but for heads, of which it is told without
+/// their fields; what is to be sent is gathered for a whole turn and sent at once. The session's
+/// callbacks change nothing but this connection and its streams; what would reach for origins, or for
+/// the loop's scratch memory, waits until the session has returned.
 final class HTTP2Connection: Channel, LingeringChannel {
   enum Phase { case open, lingering, closed }
   /// As for HTTP/1.1: one finds requests, the next that there are no more.
