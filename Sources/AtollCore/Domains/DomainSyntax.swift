@@ -10,7 +10,7 @@ package func domainFlaw(_ name: String) -> (what: String, hint: String)? {
   if isIPv4(name) || isIPv6(name) || name.hasPrefix("[") {
     return (
       "is an address",
-      "attach a name; under an address the only distribution, or serve --default's, answers"
+      "attach a name; under an address the only distribution, or serve --default-distribution's, answers"
     )
   }
   if name.contains(":") { return ("has a port", "write the name alone: every port answers for it") }

@@ -157,6 +157,12 @@ final class HTTP2Stream: Viewer {
     // More of the same frame may come.
     if hasRequestFailed { return }
     hasRequestFailed = true
+    if phase == .exchanging && !exchange.hasResponded {
+      exchange.status = 400
+      exchange.verdict = Verdict(.error, .badRequest)
+      // No origin has to hear of it.
+      isBegun = false
+    }
     connection.counters.count(.malformedRequest)
     submitReset(NGHTTP2_PROTOCOL_ERROR)
     // It counts as one that the viewer has made fail.
@@ -393,16 +399,21 @@ final class HTTP2Stream: Viewer {
     guard phase == .exchanging || phase == .tunneling else { return }
     phase = .ended
     clearDeadline()
-    if let upload {
-      exchange.countUpload(upload.byteCount)
-      if hasEnded { upload.detach() } else { upload.viewerGone() }
-      self.upload = nil
-    }
+    let upload = upload
+    self.upload = nil
+    if let upload { exchange.countUpload(upload.byteCount) }
     if let tunnel {
       self.tunnel = nil
       tunnel.ended()
     }
-    if hasEnded { exchange.finish() } else { exchange.viewerLeft() }
+    if hasEnded {
+      upload?.detach()
+      exchange.finish()
+    } else {
+      // First, so that the origin is not blamed for what its request misses.
+      exchange.viewerLeft()
+      upload?.viewerGone()
+    }
   }
 
   /// The session has closed the stream.

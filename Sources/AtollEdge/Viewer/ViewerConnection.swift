@@ -364,14 +364,14 @@ final class ViewerConnection: Viewer, LingeringChannel {
     phase = .closed
     dropEntry()
     source = .none
-    if let upload {
-      exchange.countUpload(upload.byteCount)
-      upload.viewerGone()
-      self.upload = nil
-    }
+    let upload = upload
+    self.upload = nil
+    if let upload { exchange.countUpload(upload.byteCount) }
     tunnel?.ended()
     tunnel = nil
+    // First, so that the origin is not blamed for what its request misses.
     if wasExchanging { exchange.viewerLeft() }
+    upload?.viewerGone()
     closeChannel()
     services.viewerClosed()
   }

@@ -135,7 +135,7 @@ struct DomainCertificates {
     case .expired(let time)?:
       throw .failed(
         "the certificate \"\(certificate)\" has expired on \(RFC3339.format(seconds: time))",
-        hint: "renew it with atoll cert renew \(certificate)")
+        hint: "renew it with atoll cert renew \(certificate), or import its successor")
     case .notYetValid(let time)?:
       throw .failed(
         "the certificate \"\(certificate)\" is valid only from \(RFC3339.format(seconds: time)) on",

@@ -135,7 +135,7 @@ struct DomainCheck {
       case .expired(let time)?:
         return finding(
           .fault, "\"\(name)\" has expired on \(RFC3339.format(seconds: time))",
-          "renew it with atoll cert renew \(name)")
+          "renew it with atoll cert renew \(name), or import its successor")
       case .notYetValid(let time)?:
         return finding(
           .fault, "\"\(name)\" is valid only from \(RFC3339.format(seconds: time)) on",
@@ -152,7 +152,7 @@ struct DomainCheck {
       + RFC3339.format(seconds: first?.notAfter ?? 0).prefix(10)
     if let first, first.isNear(at: choice.now) {
       return finding(
-        .warning, detail, "renew it with atoll cert renew \(first.name), or let a running edge")
+        .warning, detail, "renew it with atoll cert renew \(first.name), or import its successor")
     }
     return finding(.ok, detail)
   }

@@ -256,13 +256,27 @@ struct HTTP2AbuseTests {
 
   @Test(arguments: [2, 4])
   func `a body of another length than it says is reset`(_ length: Int) throws {
+    let log = AccessLogTests.LogFile()
     let origin = try UploadTests.echo()
-    let edge = try EdgeUnderTest(origin)
+    let edge = try EdgeUnderTest(
+      origin,
+      options: {
+        $0.accessLog = .file(log.path)
+        $0.logFormat = .combined
+      })
     let peer = try HTTP2Peer(port: edge.port)
     try peer.sendRequest(1, "POST", "/", [("content-length", "\(length)")], endStream: false)
     try peer.sendData(1, [1, 2, 3], endStream: true)
     let response = try peer.response(1)
     #expect(response.error == HTTP2Peer.Code.protocolError && response.status == 0)
+    peer.wire.close()
+    _ = edge.edge.drain(timeout: 5)
+    edge.stop()
+    // The origin has no part in it.
+    let lines = log.lines.map { String(decoding: $0, as: UTF8.self) }
+    #expect(lines.count == 1)
+    #expect(
+      lines.allSatisfy { $0.contains(" 400 0 ") && $0.contains("error:bad-request") }, "\(lines)")
   }
 
   @Test func `a body beyond the window breaks the connection off`() throws {

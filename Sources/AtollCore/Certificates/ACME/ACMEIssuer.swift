@@ -207,7 +207,7 @@ package struct ACMEIssuer: Sendable {
       "the last \(tries == 1 ? "try" : "\(tries) tries") failed"
         + (certificate.renewal.lastError.map { ": \($0)" } ?? ""),
       hint: "the next is due at \(RFC3339.format(seconds: until)); mend the cause first, then "
-        + "--now tries at once", notBefore: until)
+        + "atoll cert ensure with --now tries at once", notBefore: until)
   }
 
   // MARK: Obtaining
