@@ -72,8 +72,7 @@ extension OriginRequest {
     let tags = services.tagBuffer
     vary.removeAll()
     tags.removeAll()
-    let viewer = services.requestHeadAgain
-    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else {
+    guard let viewer = parseViewerHead() else {
       return nil
     }
     let renewsVary = response.fields.contains(.vary)

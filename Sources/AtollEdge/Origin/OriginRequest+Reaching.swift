@@ -88,8 +88,7 @@ extension OriginRequest {
 
   /// The head of the request as the present origin wants it.
   private func writeHead() {
-    let viewer = services.requestHeadAgain
-    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else { return }
+    guard let viewer = parseViewerHead() else { return }
     let written = services.headBuffer
     written.removeAll()
     appendOriginRequest(
@@ -166,8 +165,7 @@ extension OriginRequest {
 
   /// Of the URL as the cache key has it, without the slot, which differs from edge to edge.
   private func urlHash() -> UInt64 {
-    let viewer = services.requestHeadAgain
-    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else { return 0 }
+    guard let viewer = parseViewerHead() else { return 0 }
     let key = ByteBuffer(capacity: 512)
     appendCacheKey(
       viewer, viewerHead.base, distribution: fetch.distribution, behavior: fetch.behavior,
@@ -179,8 +177,7 @@ extension OriginRequest {
 
   private func stickyTarget() -> Int? {
     guard let session = policy.origin.sticky else { return nil }
-    let viewer = services.requestHeadAgain
-    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count) else {
+    guard let viewer = parseViewerHead() else {
       return nil
     }
     return AtollCore.stickyTarget(

@@ -150,8 +150,7 @@ extension OriginRequest {
   private func appendSelection(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) -> Bool {
     services.varyBuffer.removeAll()
     services.tagBuffer.removeAll()
-    let viewer = services.requestHeadAgain
-    guard case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+    guard let viewer = parseViewerHead(),
       appendVarySection(
         response: response, responseBase: base, request: viewer, requestBase: viewerHead.base,
         behavior: fetch.behavior, viewer: viewerFacts.facts, to: services.varyBuffer)

@@ -27,8 +27,7 @@ extension OriginRequest {
     last.append("0\r\n")
     if let lines {
       guard let section = TrailerSection(lines) else { return false }
-      let viewer = services.requestHeadAgain
-      if case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+      if let viewer = parseViewerHead(),
         let passed = trailerLines(
           of: section, viewer, viewerHead.base, behavior: fetch.behavior, origin: policy)
       {

@@ -133,6 +133,13 @@ final class OriginRequest {
   /// The viewer broke off its own request.
   func uploadFailed() { abandon() }
 
+  /// The viewer's head once more; valid until the next is parsed.
+  func parseViewerHead() -> RequestHead? {
+    let head = services.requestHeadAgain
+    guard case .complete = head.parse(viewerHead.base, count: viewerHead.count) else { return nil }
+    return head
+  }
+
   // MARK: The response
 
   func receivedInterim(_ response: ResponseHead, _ base: UnsafePointer<UInt8>) {
@@ -145,9 +152,8 @@ final class OriginRequest {
     _ response: ResponseHead, _ base: UnsafePointer<UInt8>,
     following: UnsafeBufferPointer<UInt8>, on connection: OriginConnection
   ) -> Bool {
-    let viewer = services.requestHeadAgain
     guard !isEnded, isBodySent, fetch.key.count == 0, let exchange = fetch.firstReader,
-      case .complete = viewer.parse(viewerHead.base, count: viewerHead.count),
+      let viewer = parseViewerHead(),
       response.acceptsUpgrade(base, of: viewer, viewerHead.base)
     else { return false }
     // No chosen status of a group is one below 400.
