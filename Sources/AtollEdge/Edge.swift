@@ -141,12 +141,13 @@ package final class Edge: @unchecked Sendable {
   }
 
   private func bind(_ address: SocketAddress, isSecure: Bool) throws(EdgeError) {
-    // Without SO_REUSEPORT first: another process on this address must be an error, not a share.
-    if address.port != 0 { close(try ListeningSocket.open(address, shares: false)) }
-    let first = try ListeningSocket.open(address, shares: true)
+    // The first one alone: another process on this address must be an error, not a share. It is kept,
+    // since closing it would reset whoever has connected to it.
+    let first = try ListeningSocket.open(address, shares: false)
     let bound = SocketAddress.local(of: first) ?? address
     note(bound.description, isSecure: isSecure)
     listeners.append((first, false, isSecure, 0))
+    if loops.count > 1 { ListeningSocket.share(first) }
     for loop in loops.indices.dropFirst() {
       listeners.append((try ListeningSocket.open(bound, shares: true), false, isSecure, loop))
     }

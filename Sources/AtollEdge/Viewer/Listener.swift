@@ -90,7 +90,7 @@ final class Listener: Channel {
 
 /// Binds and listens; what several loops share.
 enum ListeningSocket {
-  /// - Parameter shares: whether other sockets of this process listen on the same address.
+  /// - Parameter shares: joins those who listen on the address and let others in.
   static func open(_ address: SocketAddress, shares: Bool) throws(EdgeError) -> Int32 {
     let text = address.description
     if let path = address.unixPath {
@@ -103,7 +103,7 @@ enum ListeningSocket {
     if descriptor < 0 { throw .cannotListen(text, reason: SystemCall.errorText(csystem_errno())) }
     if !address.isUnix {
       SystemCall.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
-      if shares { SystemCall.setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1) }
+      if shares { share(descriptor) }
       if address.family == AF_INET6 {
         SystemCall.setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0)
       }
@@ -120,6 +120,11 @@ enum ListeningSocket {
       }
     }
     return descriptor
+  }
+
+  /// Lets further sockets of this user listen on the same address, which was this one's alone.
+  static func share(_ descriptor: Int32) {
+    SystemCall.setOption(descriptor, SOL_SOCKET, SO_REUSEPORT, 1)
   }
 
   private static func isOccupied(_ path: String) -> Bool {

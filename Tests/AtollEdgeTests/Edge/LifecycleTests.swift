@@ -157,6 +157,56 @@ struct LifecycleTests {
     }
   }
 
+  @Test func `who connects while an edge starts is answered`() throws {
+    let origin = try CachingTests.counting(["Cache-Control: max-age=60"])
+    // Not the address that viewers come from: a socket may connect to itself when nobody listens.
+    let host = "127.0.0.2"
+    let failures = Shared<[String]>([])
+    for _ in 0..<60 {
+      let first = try EdgeUnderTest(
+        origin, options: { $0.listeners = [.tcp(host: host, port: 0)] })
+      let port = first.port
+      first.stop()
+      let threads = (0..<3).map { _ in
+        TestThread {
+          do {
+            let viewer = try connectedOnceListening(host, port)
+            try viewer.send(ScriptedViewer.head("GET", "/"))
+            let head = try viewer.readHead()
+            if head?.startLine != "HTTP/1.1 200 OK" { throw WireError.system(ECONNRESET) }
+          } catch {
+            failures.withLock { $0.append("\(error)") }
+          }
+        }
+      }
+      let edge = try EdgeUnderTest(
+        origin,
+        options: {
+          $0.listeners = [.tcp(host: host, port: port)]
+          $0.threads = 2
+        })
+      for thread in threads { #expect(thread.join()) }
+      edge.stop()
+    }
+    #expect(failures.value == [])
+  }
+
+  /// Tries until somebody listens.
+  private func connectedOnceListening(_ host: String, _ port: UInt16) throws -> Wire {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr(host)
+    let deadline = ContinuousClock.now + .seconds(10)
+    while true {
+      do {
+        return try connected(AF_INET, &address, MemoryLayout<sockaddr_in>.size)
+      } catch WireError.system(ECONNREFUSED) where ContinuousClock.now < deadline {
+        continue
+      }
+    }
+  }
+
   @Test func `an edge starts although its origin cannot be reached`() throws {
     let edge = try EdgeUnderTest(originPort: 1) { $0.origin.host = "no-such-host.invalid" }
     #expect(try edge.get("/").status == 502)
@@ -182,7 +232,11 @@ struct LifecycleTests {
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     let result = connect(
       descriptor, address.assumingMemoryBound(to: sockaddr.self), socklen_t(length))
-    guard result == 0 else { throw WireError.system(errno) }
+    guard result == 0 else {
+      let error = errno
+      close(descriptor)
+      throw WireError.system(error)
+    }
     return Wire(descriptor: descriptor)
   }
 
