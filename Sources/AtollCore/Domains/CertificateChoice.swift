@@ -5,14 +5,20 @@ package struct CertificateChoice: Sendable {
   package struct Candidate: Sendable {
     package var name: String
     package var source: CertificateSource
-    /// Nil before it is issued.
+    /// Nil before it is issued, and where it can't be read.
     package var leaf: CertificateInfo?
+    /// Why it can't be read.
+    fileprivate var unreadable: CertificateError?
+    fileprivate var stored: StoredCertificate?
 
     package init(name: String, source: CertificateSource, leaf: CertificateInfo?) {
       self.name = name
       self.source = source
       self.leaf = leaf
     }
+
+    /// Looked for when it is asked: reading keys takes a while.
+    fileprivate var damage: CertificateError? { unreadable ?? stored?.damage }
 
     /// nil before it is issued.
     package var expiry: CertificateExpiry? { leaf.map { CertificateExpiry(name, $0) } }
@@ -22,6 +28,8 @@ package struct CertificateChoice: Sendable {
   package enum Flaw: Error, Equatable, Sendable {
     case missing
     case notIssued
+    /// The whole sentence, and what to do.
+    case damaged(CertificateError)
     case expired(at: Int64)
     case notYetValid(from: Int64)
     /// These domains are not on it, but the second are.
@@ -36,23 +44,40 @@ package struct CertificateChoice: Sendable {
     self.now = now
   }
 
-  /// - Parameter certificates: those that can be read; what is damaged counts as not issued.
-  package init(_ certificates: [StoredCertificate], now: Int64) {
-    self.init(
-      certificates.map {
-        Candidate(name: $0.name, source: $0.source, leaf: (try? $0.certificates())?.first)
-      }, now: now)
+  /// - Parameters:
+  ///   - certificates: those that the store could read.
+  ///   - invalid: the others.
+  package init(
+    _ certificates: [StoredCertificate], invalid: [(name: String, error: StoreError)] = [],
+    now: Int64
+  ) {
+    var candidates: [Candidate] = []
+    for certificate in certificates {
+      var candidate = Candidate(
+        name: certificate.name, source: certificate.source,
+        leaf: (try? certificate.certificates())?.first)
+      candidate.stored = certificate
+      candidates.append(candidate)
+    }
+    for (name, error) in invalid {
+      var candidate = Candidate(name: name, source: .imported, leaf: nil)
+      candidate.unreadable = CertificateError(error.message, hint: error.hint)
+      candidates.append(candidate)
+    }
+    self.init(candidates, now: now)
   }
 
   /// What is wrong with a certificate for these domains; nil when nothing is.
   package func flaw(of name: String, for domains: [String]) -> Flaw? {
     guard let candidate = candidates.first(where: { $0.name == name }) else { return .missing }
-    guard let leaf = candidate.leaf else { return .notIssued }
+    guard let leaf = candidate.leaf else {
+      return candidate.damage.map { .damaged($0) } ?? .notIssued
+    }
     let uncovered = domains.filter { !CertificateNames.covers(leaf.domains, $0) }
     if !uncovered.isEmpty { return .uncovered(uncovered, names: leaf.domains) }
     if now > leaf.notAfter { return .expired(at: leaf.notAfter) }
     if now < leaf.notBefore { return .notYetValid(from: leaf.notBefore) }
-    return nil
+    return candidate.damage.map { .damaged($0) }
   }
 
   /// The best one for a domain among those that cover it: one that all of them can share, a public

@@ -48,8 +48,7 @@ enum DomainAttachCommand: Command {
     let workspace = try Workspace.open(parsed)
     while true {
       let current = try workspace.get(name)
-      let choice = DomainCertificates(
-        try workspace.certificates.all().certificates)
+      let choice = try DomainCertificates(in: workspace)
       var wanted = current.domains
       for domain in domains {
         let index = wanted.firstIndex { $0.name == domain } ?? wanted.count
@@ -97,8 +96,9 @@ enum DomainAttachCommand: Command {
 struct DomainCertificates {
   private let choice: CertificateChoice
 
-  init(_ certificates: [StoredCertificate]) {
-    choice = CertificateChoice(certificates, now: Clock.now())
+  init(in workspace: Workspace) throws(StoreError) {
+    let (_, certificates, invalid) = try workspace.certificates.all()
+    choice = CertificateChoice(certificates, invalid: invalid, now: Clock.now())
   }
 
   /// Those that the domain has while they fit, else the best there is.
@@ -132,6 +132,7 @@ struct DomainCertificates {
       throw .failed(
         "the certificate \"\(certificate)\" is not issued yet",
         hint: "see atoll cert show \(certificate) for what it waits for")
+    case .damaged(let damage)?: throw .failed(damage.message, hint: damage.hint)
     case .expired(let time)?:
       throw .failed(
         "the certificate \"\(certificate)\" has expired on \(RFC3339.format(seconds: time))",
@@ -189,7 +190,7 @@ extension Workspace {
       }
     }
     if named.isEmpty { return [] }
-    let choice = DomainCertificates(try certificates.all().certificates)
+    let choice = try DomainCertificates(in: self)
     var problems: [CommandError.Problem] = []
     for (certificate, domains) in named {
       do throws(CommandError) {
@@ -207,7 +208,7 @@ extension Workspace {
   func resolveDomains(of draft: inout DistributionDraft) throws {
     guard draft.certificateName != nil || draft.aliases != nil else { return }
     let certificates = try certificates.all().certificates
-    let choice = DomainCertificates(certificates)
+    let choice = try DomainCertificates(in: self)
     if let name = draft.certificateName {
       let names = certificates.first { $0.name == name }?.leaf?.domains ?? []
       // Whether it is good is asked of what it is attached to.
