@@ -20,6 +20,9 @@ package struct CertificateChoice: Sendable {
     /// Looked for when it is asked: reading keys takes a while.
     fileprivate var damage: CertificateError? { unreadable ?? stored?.damage }
 
+    /// What it is for, or is to be.
+    package var domains: [String] { leaf?.domains ?? stored?.domains ?? [] }
+
     /// nil before it is issued.
     package var expiry: CertificateExpiry? { leaf.map { CertificateExpiry(name, $0) } }
   }
@@ -85,6 +88,23 @@ package struct CertificateChoice: Sendable {
   package func best(for domain: String, among domains: [String]) -> String? {
     let able = candidates.filter { flaw(of: $0.name, for: [domain]) == nil }
     return able.max { rank($0, domains) < rank($1, domains) }?.name
+  }
+
+  /// How one that has expired, or soon will have, is followed by another.
+  package func renewal(of name: String) -> String {
+    let isImported = candidates.contains { $0.name == name && $0.source == .imported }
+    return isImported
+      ? "import its successor with atoll cert import \(name) <file>..."
+      : "renew it with atoll cert renew \(name)"
+  }
+
+  /// Where no certificate will do for a domain: the one that would if it were mended, of several the
+  /// one that lasts longest; nil where none is for it.
+  package func nearest(to domain: String) -> (name: String, flaw: Flaw)? {
+    let meant = candidates.filter { CertificateNames.covers($0.domains, domain) }
+    let last = meant.max { ($0.leaf?.notAfter ?? 0) < ($1.leaf?.notAfter ?? 0) }
+    guard let last, let flaw = flaw(of: last.name, for: [domain]) else { return nil }
+    return (last.name, flaw)
   }
 
   private func rank(_ candidate: Candidate, _ domains: [String]) -> (Int, Int, Int64) {

@@ -18,7 +18,8 @@ enum DomainAttachCommand: Command {
       authority's. A domain that another distribution has is refused: detach it there first.
       """,
       """
-      Attached again, a domain stays as it is unless --cert names another certificate. The command \
+      Attached again, a domain stays as it is unless --cert names another certificate or its own \
+      will no longer do and another does; that its own has expired is a warning then. The command \
       returns when every running edge answers for the domains.
       """,
     ],
@@ -59,19 +60,23 @@ enum DomainAttachCommand: Command {
           wanted[index].certificates = parsed.values(cert)
         } else {
           wanted[index].certificates = try choice.certificates(
-            for: wanted[index], among: domains, of: name)
+            for: wanted[index], among: domains, attached: current.domains, of: name)
         }
-      }
-      for certificate in parsed.values(cert) {
-        try choice.demand(certificate, covers: domains)
       }
       var changed = current
       changed.setDomains(wanted)
       let changes = differences(from: current, to: changed)
-      let report = ChangeReport(parsed, console)
+      let added = try choice.demand(of: changed, over: current)
+      func finish(_ change: Change, _ distribution: Distribution) throws {
+        for problem in choice.problems(of: wanted.filter { domains.contains($0.name) }) {
+          console.warn(problem.message, hint: problem.hint)
+        }
+        try ChangeReport(parsed, console).finish(
+          change, distribution, changes: changes, in: workspace)
+      }
       // What was detached and is attached again is a change even where no line tells it.
       guard !changes.isEmpty || changed != current else {
-        try report.finish(.unchanged, current, changes: [], in: workspace)
+        try finish(.unchanged, current)
         return
       }
       changed.modified = Clock.now()
@@ -81,11 +86,8 @@ enum DomainAttachCommand: Command {
         throw CommandError(
           error.problems.map { .init(message: $0.message, hint: $0.hint) }, code: .usage)
       }
-      let certificates = wanted.filter { domains.contains($0.name) }.flatMap(\.certificates)
-      if let stored = try workspace.put(
-        changed, ifRevision: current.revision, with: certificates)
-      {
-        try report.finish(.updated, stored, changes: changes, in: workspace)
+      if let stored = try workspace.put(changed, ifRevision: current.revision, with: added) {
+        try finish(.updated, stored)
         return
       }
     }
@@ -101,49 +103,114 @@ struct DomainCertificates {
     choice = CertificateChoice(certificates, invalid: invalid, now: Clock.now())
   }
 
-  /// Those that the domain has while they fit, else the best there is.
+  /// Those that the domain has while they fit, else the best there is, else those that it has all the
+  /// same.
   /// - Parameters:
   ///   - domains: what is attached together, and so best shares one.
+  ///   - attached: what is already.
   ///   - distribution: for the hint.
   func certificates(
-    for domain: AttachedDomain, among domains: [String], of distribution: String
+    for domain: AttachedDomain, among domains: [String], attached: [AttachedDomain],
+    of distribution: String
   ) throws(CommandError) -> [String] {
     let fitting = domain.certificates.filter { choice.flaw(of: $0, for: [domain.name]) == nil }
     if !fitting.isEmpty { return fitting }
     if let best = choice.best(for: domain.name, among: domains) { return [best] }
-    let uncovered = domains.filter { choice.best(for: $0, among: domains) == nil }
-    throw .failed(
-      "no certificate of the store covers \(listed(uncovered.map { "\"\($0)\"" }, "and"))",
-      hint: "get one with \(Self.ensure(distribution, domains)), or attach it in the clear with "
-        + "--no-cert")
+    if !domain.certificates.isEmpty { return domain.certificates }
+    var problems: [CommandError.Problem] = []
+    var uncovered: [String] = []
+    for domain in domains where choice.best(for: domain, among: domains) == nil {
+      if attached.contains(where: { $0.name == domain && !$0.certificates.isEmpty }) { continue }
+      if let (name, flaw) = choice.nearest(to: domain) {
+        let problem = problem(flaw, of: name, for: [domain])
+        problems.append(
+          .init(message: "\"\(domain)\": \(problem.message)", hint: problem.hint))
+      } else {
+        uncovered.append("\"\(domain)\"")
+      }
+    }
+    if !uncovered.isEmpty {
+      problems.append(
+        .init(
+          message: "no certificate of the store covers \(listed(uncovered, "and"))",
+          hint:
+            "get one with \(Self.ensure(distribution, domains)), or attach it in the clear with "
+            + "--no-cert"))
+    }
+    throw CommandError(problems, code: .failed)
   }
 
-  /// A certificate that was named has to be able to serve what it is named for.
-  func demand(_ certificate: String, covers domains: [String]) throws(CommandError) {
-    switch choice.flaw(of: certificate, for: domains) {
-    case nil: return
-    case .missing?:
+  /// A certificate that is named for a domain anew has to be able to serve it; what was named before
+  /// may stay, whatever has become of it.
+  /// - Parameter source: the file that names them.
+  /// - Returns: those named anew, which have to be there still when this is written.
+  func demand(
+    of distribution: Distribution, over current: Distribution?, source: String? = nil
+  ) throws(CommandError) -> [String] {
+    var named: [(certificate: String, domains: [String])] = []
+    for domain in distribution.domains {
+      let former = current?.domains.first { $0.name == domain.name }?.certificates ?? []
+      for certificate in domain.certificates where !former.contains(certificate) {
+        let index = named.firstIndex { $0.certificate == certificate } ?? named.count
+        if index == named.count { named.append((certificate, [])) }
+        named[index].domains.append(domain.name)
+      }
+    }
+    var problems: [CommandError.Problem] = []
+    for (certificate, domains) in named {
+      guard let problem = problem(with: certificate, for: domains) else { continue }
+      let place = source.map { "\($0): " } ?? ""
+      problems.append(.init(message: place + problem.message, hint: problem.hint))
+    }
+    if !problems.isEmpty { throw CommandError(problems, code: .failed) }
+    return named.map(\.certificate)
+  }
+
+  /// What keeps domains from being served with the certificates that they have.
+  func problems(of domains: [AttachedDomain]) -> [CommandError.Problem] {
+    var problems: [CommandError.Problem] = []
+    var told: Set<String> = []
+    for certificate in domains.flatMap(\.certificates) where told.insert(certificate).inserted {
+      let served = domains.filter { $0.certificates.contains(certificate) }.map(\.name)
+      if let problem = problem(with: certificate, for: served) { problems.append(problem) }
+    }
+    return problems
+  }
+
+  /// nil where the certificate is able to serve the domains.
+  func problem(with certificate: String, for domains: [String]) -> CommandError.Problem? {
+    choice.flaw(of: certificate, for: domains)
+      .map { problem($0, of: certificate, for: domains) }
+  }
+
+  private func problem(
+    _ flaw: CertificateChoice.Flaw, of certificate: String, for domains: [String]
+  ) -> CommandError.Problem {
+    switch flaw {
+    case .missing:
       let near = Suggestion.closest(to: certificate, in: choice.candidates.map(\.name))
-      throw .failed(
-        "no certificate named \"\(certificate)\"",
+      return .init(
+        message: "no certificate named \"\(certificate)\"",
         hint: near.map { "did you mean \"\($0)\"?" }
           ?? "get one with \(Self.ensure(certificate, domains)), see atoll cert list")
-    case .notIssued?:
-      throw .failed(
-        "the certificate \"\(certificate)\" is not issued yet",
+    case .notIssued:
+      return .init(
+        message: "the certificate \"\(certificate)\" is not issued yet",
         hint: "see atoll cert show \(certificate) for what it waits for")
-    case .damaged(let damage)?: throw .failed(damage.message, hint: damage.hint)
-    case .expired(let time)?:
-      throw .failed(
-        "the certificate \"\(certificate)\" has expired on \(RFC3339.format(seconds: time))",
-        hint: "renew it with atoll cert renew \(certificate), or import its successor")
-    case .notYetValid(let time)?:
-      throw .failed(
-        "the certificate \"\(certificate)\" is valid only from \(RFC3339.format(seconds: time)) on",
+    case .damaged(let damage): return .init(message: damage.message, hint: damage.hint)
+    case .expired(let time):
+      return .init(
+        message:
+          "the certificate \"\(certificate)\" has expired on \(RFC3339.format(seconds: time))",
+        hint: choice.renewal(of: certificate))
+    case .notYetValid(let time):
+      return .init(
+        message:
+          "the certificate \"\(certificate)\" is valid only from \(RFC3339.format(seconds: time)) on",
         hint: "wait, or name another with --cert")
-    case .uncovered(let missing, let names)?:
-      throw .failed(
-        "the certificate \"\(certificate)\" does not cover "
+    case .uncovered(let missing, let names):
+      return .init(
+        message: "the certificate \"\(certificate)\" does not cover "
           + "\(listed(missing.map { "\"\($0)\"" }, "and")); it is for "
           + (names.isEmpty ? "no domain" : listed(names, "and")),
         hint: extending(certificate, names + missing))
@@ -173,55 +240,41 @@ struct DomainCertificates {
 }
 
 extension Workspace {
-  /// A certificate that is named for a domain anew has to be able to serve it; what was named before
-  /// may stay as it is.
-  /// - Parameter source: the file that names them.
-  /// - Returns: those named anew, which have to be there still when this is written.
+  /// What `demand` of `DomainCertificates` says.
   func checkCertificates(
     of distribution: Distribution, over current: Distribution?, source: String?
   ) throws -> [String] {
-    var named: [(certificate: String, domains: [String])] = []
-    for domain in distribution.domains {
+    let isNew = distribution.domains.contains { domain in
       let former = current?.domains.first { $0.name == domain.name }?.certificates ?? []
-      for certificate in domain.certificates where !former.contains(certificate) {
-        let index = named.firstIndex { $0.certificate == certificate } ?? named.count
-        if index == named.count { named.append((certificate, [])) }
-        named[index].domains.append(domain.name)
-      }
+      return domain.certificates.contains { !former.contains($0) }
     }
-    if named.isEmpty { return [] }
-    let choice = try DomainCertificates(in: self)
-    var problems: [CommandError.Problem] = []
-    for (certificate, domains) in named {
-      do throws(CommandError) {
-        try choice.demand(certificate, covers: domains)
-      } catch {
-        let place = source.map { "\($0): " } ?? ""
-        problems += error.problems.map { .init(message: place + $0.message, hint: $0.hint) }
-      }
-    }
-    if !problems.isEmpty { throw CommandError(problems, code: .failed) }
-    return named.map(\.certificate)
+    // Most files name none: then none is read.
+    if !isNew { return [] }
+    return try DomainCertificates(in: self).demand(of: distribution, over: current, source: source)
   }
 
   /// What a file says of certificates and aliases, which the store alone can tell the meaning of.
-  func resolveDomains(of draft: inout DistributionDraft) throws {
+  /// - Parameter name: the distribution's, where the command line says it.
+  func resolveDomains(of draft: inout DistributionDraft, named name: String? = nil) throws {
     guard draft.certificateName != nil || draft.aliases != nil else { return }
     let certificates = try certificates.all().certificates
     let choice = try DomainCertificates(in: self)
-    if let name = draft.certificateName {
-      let names = certificates.first { $0.name == name }?.leaf?.domains ?? []
+    if let certificate = draft.certificateName {
+      let names = certificates.first { $0.name == certificate }?.leaf?.domains ?? []
       // Whether it is good is asked of what it is attached to.
-      if names.isEmpty { try choice.demand(name, covers: []) }
+      if names.isEmpty, let problem = choice.problem(with: certificate, for: []) {
+        throw CommandError([problem], code: .failed)
+      }
       draft.attach(
-        names.map { AttachedDomain(name: normalizedDomain($0), certificates: [name]) })
+        names.map { AttachedDomain(name: normalizedDomain($0), certificates: [certificate]) })
     } else if let aliases = draft.aliases {
-      let current = draft.name.flatMap { try? find($0) }?.domains ?? []
+      let name = name ?? draft.name
+      let current = name.flatMap { try? find($0) }?.domains ?? []
       var domains: [AttachedDomain] = []
       for alias in aliases {
         var domain = current.first { $0.name == alias } ?? AttachedDomain(name: alias)
         domain.certificates = try choice.certificates(
-          for: domain, among: aliases, of: draft.name ?? "<name>")
+          for: domain, among: aliases, attached: current, of: name ?? "<name>")
         domains.append(domain)
       }
       draft.attach(domains)

@@ -139,7 +139,7 @@ struct DomainCheck {
       case .expired(let time)?:
         return finding(
           .fault, "\"\(name)\" has expired on \(RFC3339.format(seconds: time))",
-          "renew it with atoll cert renew \(name), or import its successor")
+          choice.renewal(of: name))
       case .notYetValid(let time)?:
         return finding(
           .fault, "\"\(name)\" is valid only from \(RFC3339.format(seconds: time)) on",
@@ -155,8 +155,7 @@ struct DomainCheck {
       "\(names.map { "\"\($0)\"" }.joined(separator: ", ")) covers it, until "
       + RFC3339.format(seconds: first?.notAfter ?? 0).prefix(10)
     if let first, first.isNear(at: choice.now) {
-      return finding(
-        .warning, detail, "renew it with atoll cert renew \(first.name), or import its successor")
+      return finding(.warning, detail, choice.renewal(of: first.name))
     }
     return finding(.ok, detail)
   }

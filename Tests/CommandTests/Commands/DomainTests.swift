@@ -19,6 +19,16 @@ extension Home {
         key: key.pem), ifRevision: nil)
   }
 
+  /// Makes as if it had been issued 200 days ago, for 90.
+  func expire(_ name: String) throws {
+    var stored = try #require(try CertificateCatalog(store).get(name))
+    let (leaf, key) = try LocalAuthority(store).issue(
+      stored.domains, now: Int64(time(nil)) - 200 * 86_400)
+    stored.chain = leaf.pem
+    stored.key = key.pem
+    try CertificateCatalog(store).put(stored, ifRevision: nil)
+  }
+
   func domains(_ name: String) throws -> [AttachedDomain] {
     try #require(try Catalog(store).get(name)).domains
   }
@@ -240,7 +250,6 @@ extension Home {
 
   @Test func `a file of CloudFormation converges though its certificate has expired`() throws {
     let home = home("shop")
-    let now = Int64(time(nil))
     let file = home.directory.write(
       "shop.json",
       #"""
@@ -250,16 +259,63 @@ extension Home {
     try home.certify("mine", "www.shop.example")
     let first = home.atoll("apply", file)
     #expect(first.exitCode == 0, "\(first.stderr)")
-    let (leaf, key) = try LocalAuthority(home.store).issue(
-      ["www.shop.example"], now: now - 200 * 86_400)
-    var stored = try #require(try CertificateCatalog(home.store).get("mine"))
-    stored.chain = leaf.pem
-    stored.key = key.pem
-    try CertificateCatalog(home.store).put(stored, ifRevision: nil)
+    try home.expire("mine")
     let again = home.atoll("apply", file)
     #expect(again.stdout == "shop: unchanged\n", "\(again.stdout)\(again.stderr)")
+  }
+
+  @Test func `what is attached stays though its certificate has expired`() throws {
+    let home = home("shop", "blog")
+    try home.certify("mine", "www.shop.example", "*.shop.example")
+    let aliases = home.directory.write(
+      "shop.json",
+      #"""
+      {"DistributionConfig": {"Aliases": {"Quantity": 1, "Items": ["www.shop.example"]},
+        "Origins": [{"Id": "a", "DomainName": "a.example"}],
+        "DefaultCacheBehavior": {"TargetOriginId": "a"}}}
+      """#)
+    let first = home.atoll("update", "shop", "--file", aliases)
+    #expect(first.exitCode == 0, "\(first.stderr)")
+    try home.expire("mine")
+    let warning = "atoll: warning: the certificate \"mine\" has expired on 2"
+    let hint = "atoll: hint: renew it with atoll cert renew mine\n"
+    for options in [[], ["--cert", "mine"]] {
+      let again = home.run(["domain", "attach", "shop", "www.shop.example"] + options)
+      #expect(again.exitCode == 0 && again.stdout == "\"shop\" is unchanged\n", "\(again)")
+      #expect(again.stderr.hasPrefix(warning) && again.stderr.hasSuffix(hint), "\(again.stderr)")
+    }
+    let same = home.atoll("update", "shop", "--file", aliases)
+    #expect(same.stdout == "\"shop\" is unchanged\n", "\(same.stdout)\(same.stderr)")
+    // What is new is not attached with it, and told why.
+    for (name, domain) in [("shop", "new.shop.example"), ("blog", "blog.shop.example")] {
+      for options in [[], ["--cert", "mine"]] {
+        let refused = home.run(["domain", "attach", name, domain] + options)
+        #expect(refused.exitCode == 1)
+        #expect(refused.stderr.contains("the certificate \"mine\" has expired on 2"))
+        #expect(refused.stderr.hasSuffix(hint), "\(refused.stderr)")
+        #expect(!refused.stderr.contains("covers"))
+      }
+    }
+    let none = home.atoll(
+      "domain", "attach", "blog", "www.blog.example", "x.shop.example", "--json")
+    #expect(none.exitCode == 1)
     #expect(
-      home.atoll("domain", "attach", "shop", "www.shop.example", "--cert", "mine").exitCode == 1)
+      none.stderr.hasPrefix(
+        "atoll: error: \"x.shop.example\": the certificate \"mine\" has expired"))
+    #expect(
+      none.stderr.contains("no certificate of the store covers \"www.blog.example\"\n"),
+      "\(none.stderr)")
+    // One that will do takes its place; one that is gone is told like an expired one.
+    try home.certify("next", "www.shop.example")
+    let next = home.atoll("domain", "attach", "shop", "www.shop.example")
+    #expect(next.exitCode == 0 && next.stderr.isEmpty, "\(next.stderr)")
+    #expect(try home.domains("shop").first?.certificates == ["next"])
+    try CertificateCatalog(home.store).delete("next", ifRevision: nil)
+    try CertificateCatalog(home.store).delete("mine", ifRevision: nil)
+    try home.certify("blog", "blog.example")
+    let more = home.atoll("domain", "attach", "shop", "www.shop.example", "blog.example")
+    #expect(more.exitCode == 0, "\(more.stderr)")
+    #expect(more.stderr.hasPrefix("atoll: warning: no certificate named \"next\"\n"))
   }
 
   @Test func `CloudFormation's certificate attaches its names`() throws {
