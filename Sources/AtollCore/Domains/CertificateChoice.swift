@@ -21,7 +21,7 @@ package struct CertificateChoice: Sendable {
     fileprivate var damage: CertificateError? { unreadable ?? stored?.damage }
 
     /// What it is for, or is to be.
-    package var domains: [String] { leaf?.domains ?? stored?.domains ?? [] }
+    package var domains: [String] { leaf?.names ?? stored?.domains ?? [] }
 
     /// nil before it is issued.
     package var expiry: CertificateExpiry? { leaf.map { CertificateExpiry(name, $0) } }

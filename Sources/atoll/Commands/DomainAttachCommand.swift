@@ -134,7 +134,7 @@ struct DomainCertificates {
         .init(
           message: "no certificate of the store covers \(listed(uncovered, "and"))",
           hint:
-            "get one with \(Self.ensure(distribution, domains)), or attach it in the clear with "
+            "get one with \(ensure(distribution, domains)), or attach it in the clear with "
             + "--no-cert"))
     }
     throw CommandError(problems, code: .failed)
@@ -192,7 +192,8 @@ struct DomainCertificates {
       return .init(
         message: "no certificate named \"\(certificate)\"",
         hint: near.map { "did you mean \"\($0)\"?" }
-          ?? "get one with \(Self.ensure(certificate, domains)), see atoll cert list")
+          ?? (domains.isEmpty ? "" : "get one with \(ensure(certificate, domains)), ")
+          + "see atoll cert list")
     case .notIssued:
       return .init(
         message: "the certificate \"\(certificate)\" is not issued yet",
@@ -224,13 +225,34 @@ struct DomainCertificates {
       "make one that does with atoll cert create <name> --local \(Self.options(domains)), or name "
         + "another with --cert"
     case .imported: "import one that does, or name another with --cert"
-    default:
-      "get one that does with \(Self.ensure(certificate, domains)), or name another with --cert"
+    default: "get one that does with \(ensure(certificate, domains)), or name another with --cert"
     }
   }
 
-  private static func ensure(_ name: String, _ domains: [String]) -> String {
-    "atoll cert ensure \(name) \(options(domains))"
+  /// The command that gets a certificate for domains, which works as it stands: what there is by that
+  /// name keeps the domains that it is for, and goes on where it is not the CA's.
+  private func ensure(_ name: String, _ domains: [String]) -> String {
+    func isFree(_ name: String) -> Bool {
+      guard CertificateCatalog.flaw(inName: name) == nil, name != DefaultCertificate.name else {
+        return false
+      }
+      return choice.candidates.first { $0.name == name }.map { $0.source == .acme } ?? true
+    }
+    var candidates = [name]
+    if let first = domains.first {
+      candidates.append(first.hasPrefix("*.") ? String(first.dropFirst(2)) : first)
+    }
+    let base = CertificateCatalog.flaw(inName: name) == nil ? name : "domains"
+    var free = candidates.first(where: isFree)
+    var number = 2
+    while free == nil {
+      let next = "\(base.prefix(CertificateCatalog.nameLimit - 10))-\(number)"
+      if isFree(next) { free = next }
+      number += 1
+    }
+    var all = choice.candidates.first { $0.name == free }?.domains ?? []
+    for domain in domains where !all.contains(domain) { all.append(domain) }
+    return "atoll cert ensure \(free ?? name) \(Self.options(all))"
   }
 
   private static func options(_ domains: [String]) -> String {

@@ -264,6 +264,39 @@ extension Home {
     #expect(again.stdout == "shop: unchanged\n", "\(again.stdout)\(again.stderr)")
   }
 
+  @Test func `the command of a hint names all that it needs`() throws {
+    let home = home("shop", "blog")
+    func store(_ name: String, _ domains: [String], _ source: CertificateSource) throws {
+      let (leaf, key) = try LocalAuthority(home.store).issue(domains, now: Int64(time(nil)))
+      try CertificateCatalog(home.store).put(
+        StoredCertificate(
+          name: name, created: 0, modified: 0, source: source, domains: domains, chain: leaf.pem,
+          key: key.pem), ifRevision: nil)
+    }
+    func hint(_ arguments: String...) -> String {
+      home.run(["domain", "attach"] + arguments).stderr
+    }
+    try store("shop", ["shop.example", "*.eu.example"], .acme)
+    try store("blog", ["blog.example"], .imported)
+    home.atoll("domain", "attach", "shop", "shop.example")
+    let all = "--domain shop.example --domain '*.eu.example' --domain www.shop.example"
+    let without = hint("shop", "www.shop.example")
+    #expect(without.contains("get one with atoll cert ensure shop \(all), or attach"), "\(without)")
+    let named = hint("shop", "www.shop.example", "--cert", "shop")
+    #expect(
+      named.contains("get one that does with atoll cert ensure shop \(all), or name"), "\(named)")
+    // What is not the CA's can't be had under its name.
+    let taken = hint("blog", "*.blog.example", "www.blog.example")
+    #expect(
+      taken.contains(
+        "get one with atoll cert ensure blog.example --domain '*.blog.example' --domain "
+          + "www.blog.example, or"), "\(taken)")
+    try store("blog.example", ["blog.example"], .local)
+    #expect(hint("blog", "*.blog.example").contains("cert ensure blog-2 --domain"))
+    let name = hint("blog", "www.blog.example", "--cert", "b g")
+    #expect(name.contains("cert ensure www.blog.example --domain www.blog.example"), "\(name)")
+  }
+
   @Test func `what is attached stays though its certificate has expired`() throws {
     let home = home("shop", "blog")
     try home.certify("mine", "www.shop.example", "*.shop.example")
