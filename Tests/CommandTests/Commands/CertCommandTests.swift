@@ -320,6 +320,18 @@ extension Home {
     #expect(TemporaryDirectory.names(in: home.directory.file("store/certificates")) == [])
   }
 
+  @Test func `the one for default domains is kept while an edge shows it`() throws {
+    let edge = try RunningEdge(["--https", "127.0.0.1:0"])
+    let refused = edge.atoll("cert", "delete", DefaultCertificate.name, "--yes")
+    #expect(refused.exitCode == 1)
+    #expect(
+      refused.stderr.hasPrefix(
+        "atoll: error: running edges show the certificate \"default-domains\" where no other fits"),
+      "\(refused.stderr)")
+    #expect(edge.end().exitCode == 0)
+    #expect(edge.atoll("cert", "delete", DefaultCertificate.name, "--yes").exitCode == 0)
+  }
+
   @Test func `a certificate in use is kept, and said where it is used`() {
     let home = Home()
     home.atoll("create", "site", "--origin", "http://localhost:3000")
