@@ -187,6 +187,31 @@ extension Home {
     #expect(try Catalog(home.store).get("shop")?.detachedDomains == [])
   }
 
+  @Test func `the certificate of default domains stands in the list`() throws {
+    let home = home("shop")
+    home.atoll("domain", "base", "cdn.example")
+    home.atoll("create", "blog", "--origin", "http://localhost:3000", "--quiet")
+    func row(_ name: String) throws -> String {
+      let own = try #require(try Catalog(home.store).get(name)).defaultDomain
+      let lines = home.atoll("domain", "list").stdout.split(separator: "\n")
+      return String(try #require(lines.first { $0.hasPrefix(own) }).dropFirst(own.count))
+        .split(separator: " ").joined(separator: " ")
+    }
+    #expect(try row("shop") == "shop default - -")
+    try home.certify(DefaultCertificate.name, "*.atoll.localhost")
+    let leaf = try #require(try CertificateCatalog(home.store).get(DefaultCertificate.name)?.leaf)
+    let end = RFC3339.format(seconds: leaf.notAfter)
+    #expect(try row("shop") == "shop default default-domains \(end.prefix(10))")
+    #expect(try row("blog") == "blog default - -")
+    try home.certify("public", "*.cdn.example")
+    #expect(try row("blog").hasPrefix("blog default public 2"))
+    let json = try JSONReader.read(
+      Array(home.atoll("domain", "list", "shop", "--json").stdout.utf8))
+    let first = try #require(json["domains"]?.elements?.first)
+    #expect(first["certificates"]?.elements?.map(\.text) == [DefaultCertificate.name])
+    #expect(first["expires"]?.text == end)
+  }
+
   @Test func `the base domain is that of distributions made later`() throws {
     let home = home("shop")
     #expect(home.atoll("domain", "base").stdout == "atoll.localhost\n")
