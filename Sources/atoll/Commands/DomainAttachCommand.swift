@@ -15,7 +15,8 @@ enum DomainAttachCommand: Command {
       """
       The certificate must be valid and cover every domain named; without --cert it is chosen \
       among those that do: one for all where there is one, a public one before the local \
-      authority's. A domain that another distribution has is refused: detach it there first.
+      authority's. With --no-cert none is named: edges show whichever covers the domain, if any. A \
+      domain that another distribution has is refused: detach it there first.
       """,
       """
       Attached again, a domain stays as it is unless --cert names another certificate or its own \

@@ -96,6 +96,13 @@ extension Home {
     let clear = home.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
     #expect(clear.exitCode == 0)
     #expect(try home.domains("shop") == [AttachedDomain(name: "www.shop.example")])
+    home.atoll("domain", "attach", "shop", "shop.example", "--cert", "mine")
+    #expect(
+      home.atoll("domain", "attach", "shop", "shop.example", "--no-cert").stdout == """
+        updated "shop"
+          change the certificate of the domain "shop.example" from "mine" to whichever covers it
+
+        """)
   }
 
   @Test(arguments: [
