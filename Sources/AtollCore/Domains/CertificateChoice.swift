@@ -83,6 +83,19 @@ package struct CertificateChoice: Sendable {
     return candidate.damage.map { .damaged($0) }
   }
 
+  /// Two certificates with keys of one family, of which a domain that names both is served with one
+  /// only; nil where there is none.
+  package func rivals(among names: [String]) -> (first: String, second: String, family: String)? {
+    var families: [String: String] = [:]
+    for name in names {
+      guard let leaf = candidates.first(where: { $0.name == name })?.leaf else { continue }
+      let family = leaf.publicKey.algorithm.family
+      if let other = families[family], other != name { return (other, name, family) }
+      families[family] = name
+    }
+    return nil
+  }
+
   /// The best one for a domain among those that cover it: one that all of them can share, a public
   /// one before the local authority's, then the one that lasts longest.
   package func best(for domain: String, among domains: [String]) -> String? {

@@ -4,7 +4,7 @@ import AtollCore
 enum DomainAttachCommand: Command {
   private static let cert = Option.text(
     "cert", value: "name", completes: .certificate, repeatable: true,
-    "the certificate to serve them with; again for one with another kind of key")
+    "the certificate to serve them with; again for one with another kind of key, RSA or ECDSA")
   private static let noCert = Option.flag(
     "no-cert", excludes: ["cert"],
     "attach without one: for TLS that ends before the edge, or for none")
@@ -48,6 +48,10 @@ enum DomainAttachCommand: Command {
     let name = parsed.arguments[0]
     let domains = try DomainCommand.domains(parsed.arguments.dropFirst())
     let workspace = try Workspace.open(parsed)
+    var given: [String] = []
+    for certificate in parsed.values(cert) where !given.contains(certificate) {
+      given.append(certificate)
+    }
     while true {
       let current = try workspace.get(name)
       let choice = try DomainCertificates(in: workspace)
@@ -58,7 +62,7 @@ enum DomainAttachCommand: Command {
         if parsed[noCert] {
           wanted[index].certificates = []
         } else if parsed.has(cert) {
-          wanted[index].certificates = parsed.values(cert)
+          wanted[index].certificates = given
         } else {
           wanted[index].certificates = try choice.certificates(
             for: wanted[index], among: domains, attached: current.domains, of: name)
@@ -163,8 +167,30 @@ struct DomainCertificates {
       let place = source.map { "\($0): " } ?? ""
       problems.append(.init(message: place + problem.message, hint: problem.hint))
     }
+    if problems.isEmpty { problems = rivals(among: distribution, over: current, source) }
     if !problems.isEmpty { throw CommandError(problems, code: .failed) }
     return named.map(\.certificate)
+  }
+
+  private func rivals(
+    among distribution: Distribution, over current: Distribution?, _ source: String?
+  ) -> [CommandError.Problem] {
+    var problems: [CommandError.Problem] = []
+    var told: Set<[String]> = []
+    for domain in distribution.domains where !(current?.domains.contains(domain) ?? false) {
+      guard let (first, second, family) = choice.rivals(among: domain.certificates),
+        told.insert([first, second]).inserted
+      else { continue }
+      problems.append(
+        .init(
+          message: (source.map { "\($0): " } ?? "")
+            + "\"\(first)\" and \"\(second)\" both have \(family) keys, and \"\(domain.name)\" is "
+            + "served with one certificate of each kind",
+          hint:
+            "name one of them, and beside it one with \(family == "RSA" ? "an ECDSA" : "an RSA") "
+            + "key if you have it"))
+    }
+    return problems
   }
 
   /// What keeps domains from being served with the certificates that they have.

@@ -105,6 +105,38 @@ extension Home {
         """)
   }
 
+  @Test func `of each kind of key one certificate can be named`() throws {
+    let home = home("shop")
+    try home.certify("one", "www.shop.example")
+    for (name, key) in [("two", "p384"), ("three", "rsa2048")] {
+      home.atoll("cert", "create", name, "--local", "-d", "www.shop.example", "--key", key)
+    }
+    let attach = ["domain", "attach", "shop", "www.shop.example", "--cert", "one", "--cert"]
+    let both = home.run(attach + ["two"])
+    #expect(both.exitCode == 1)
+    #expect(
+      both.stderr == """
+        atoll: error: "one" and "two" both have ECDSA keys, and "www.shop.example" is served with \
+        one certificate of each kind
+        atoll: hint: name one of them, and beside it one with an RSA key if you have it
+
+        """)
+    let file = home.atoll(
+      "apply", "-",
+      stdin: #"""
+        {"name": "shop", "origin": "http://localhost:3000",
+         "domains": {"www.shop.example": ["two", "one"]}}
+        """#)
+    #expect(file.exitCode == 1)
+    #expect(file.stderr.contains("\"two\" and \"one\" both have ECDSA keys"), "\(file.stderr)")
+    #expect(try home.domains("shop").isEmpty)
+    #expect(home.run(attach + ["one"]).exitCode == 0)
+    #expect(try home.domains("shop").first?.certificates == ["one"])
+    let pair = home.run(attach + ["three"])
+    #expect(pair.exitCode == 0, "\(pair.stderr)")
+    #expect(try home.domains("shop").first?.certificates == ["one", "three"])
+  }
+
   @Test(arguments: [
     ("bücher.example", "write its A-label: xn--bcher-kva.example"),
     ("https://shop.example", "write the host name alone"), ("10.0.0.1", "attach a name"),
