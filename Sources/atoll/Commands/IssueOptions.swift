@@ -48,6 +48,17 @@ enum IssueOptions {
   ]
 }
 
+extension ListenAddress {
+  /// As it is written on a command line.
+  var text: String {
+    switch self {
+    case .tcp(nil, let port): "\(port)"
+    case .tcp(let host?, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+}
+
 /// Issues certificates for a command: with the running edges, an own listener, a hook or a person.
 struct IssueDesk {
   let issuer: ACMEIssuer
@@ -102,7 +113,7 @@ struct IssueDesk {
     _ settings: ACMESettings, _ turn: inout (any StoreHold)?
   ) throws(ACMEError) -> any ChallengeProver {
     switch settings.challenge {
-    case .http: return try httpProver(&turn)
+    case .http: return try httpProver(settings, &turn)
     case .tls:
       guard try hasEdge() else {
         throw ACMEError(
@@ -120,7 +131,9 @@ struct IssueDesk {
 
   /// The edges, or this process: of several that answer by themselves one at a time, since they
   /// would want the same port.
-  private func httpProver(_ turn: inout (any StoreHold)?) throws(ACMEError) -> any ChallengeProver {
+  private func httpProver(
+    _ settings: ACMESettings, _ turn: inout (any StoreHold)?
+  ) throws(ACMEError) -> any ChallengeProver {
     let store = workspace.catalog.store
     // Who names an address wants to be reached there.
     func hasEdge() throws(ACMEError) -> Bool {
@@ -144,7 +157,8 @@ struct IssueDesk {
       turn = nil
       return EdgeProver(store, .http)
     }
-    if case .tcp(let host, let port)? = parsed[IssueOptions.http] {
+    let known = settings.httpAddress.flatMap { try? ListenAddress(parsing: $0) }
+    if case .tcp(let host, let port)? = parsed[IssueOptions.http] ?? known {
       return ChallengeListener(host: host, port: port)
     }
     return ChallengeListener()

@@ -179,6 +179,24 @@ struct CertEnsureTests {
     #expect(missing.stderr.contains("did you mean \"shop\"?"))
   }
 
+  @Test func `where the CA looks is kept for the next time`() throws {
+    let pebble = try Pebble()
+    let home = Home()
+    #expect(home.ensure("shop", pebble, "--domain", "shop.example").exitCode == 0)
+    let first = try home.leaf("shop")
+    #expect(try home.certificate("shop").acme?.httpAddress == "127.0.0.1:\(pebble.ports.http)")
+    let renewed = home.atoll(["cert", "renew", "shop"])
+    #expect(renewed.exitCode == 0, "\(renewed.stderr)")
+    #expect(try home.leaf("shop").serial != first.serial)
+    // What is said for once holds for once.
+    let other = try #require(freePort())
+    let elsewhere = home.atoll(["cert", "renew", "shop", "--http", "127.0.0.1:\(other)"])
+    #expect(elsewhere.exitCode == 1, "\(elsewhere.stdout)")
+    #expect(elsewhere.stderr.contains("refused the connection"), "\(elsewhere.stderr)")
+    let again = home.atoll(["cert", "ensure", "shop", "--domain", "shop.example,b.example"])
+    #expect(again.exitCode == 0, "\(again.stderr)")
+  }
+
   @Test func `other domains and another key have it issued anew`() throws {
     let pebble = try Pebble()
     let home = Home()
