@@ -2,6 +2,7 @@
 import AtollCore
 import AtollEdge
 import Glibc
+import Synchronization
 
 /// What `cert ensure` and `cert renew` share: how domains are proven.
 enum IssueOptions {
@@ -66,6 +67,21 @@ struct IssueDesk {
   private let parsed: ParsedArguments
   private let console: Console
   private let interruption: Interruption
+  private let remarks = Remarks()
+
+  /// What hooks complain about when they tidy up: it comes after the error that matters more.
+  private final class Remarks: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+
+    func take() -> [String] {
+      lines.withLock { lines in
+        defer { lines = [] }
+        return lines
+      }
+    }
+  }
 
   /// How long this command waits for another one that is about the same certificate, or that
   /// answers the CA by itself.
@@ -89,22 +105,32 @@ struct IssueDesk {
     var turn: (any StoreHold)?
     defer { turn?.release() }
     do {
-      return try issuer.keep(
+      let outcome = try issuer.keep(
         name, as: wanted, demand, patience: Self.patience,
         prover: { (settings) throws(ACMEError) in try prover(settings, &turn) },
         prepare: { (preparation) throws(ACMEError) in try preflight(preparation) })
+      warn()
+      return outcome
     } catch let error as ACMEError {
-      throw Self.failure(error)
+      throw Self.failure(error, remarks.take())
+    } catch {
+      warn()
+      throw error
     }
   }
 
-  static func failure(_ error: ACMEError) -> CommandError {
+  private func warn() {
+    for line in remarks.take() { console.warn(line) }
+  }
+
+  private static func failure(_ error: ACMEError, _ warnings: [String]) -> CommandError {
     let lines = [error.message] + error.details
     let problems = lines.enumerated().map { index, line in
       CommandError.Problem(
         message: line, hint: index == lines.count - 1 && !error.hint.isEmpty ? error.hint : nil)
     }
-    return CommandError(problems, code: error.fault == .settings ? .usage : .failed)
+    return CommandError(
+      problems, warnings: warnings, code: error.fault == .settings ? .usage : .failed)
   }
 
   // MARK: Proving
@@ -124,7 +150,10 @@ struct IssueDesk {
     case .dns:
       let prover = DNSProver(
         try keeper(settings), try watch(settings), in: workspace.catalog.store)
-      interruption.onInterrupt { prover.end() }
+      interruption.onInterrupt { [remarks, console] in
+        prover.end()
+        for line in remarks.take() { console.warn(line) }
+      }
       return prover
     }
   }
@@ -165,7 +194,7 @@ struct IssueDesk {
   }
 
   private func keeper(_ settings: ACMESettings) throws(ACMEError) -> any RecordKeeper {
-    if let hook = settings.dnsHook { return DNSHook(hook) { console.warn($0) } }
+    if let hook = settings.dnsHook { return DNSHook(hook) { [remarks] in remarks.add($0) } }
     guard console.isInteractive || parsed[IssueOptions.wait] else {
       throw ACMEError(
         .settings, "somebody has to create the DNS records, and nobody is at a terminal",

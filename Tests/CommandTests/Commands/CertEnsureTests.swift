@@ -275,6 +275,13 @@ struct CertEnsureTests {
       result.stderr.contains(
         "the DNS hook did not create _acme-challenge.shop.example: no such zone (exit code 3)"),
       "\(result.stderr)")
+    // What matters comes first.
+    let told = [result, home.atoll(["cert", "renew", "shop"])]
+    for lines in told.map({ $0.stderr.split(separator: "\n") }) {
+      let error = lines.firstIndex { $0.contains("error: ") && $0.contains("did not create") }
+      let warning = lines.firstIndex { $0.contains("warning: the DNS hook did not remove ") }
+      #expect(try #require(error) < #require(warning), "\(lines)")
+    }
     #expect((readText(hook.log) ?? "").contains("\ncleanup "))
     let certificate = try home.certificate("shop")
     #expect(certificate.chain == nil && certificate.renewal.failures == 0)
@@ -284,8 +291,8 @@ struct CertEnsureTests {
   @Test func `a record that does not arrive is waited for, and removed on an interrupt`() throws {
     let pebble = try Pebble()
     let home = Home()
-    // It creates nothing.
-    let hook = pebble.makeHook("exit 0")
+    // It creates nothing, and finds nothing to remove.
+    let hook = pebble.makeHook("[ $1 = cleanup ] && exit 4; exit 0")
     let late = home.ensure(
       "shop", pebble, "--domain", "shop.example", "--dns-hook", hook.command, "--dns-timeout", "1s")
     #expect(late.exitCode == 1)
@@ -305,11 +312,13 @@ struct CertEnsureTests {
     #expect(ended.exitCode == 130, "\(ended.stderr)")
     let log = readText(hook.log) ?? ""
     #expect(log.split(separator: "\n").last?.hasPrefix("cleanup ") == true, "\(log)")
+    #expect(ended.stderr.contains("warning: the DNS hook did not remove "), "\(ended.stderr)")
     // Nobody is about it any longer.
     let script = try #require(readText(pebble.place.file("hook")))
     pebble.place.write("hook", script.replacing("exit 0\n", with: "\n"))
     let again = home.ensure("shop", pebble)
     #expect(again.exitCode == 0, "\(again.stderr)")
+    #expect(again.stderr.contains("warning: the DNS hook did not remove "), "\(again.stderr)")
   }
 
   @Test func `records are printed for a person, and waited for`() throws {
