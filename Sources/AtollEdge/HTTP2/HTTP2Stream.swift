@@ -149,11 +149,13 @@ final class HTTP2Stream: Viewer {
     // More of the same frame may come.
     if hasRequestFailed { return }
     hasRequestFailed = true
-    if phase == .exchanging && !exchange.hasResponded {
-      exchange.status = 400
-      exchange.verdict = Verdict(.error, .badRequest)
-      // No origin has to hear of it.
-      isBegun = false
+    if phase == .exchanging {
+      if !exchange.hasResponded {
+        exchange.status = 400
+        // No origin has to hear of it.
+        isBegun = false
+      }
+      exchange.bodyBroke(.badRequest)
     }
     connection.counters.count(.malformedRequest)
     submitReset(NGHTTP2_PROTOCOL_ERROR)
@@ -307,6 +309,7 @@ final class HTTP2Stream: Viewer {
         upload.viewerStalled()
       } else {
         connection.counters.count(.slowReader)
+        exchange.bodyBroke(.slowReader)
         end(with: NGHTTP2_CANCEL)
       }
     case .tunneling: close()

@@ -201,6 +201,7 @@ struct Cause: Equatable {
       self.init("a new copy is being fetched meanwhile", "ask again")
     case .badRequest: self.init("the edge takes the request for malformed")
     case .requestTimeout: self.init("the request took too long to arrive")
+    case .slowReader: self.init("the response was not read in time")
     case .methodNotAllowed:
       self.init(
         "the distribution does not allow \(request.method)",
