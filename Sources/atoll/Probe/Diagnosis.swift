@@ -68,6 +68,13 @@ struct Diagnosis: Equatable {
     }
   }
 
+  /// A server that speaks TLS on this port was asked in the clear, and has said so.
+  init(onlyTLS url: ClientURL, at peer: String) {
+    let error = ClientError.onlyTLS(peer, url)
+    verdict = "not cached: \(error.message)"
+    advice = error.hint
+  }
+
   private static func remaining(_ ttl: Int?) -> String {
     guard let ttl else { return ", it does not say for how long" }
     return ttl > 0 ? " for another \(Quantity.duration(ttl))" : ", its lifetime ends now"
