@@ -546,7 +546,7 @@ complete -c atoll -n '__atoll_command cert authority' -l color -r -f -a 'auto al
 complete -c atoll -n '__atoll_command cert authority' -l quiet -s q -d 'print only errors and what was asked for'
 complete -c atoll -n '__atoll_command cert authority' -l help -s h -d 'print help; -h is the short form'
 
-complete -c atoll -n '__atoll_command domain attach' -l cert -r -f -a '(__atoll_names certificates)' -d 'the certificate to serve them with; again for one with another kind of key'
+complete -c atoll -n '__atoll_command domain attach' -l cert -r -f -a '(__atoll_names certificates)' -d 'the certificate to serve them with; again for one with another kind of key, RSA or ECDSA'
 complete -c atoll -n '__atoll_command domain attach' -l no-cert -d 'attach without one: for TLS that ends before the edge, or for none'
 complete -c atoll -n '__atoll_command domain attach' -l json -d 'print the result as one JSON document'
 complete -c atoll -n '__atoll_command domain attach' -l no-wait -d 'return without waiting for the running edges to confirm'

@@ -321,12 +321,12 @@ package final class Edge: @unchecked Sendable {
 
   /// Stops accepting, lets exchanges finish for at most `timeout` seconds. True when all did.
   package func drain(timeout: Int) -> Bool {
+    removeUnixPaths()
     onEveryLoop { loop in
       loop.services.isDraining = true
       loop.forEachChannel { channel in (channel as? Listener)?.drain() }
       loop.services.closeIdleViewers()
     }
-    removeUnixPaths()
     let deadline = SystemCall.monotonicMilliseconds() + Int64(timeout) * 1000
     while connectionCount > 0 && SystemCall.monotonicMilliseconds() < deadline {
       usleep(5_000)
@@ -337,6 +337,7 @@ package final class Edge: @unchecked Sendable {
 
   /// Ends at once: open connections are closed.
   package func stop() {
+    removeUnixPaths()
     onEveryLoop { loop in
       loop.forEachChannel { channel in
         switch channel {
@@ -350,11 +351,11 @@ package final class Edge: @unchecked Sendable {
     }
     for loop in loops { loop.stop() }
     compressor.stop()
-    removeUnixPaths()
     accessLog?.close()
   }
 
-  /// A drain may still be under way on another thread when `stop` cuts it short.
+  /// Before the sockets close: then an edge that starts may put its own in their place. A drain may
+  /// still be under way on another thread when `stop` cuts it short.
   private func removeUnixPaths() {
     let paths = configurationLock.locked {
       defer { unixPaths = [] }

@@ -4,7 +4,7 @@
 /// does it.
 package struct CertificateCare: Equatable, Sendable {
   package enum Task: Equatable, Sendable {
-    /// The one for default domains is missing, does not cover them, or has had its time.
+    /// The one for default domains is missing or damaged, does not cover them, or has had its time.
     case makeDefault
     /// One of the local authority's.
     case renewLocal(String)
@@ -43,7 +43,10 @@ package struct CertificateCare: Equatable, Sendable {
     if let defaultNames {
       let stored = certificates.first { $0.name == DefaultCertificate.name }
       let leaf = stored?.leaf
-      let covers = stored.map { Set(defaultNames).isSubset(of: $0.domains) } ?? false
+      let covers =
+        stored.map {
+          Set(defaultNames).isSubset(of: $0.domains) && $0.damage == nil
+        } ?? false
       if let leaf, covers, root.map({ leaf.isIssued(by: $0) }) ?? false {
         care.add(.makeDefault, at: LocalRenewal.due(leaf), pauses, now)
       } else {

@@ -160,9 +160,9 @@ package struct CertificateCatalog: Sendable {
     let created = node["created"]?.time ?? 0
     let chain = node["certificate"]?.text
     let key = node["key"]?.text
-    if (chain == nil) != (key == nil) {
-      throw .damaged(
-        key: value.key, why: "its \(chain == nil ? "certificate" : "private key") is missing")
+    // Without its key it can still be told what it is, and be had anew.
+    if chain == nil, key != nil {
+      throw .damaged(key: value.key, why: "its certificate is missing")
     }
     return StoredCertificate(
       name: name(value.key), revision: value.revision, created: created,

@@ -28,7 +28,8 @@ package struct DefaultCertificate: Sendable {
     return names + ofTheMachine
   }
 
-  /// What is stored, if need be made or made anew. One that is damaged stays for somebody to look at.
+  /// What is stored, if need be made or made anew. One that can't be read stays for somebody to look
+  /// at.
   package func ensure(_ names: [String], now: Int64) throws -> StoredCertificate {
     let catalog = CertificateCatalog(store)
     while true {
@@ -56,7 +57,7 @@ package struct DefaultCertificate: Sendable {
 
   /// Whether another is to take its place.
   package func isDue(_ stored: StoredCertificate, _ names: [String], now: Int64) throws -> Bool {
-    guard let leaf = stored.leaf else { return true }
+    guard let leaf = stored.leaf, stored.damage == nil else { return true }
     if !Set(names).isSubset(of: stored.domains) { return true }
     return LocalRenewal.isDue(
       leaf, root: try LocalAuthority(store).existing()?.certificate, now: now)

@@ -20,6 +20,15 @@ package enum KeyAlgorithm: Equatable, Sendable {
     }
   }
 
+  /// Of several certificates for a host with keys of one family a viewer is shown one only.
+  package var family: String {
+    switch self {
+    case .rsa: "RSA"
+    case .p256, .p384, .p521: "ECDSA"
+    case .ed25519, .ed448, .other: text
+    }
+  }
+
   /// The kind to ask for when it is to be made again; nil for kinds that are not made here.
   package var keyType: KeyType? {
     switch self {

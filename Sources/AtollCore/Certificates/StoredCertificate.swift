@@ -15,7 +15,8 @@ package struct StoredCertificate: Equatable, Sendable {
   package var keyType: KeyType
   /// PEM, the leaf first, then its issuers without the root; nil until it is issued.
   package var chain: String?
-  /// PEM (PKCS #8), of the chain's leaf; nil until it is issued. Never printed.
+  /// PEM (PKCS #8), of the chain's leaf; nil until it is issued, and where its file is gone. Never
+  /// printed.
   package var key: String?
   /// Of certificates that an ACME server issues.
   package var acme: ACMESettings?

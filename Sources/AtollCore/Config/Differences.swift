@@ -76,8 +76,13 @@ private struct DifferenceList {
             + (domain.certificates.isEmpty ? "" : " with the \(domain.certificateWords)"))
         continue
       }
-      compare("the certificates of \(what)", before.certificates, domain.certificates) { names in
-        names.isEmpty ? "any" : names.map { quoted($0) }.joined(separator: ", ")
+      let isOne = max(before.certificates.count, domain.certificates.count) == 1
+      compare(
+        "the \(isOne ? "certificate" : "certificates") of \(what)", before.certificates,
+        domain.certificates
+      ) { names in
+        // Without the name of one it is served with any that covers it, and in the clear without.
+        names.isEmpty ? "whichever covers it" : listed(names.map { quoted($0) }, "and")
       }
     }
     let attached = Set((old.domains + new.domains).map(\.name))

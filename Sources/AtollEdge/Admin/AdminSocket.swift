@@ -59,7 +59,16 @@ enum AdminSocket {
     return descriptor
   }
 
-  /// Removes the sockets that killed edges left behind: those that nobody listens on.
+  /// A descriptor that keeps other edges from removing what seems dead, and from making what seems
+  /// so, until it is closed: a socket is there a moment before it listens.
+  static func takeTurn(in directory: String) -> Int32 {
+    let turn = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    while turn >= 0, flock(turn, LOCK_EX) != 0, csystem_errno() == EINTR {}
+    return turn
+  }
+
+  /// Removes the sockets that killed edges left behind: those that nobody listens on. The caller has
+  /// its turn.
   static func removeDead(in directory: String) {
     guard let listing = opendir(directory) else { return }
     defer { closedir(listing) }

@@ -132,7 +132,10 @@ package struct CertificateDeployment {
     guard let leaf = chain.first else {
       throw CertificateError("there is no certificate in it", hint: "import it again")
     }
-    guard let key = certificate.key, try PrivateKey(pem: key).fits(leaf) else {
+    guard let key = certificate.key else {
+      throw CertificateError("its private key is missing", hint: "import it again")
+    }
+    guard try PrivateKey(pem: key).fits(leaf) else {
       throw CertificateError("its key is another certificate's", hint: "import it again")
     }
     return Shown(stored: certificate, chain: chain)

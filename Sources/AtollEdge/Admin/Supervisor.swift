@@ -268,6 +268,8 @@ package final class Supervisor: @unchecked Sendable {
 
   private func startAdmin() {
     guard let directory = options.runDirectory else { return }
+    let turn = AdminSocket.takeTurn(in: directory)
+    defer { close(turn) }
     AdminSocket.removeDead(in: directory)
     let path = "\(directory)/\(record.id).sock"
     do {

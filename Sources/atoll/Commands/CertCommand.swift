@@ -59,6 +59,9 @@ enum CertCommand: CommandGroup {
     case .valid: "it can be used now"
     case .notYetValid: "its time has not begun"
     case .expired: "its time is over"
+    case .damaged:
+      "a file of it can't be read, or the key is not the certificate's: edges that run show what "
+        + "they had before, and others nothing of it"
     }
   }
 }

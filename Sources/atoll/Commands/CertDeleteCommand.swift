@@ -7,8 +7,9 @@ enum CertDeleteCommand: Command {
     description: [
       """
       A certificate that a distribution uses is kept: detach its domains first, or name another \
-      certificate for them. At a terminal the command asks first; anywhere else it needs --yes. \
-      The key is gone for good.
+      certificate for them. So is the one for default domains while there are any, and while an \
+      edge shows it: it would be made again at once. At a terminal the command asks first; anywhere \
+      else it needs --yes. The key is gone for good.
       """
     ],
     arguments: [
@@ -70,6 +71,10 @@ enum CertDeleteCommand: Command {
   /// - Returns: the store's revision at which no distribution used it.
   private static func checkUnused(_ name: String, in workspace: Workspace) throws -> UInt64 {
     let revision = try workspace.catalog.store.revision()
+    if name == DefaultCertificate.name {
+      try checkDefaultUnused(in: workspace)
+      return revision
+    }
     let uses = try workspace.certificateUses().filter { $0.certificate == name && $0.isNamed }
     if !uses.isEmpty {
       throw CommandError(
@@ -82,5 +87,26 @@ enum CertDeleteCommand: Command {
         }, code: .failed)
     }
     return revision
+  }
+  /// Of the one that nobody names: it is what edges show where no other certificate fits.
+  private static func checkDefaultUnused(in workspace: Workspace) throws {
+    let name = DefaultCertificate.name
+    // What is damaged is shown by nobody for long.
+    guard let stored = try? workspace.certificates.get(name), stored.damage == nil else { return }
+    var users: [String] = []
+    for use in try workspace.certificateUses() where use.certificate == name {
+      let user = "\"\(use.distribution)\""
+      if !users.contains(user) { users.append(user) }
+    }
+    let edges = try workspace.registry.edges().filter { !$0.secureAddresses.isEmpty }
+    if users.isEmpty, edges.isEmpty { return }
+    let more = users.count - 3
+    if more > 1 { users[3...] = ["\(more) more"] }
+    throw CommandError.failed(
+      users.isEmpty
+        ? "running edges show the certificate \"\(name)\" where no other fits"
+        : "the certificate \"\(name)\" is what edges show for the default domains of "
+          + listed(users, "and"),
+      hint: "for another one give atoll cert renew \(name); edges make it whenever it is missing")
   }
 }

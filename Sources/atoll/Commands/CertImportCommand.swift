@@ -64,7 +64,7 @@ enum CertImportCommand: Command {
     for warning in imported.warnings { console.warn(warning.message, hint: warning.hint) }
     let report = CertificateReport(parsed, console)
     let now = Clock.now()
-    if let existing, existing.chain == imported.chainPEM {
+    if let existing, existing.chain == imported.chainPEM, existing.damage == nil {
       try report.finish(
         .unchanged, named: name, revision: nil, certificate: existing, notes: imported.notes,
         in: workspace)

@@ -44,12 +44,11 @@ enum CertListCommand: Command {
     }
     var table = Table(CertificateView.columns)
     var rows = views.map(\.row)
-    rows += contents.invalid.map { [$0.name, "damaged", "-", "-", "-", "-"] }
+    rows += contents.invalid.map { [$0.name, CertificateStatus.damaged.text, "-", "-", "-", "-"] }
     for row in rows.sorted(by: { $0[0] < $1[0] }) { table.add(row) }
     console.write(table.text(console))
     for view in views {
-      guard let flaw = view.flaw else { continue }
-      console.warn("the certificate \"\(view.certificate.name)\": \(flaw.message)", hint: flaw.hint)
+      if let flaw = view.flaw { console.warn(flaw.message, hint: flaw.hint) }
     }
   }
 }

@@ -96,7 +96,7 @@ enum CertRenewCommand: Command {
   ) throws -> IssueReport {
     let now = Clock.now()
     let store = catalog.store
-    if !isForced, let leaf = certificate.leaf {
+    if !isForced, certificate.damage == nil, let leaf = certificate.leaf {
       let root = try LocalAuthority(store).existing()?.certificate
       if !LocalRenewal.isDue(leaf, root: root, now: now) {
         return IssueReport(certificate, .unchanged)

@@ -42,8 +42,6 @@ enum CertShowCommand: Command {
     } else {
       console.write(view.details().text(console))
     }
-    if let flaw = view.flaw {
-      console.warn("the certificate \"\(certificate.name)\": \(flaw.message)", hint: flaw.hint)
-    }
+    if let flaw = view.flaw { console.warn(flaw.message, hint: flaw.hint) }
   }
 }

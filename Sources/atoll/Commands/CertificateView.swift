@@ -6,7 +6,7 @@ struct CertificateView {
   let certificate: StoredCertificate
   /// The leaf first; empty before it is issued.
   let chain: [CertificateInfo]
-  /// Why the chain cannot be read.
+  /// Why no edge can use it.
   let flaw: CertificateError?
   let status: CertificateStatus
   let uses: [CertificateUse]
@@ -33,16 +33,10 @@ struct CertificateView {
     self.certificate = certificate
     uses = surroundings.uses.filter { $0.certificate == certificate.name }
     now = Clock.now()
-    var chain: [CertificateInfo] = []
-    var flaw: CertificateError?
-    do throws(CertificateError) {
-      chain = try certificate.certificates()
-    } catch {
-      flaw = error
-    }
-    self.chain = chain
-    self.flaw = flaw
-    status = CertificateStatus(certificate, leaf: chain.first, now: now)
+    chain = (try? certificate.certificates()) ?? []
+    flaw = certificate.damage
+    status = CertificateStatus(
+      certificate, leaf: chain.first, isDamaged: flaw != nil, now: now)
     let store = surroundings.store
     let key = CertificateCatalog.prefix + certificate.name
     paths =
@@ -74,7 +68,7 @@ struct CertificateView {
 
   var row: [String] {
     [
-      certificate.name, flaw == nil ? status.text : "damaged", sourceText,
+      certificate.name, status.text, sourceText,
       leaf.map { "\(day($0.notAfter)) \(distance($0))" } ?? "-",
       firstOf(users), names.joined(separator: ", "),
     ]
@@ -187,7 +181,10 @@ struct CertificateView {
       "usedBy",
       .array(
         uses.map { ["distribution": .string($0.distribution), "domain": .string($0.domain)] }))
-    if let flaw { add("problem", .string(flaw.message)) }
+    if let flaw {
+      add("problem", .string(flaw.message))
+      add("hint", .string(flaw.hint))
+    }
     guard isFull else { return .object(members) }
     add("ocsp", .strings(leaf?.ocspURLs ?? []))
     add("mustStaple", .bool(leaf?.mustStaple ?? false))

@@ -78,7 +78,7 @@ enum CreateCommand: Command {
     let origin = try DistributionEdit(parsed: parsed).origin(current: nil)
     if let file = parsed[DistributionOptions.file] {
       var draft = try SpecFile.readOne(file)
-      try workspace.resolveDomains(of: &draft)
+      try workspace.resolveDomains(of: &draft, named: name)
       if let origin { draft.origin = origin }
       var made = try draft.make(name: name, baseDomain: base, now: now)
       if let origin { made.origin.targets = origin.targets }

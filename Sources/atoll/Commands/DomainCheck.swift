@@ -25,7 +25,7 @@ struct DomainCheck {
 
   let domain: String
   let distribution: Distribution
-  let certificates: [StoredCertificate]
+  let choice: CertificateChoice
   /// To be believed beside the system's authorities: the store's own, or a file's.
   let trust: Trust
   let dns: DNSClient
@@ -117,9 +117,12 @@ struct DomainCheck {
       DomainFinding(subject: "certificate", state: state, detail: detail, fix: fix)
     }
     if distribution.ownDomains.contains(domain) {
-      return NameService.isLocal(domain) ? finding(.ok, "of the store's own authority") : nil
+      if !NameService.isLocal(domain) { return nil }
+      if case .damaged(let damage)? = choice.flaw(of: DefaultCertificate.name, for: []) {
+        return finding(.fault, damage.message, damage.hint)
+      }
+      return finding(.ok, "of the store's own authority")
     }
-    let choice = CertificateChoice(certificates, now: Clock.now())
     let attached = distribution.domains.first { $0.name == domain }
     var names = attached?.certificates ?? []
     if names.isEmpty { names = [choice.best(for: domain, among: [domain])].compactMap { $0 } }
@@ -132,10 +135,11 @@ struct DomainCheck {
       case .notIssued?:
         return finding(
           .fault, "\"\(name)\" is not issued yet", "see atoll cert show \(name)")
+      case .damaged(let damage)?: return finding(.fault, damage.message, damage.hint)
       case .expired(let time)?:
         return finding(
           .fault, "\"\(name)\" has expired on \(RFC3339.format(seconds: time))",
-          "renew it with atoll cert renew \(name), or import its successor")
+          choice.renewal(of: name))
       case .notYetValid(let time)?:
         return finding(
           .fault, "\"\(name)\" is valid only from \(RFC3339.format(seconds: time)) on",
@@ -151,8 +155,7 @@ struct DomainCheck {
       "\(names.map { "\"\($0)\"" }.joined(separator: ", ")) covers it, until "
       + RFC3339.format(seconds: first?.notAfter ?? 0).prefix(10)
     if let first, first.isNear(at: choice.now) {
-      return finding(
-        .warning, detail, "renew it with atoll cert renew \(first.name), or import its successor")
+      return finding(.warning, detail, choice.renewal(of: first.name))
     }
     return finding(.ok, detail)
   }

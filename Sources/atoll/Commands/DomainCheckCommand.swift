@@ -46,7 +46,8 @@ enum DomainCheckCommand: Command {
     let distribution = try workspace.get(parsed.arguments[0])
     let domains = try chosen(parsed.arguments.dropFirst(), of: distribution)
     if let file = parsed[ca] { try TrustFile.check(file, of: ca.definition) }
-    let certificates = try workspace.certificates.all().certificates
+    let (_, certificates, invalid) = try workspace.certificates.all()
+    let choice = CertificateChoice(certificates, invalid: invalid, now: Clock.now())
     let edges = try workspace.registry.edges().filter { $0.unsaved == nil }
     let local = DomainCheck.Listeners(
       http: edges.flatMap(\.addresses).compactMap { SocketAddress(parsing: $0)?.reachable },
@@ -54,7 +55,7 @@ enum DomainCheckCommand: Command {
     var reports: [(domain: String, findings: [DomainFinding])] = []
     for domain in domains {
       let check = DomainCheck(
-        domain: domain, distribution: distribution, certificates: certificates,
+        domain: domain, distribution: distribution, choice: choice,
         trust: try parsed[ca].map { .file($0) }
           ?? trust(domain, distribution, certificates, workspace),
         dns: DomainOptions.client(parsed), expected: parsed.values(DomainOptions.ip), local: local,

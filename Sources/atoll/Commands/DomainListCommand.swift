@@ -6,8 +6,8 @@ enum DomainListCommand: Command {
     name: "domain list", summary: "list the domains and who answers for them",
     description: [
       """
-      The default domains are among them. With --quiet only the attached domains are printed, one \
-      per line.
+      The default domains are among them, with the certificate that edges show for them. With \
+      --quiet only the attached domains are printed, one per line.
       """
     ],
     arguments: [
@@ -54,7 +54,11 @@ enum DomainListCommand: Command {
     for certificate in certificates {
       expiry[certificate.name] = certificate.leaf?.notAfter
     }
-    let rows = distributions.flatMap { Self.rows(of: $0, expiry) }
+    var shown: [String: [String]] = [:]
+    for use in CertificateUse.all(in: distributions, certificates) where !use.isNamed {
+      shown[use.domain, default: []].append(use.certificate)
+    }
+    let rows = distributions.flatMap { Self.rows(of: $0, shown, expiry) }
     if parsed[CommonOptions.json] {
       console.print(.result(["domains": .array(rows.map(json))]))
       return
@@ -77,10 +81,16 @@ enum DomainListCommand: Command {
     console.write(table.text(console))
   }
 
-  private static func rows(of distribution: Distribution, _ expiry: [String: Int64]) -> [Row] {
+  /// - Parameter shown: what edges show for domains that name no certificate.
+  private static func rows(
+    of distribution: Distribution, _ shown: [String: [String]], _ expiry: [String: Int64]
+  ) -> [Row] {
+    let own = distribution.defaultDomain
+    let shown = shown[own.lowercased()] ?? []
     var rows = [
       Row(
-        domain: distribution.defaultDomain, distribution: distribution.name, state: .default)
+        domain: own, distribution: distribution.name, state: .default, certificates: shown,
+        expires: shown.compactMap { expiry[$0] }.min())
     ]
     for domain in distribution.domains {
       rows.append(

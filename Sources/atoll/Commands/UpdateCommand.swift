@@ -41,7 +41,7 @@ enum UpdateCommand: Command {
     let name = parsed.arguments[0]
     let workspace = try Workspace.open(parsed)
     var draft = try parsed[DistributionOptions.file].map(SpecFile.readOne)
-    if draft != nil { try workspace.resolveDomains(of: &draft!) }
+    if draft != nil { try workspace.resolveDomains(of: &draft!, named: name) }
     // Another command may write between our reading and our writing: then the options, which are
     // differences, are applied to what it wrote.
     while true {

@@ -299,6 +299,16 @@ struct ACMEIssuerTests {
     #expect(ca.requests.count > asked)
   }
 
+  @Test func `a damaged key has it issued anew`() throws {
+    let certificate = try put(daysOld: 10)
+    let start = ca.now + 86_400
+    ca.script(try path(of: certificate), info(start, start + 3_600))
+    ca.script("/account", ScriptedCA.problem("malformed", "not today"))
+    _ = try keep()
+    home.write("store/certificates/shop/key.pem", "none\n")
+    #expect(failure()?.message == "ca.example refused to open an account: not today (malformed)")
+  }
+
   @Test func `a CA that says nothing is asked again later`() throws {
     let certificate = try put(daysOld: 10)
     ca.script(try path(of: certificate), .answer(ScriptedCA.json("{}", status: 500)))

@@ -241,7 +241,11 @@ private struct Pair: Sendable {
     #expect(all.certificates.map(\.name) == ["blog"])
     #expect(all.invalid.map(\.name) == ["shop"])
     unlink(directory.file("home/certificates/blog/key.pem"))
-    #expect(throws: StoreError.damaged(key: "certificates/blog", why: "its private key is missing"))
+    let keyless = try #require(try catalog.get("blog"))
+    #expect(keyless.chain != nil && keyless.key == nil && keyless.damage != nil)
+    directory.write("home/certificates/blog/key.pem", Pair.old.key)
+    unlink(directory.file("home/certificates/blog/certificate.pem"))
+    #expect(throws: StoreError.damaged(key: "certificates/blog", why: "its certificate is missing"))
     {
       try catalog.get("blog")
     }

@@ -313,5 +313,6 @@ private func problems(_ files: [CertificateFile], passphrase: String? = nil) -> 
     let stored = StoredCertificate(
       name: "a", created: 100, modified: 100, source: .acme, domains: ["a.example"])
     #expect(CertificateStatus(stored, leaf: leaf, now: now) == status)
+    #expect(CertificateStatus(stored, leaf: leaf, isDamaged: true, now: now) == .damaged)
   }
 }

@@ -71,6 +71,9 @@ struct DefaultCertificateTests {
     let mended = try certificate.ensure(Self.names, now: Self.now)
     #expect(try CertificateCatalog(store).get("default-domains") == mended)
     #expect(mended.chain != nil)
+    directory.write("home/certificates/default-domains/key.pem", "none\n")
+    let whole = try certificate.ensure(Self.names, now: Self.now)
+    #expect(whole.damage == nil && whole.revision > mended.revision)
     directory.write("home/certificates/default-domains/certificate.json", "{ not")
     #expect(throws: StoreError.self) { try certificate.ensure(Self.names, now: Self.now) }
   }
@@ -186,6 +189,9 @@ struct CertificateCareTests {
     let made = try certificate(DefaultCertificate.name, .local, domains: Self.names)
     #expect(plan([made], defaultNames: Self.names).tasks.isEmpty)
     #expect(plan([made], defaultNames: Self.names + ["*.x.example"]).tasks == [.makeDefault])
+    var damaged = made
+    damaged.key = nil
+    #expect(plan([damaged], defaultNames: Self.names).tasks == [.makeDefault])
     #expect(
       plan([made], after: 61 * Self.day, defaultNames: Self.names).tasks == [.makeDefault])
     // An edge without TLS renews it as any other.

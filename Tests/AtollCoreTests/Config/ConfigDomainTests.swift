@@ -94,8 +94,8 @@ import Testing
     #expect(
       differences(from: old, to: new) == [
         "detach the domain \"a.example\"",
-        "change the certificates of \"b.example\" from any to \"x\", \"y\"".replacing(
-          "of \"b", with: "of the domain \"b"),
+        "change the certificates of the domain \"b.example\" from whichever covers it to \"x\" and "
+          + "\"y\"",
         "attach the domain \"c.example\"",
       ])
     var forgotten = new

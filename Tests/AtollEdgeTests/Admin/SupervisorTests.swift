@@ -184,6 +184,28 @@ struct SupervisorTests {
     #expect(edge.record?.id == edge.supervisor.id)
   }
 
+  @Test func `an edge that is about to listen is not taken for a killed one`() throws {
+    let directory = TemporaryDirectory()
+    let run = try DirectoryStore(home: directory.file("store")).makeRunDirectory()
+    // Another edge, halted within its turn.
+    let turn = open(run, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    #expect(flock(turn, LOCK_EX) == 0)
+    let path = "\(run)/eother.sock"
+    let other = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    defer { close(other) }
+    let address = try #require(SocketAddress(unixPath: path))
+    #expect(address.withUnsafeAddress { bind(other, $0, $1) } == 0)
+    let edge = Shared<SupervisedEdge?>(nil)
+    let thread = TestThread { edge.withLock { $0 = try? SupervisedEdge(in: directory) } }
+    usleep(200_000)
+    #expect(listen(other, 8) == 0)
+    close(turn)
+    #expect(thread.join())
+    let started = try #require(edge.value)
+    #expect(eventually { (try? started.admin.metrics()) != nil })
+    #expect(access(path, F_OK) == 0)
+  }
+
   @Test func `sockets of killed edges are removed, those of live ones stay`() throws {
     let directory = TemporaryDirectory()
     let first = try SupervisedEdge(in: directory)

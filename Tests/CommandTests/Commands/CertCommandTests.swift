@@ -235,6 +235,78 @@ extension Home {
     #expect(home.atoll("cert", "list", "-q").stdout.isEmpty)
   }
 
+  @Test(arguments: ["truncated", "empty", "garbage", "another's", "missing"])
+  func `a damaged key is told with what to do, and can be had anew`(damage: String) throws {
+    let home = Home()
+    home.atoll("create", "site", "--origin", "http://localhost:3000", "--quiet")
+    home.atoll("cert", "create", "shop", "--local", "-d", "shop.test")
+    home.atoll("cert", "create", "blog", "--local", "-d", "blog.test")
+    home.atoll("domain", "attach", "site", "shop.test", "--cert", "shop")
+    let path = home.path("shop", "key.pem")
+    let key = try #require(readText(path))
+    let file = "store/certificates/shop/key.pem"
+    switch damage {
+    case "truncated": home.directory.write(file, String(key.prefix(80)))
+    case "empty": home.directory.write(file, "")
+    case "garbage": home.directory.write(file, "\u{0}\u{1}key\n")
+    case "another's": home.directory.write(file, readText(home.path("blog", "key.pem")) ?? "")
+    default: unlink(path)
+    }
+    let message = "the certificate \"shop\" is damaged: its private key "
+    let list = home.atoll("cert", "list")
+    #expect(list.exitCode == 0)
+    #expect(list.stdout.contains("\nshop  damaged  local"), "\(list.stdout)")
+    #expect(list.stdout.contains("\nblog  valid "))
+    #expect(list.stderr.contains("atoll: warning: \(message)"), "\(list.stderr)")
+    #expect(list.stderr.contains("atoll: hint: have another made with atoll cert renew shop, or "))
+    let show = home.atoll("cert", "show", "shop")
+    #expect(show.stdout.contains("Status     damaged\n") && show.stderr.contains(message))
+    let json = try JSONReader.read(Array(home.atoll("cert", "list", "--json").stdout.utf8))
+    let shop = try #require(json["certificates"]?.elements?.last)
+    #expect(shop["status"]?.text == "damaged" && shop["name"]?.text == "shop")
+    #expect(shop["problem"]?.text?.hasPrefix(message) == true)
+    #expect(shop["hint"]?.text?.contains("atoll cert renew shop") == true)
+    let names = ScriptedNameServer([:])
+    defer { names.end() }
+    let check = home.atoll("domain", "check", "site", "--dns-server", names.address)
+    #expect(check.exitCode == 1)
+    #expect(check.stdout.contains("certificate  fault    \(message)"), "\(check.stdout)")
+    #expect(check.stdout.contains("fix      have another made with atoll cert renew shop"))
+    // Nothing else is attached with it.
+    home.atoll("create", "other", "--origin", "http://localhost:3000", "--quiet")
+    home.atoll("domain", "detach", "site", "shop.test")
+    let attached = home.atoll("domain", "attach", "other", "shop.test", "--cert", "shop")
+    #expect(attached.exitCode == 1 && attached.stderr.contains(message), "\(attached.stderr)")
+    for result in [list, show, check, attached] {
+      for line in key.split(separator: "\n") where !line.hasPrefix("---") {
+        #expect(!(result.stdout + result.stderr).contains(line))
+      }
+    }
+    // Due or not.
+    let renewed = home.atoll("cert", "renew")
+    #expect(renewed.exitCode == 0, "\(renewed.stderr)")
+    #expect(renewed.stdout.contains("renewed \"shop\""), "\(renewed.stdout)")
+    #expect(home.atoll("cert", "list").stdout.contains("\nshop  valid "))
+  }
+
+  @Test func `a damaged key of the one for default domains is told, too`() throws {
+    let home = Home()
+    home.atoll("create", "site", "--origin", "http://localhost:3000", "--quiet")
+    try home.certify(DefaultCertificate.name, "*.atoll.localhost")
+    #expect(
+      home.atoll("domain", "check", "site").stdout.contains("ok       of the store's own authority")
+    )
+    unlink(home.path(DefaultCertificate.name, "key.pem"))
+    let check = home.atoll("domain", "check", "site")
+    #expect(
+      check.stdout.contains(
+        "fault    the certificate \"default-domains\" is damaged: its private key is missing\n"),
+      "\(check.stdout)")
+    home.directory.write("store/certificates/\(DefaultCertificate.name)/certificate.json", "{")
+    let unread = home.atoll("domain", "check", "site").stdout
+    #expect(unread.contains("the certificate \"default-domains\" is damaged: line "), "\(unread)")
+  }
+
   @Test func `deleting needs a yes`() {
     let home = Home()
     home.atoll("cert", "create", "shop", "--local", "-d", "shop.test")
@@ -246,6 +318,18 @@ extension Home {
     #expect(done.stdout.contains("\"result\": \"deleted\""))
     #expect(home.atoll("cert", "delete", "shop", "--yes", "--if-exists").exitCode == 0)
     #expect(TemporaryDirectory.names(in: home.directory.file("store/certificates")) == [])
+  }
+
+  @Test func `the one for default domains is kept while an edge shows it`() throws {
+    let edge = try RunningEdge(["--https", "127.0.0.1:0"])
+    let refused = edge.atoll("cert", "delete", DefaultCertificate.name, "--yes")
+    #expect(refused.exitCode == 1)
+    #expect(
+      refused.stderr.hasPrefix(
+        "atoll: error: running edges show the certificate \"default-domains\" where no other fits"),
+      "\(refused.stderr)")
+    #expect(edge.end().exitCode == 0)
+    #expect(edge.atoll("cert", "delete", DefaultCertificate.name, "--yes").exitCode == 0)
   }
 
   @Test func `a certificate in use is kept, and said where it is used`() {
@@ -369,6 +453,26 @@ extension Home {
       "cert", "import", "shop", next.leaf, next.directory.file("inter.pem"), next.root, next.key)
     #expect(replaced.stdout.hasPrefix("replaced the certificate \"shop\"\n"))
     #expect(readText(home.path("shop", "certificate.pem"))?.contains(readText(next.leaf)!) == true)
+  }
+
+  @Test func `the same files mend what was damaged in the store`() {
+    guard let files = Files() else { return }
+    let home = Home()
+    let arguments = [
+      "cert", "import", "shop", files.key, files.directory.file("inter.pem"), files.root,
+      files.leaf,
+    ]
+    #expect(home.run(arguments).exitCode == 0)
+    home.directory.write("store/certificates/shop/key.pem", "nothing\n")
+    let list = home.atoll("cert", "list")
+    #expect(list.stdout.contains("\nshop  damaged  imported"))
+    #expect(
+      list.stderr.contains("hint: import it again with atoll cert import shop <file>..., or "),
+      "\(list.stderr)")
+    let mended = home.run(arguments)
+    #expect(mended.exitCode == 0, "\(mended.stderr)")
+    #expect(mended.stdout.hasPrefix("replaced the certificate \"shop\"\n"), "\(mended.stdout)")
+    #expect(home.atoll("cert", "list").stdout.contains("\nshop  valid "))
   }
 
   @Test func `stdin and an encrypted key will do`() {

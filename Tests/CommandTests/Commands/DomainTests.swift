@@ -19,6 +19,16 @@ extension Home {
         key: key.pem), ifRevision: nil)
   }
 
+  /// Makes as if it had been issued 200 days ago, for 90.
+  func expire(_ name: String) throws {
+    var stored = try #require(try CertificateCatalog(store).get(name))
+    let (leaf, key) = try LocalAuthority(store).issue(
+      stored.domains, now: Int64(time(nil)) - 200 * 86_400)
+    stored.chain = leaf.pem
+    stored.key = key.pem
+    try CertificateCatalog(store).put(stored, ifRevision: nil)
+  }
+
   func domains(_ name: String) throws -> [AttachedDomain] {
     try #require(try Catalog(store).get(name)).domains
   }
@@ -86,6 +96,45 @@ extension Home {
     let clear = home.atoll("domain", "attach", "shop", "www.shop.example", "--no-cert")
     #expect(clear.exitCode == 0)
     #expect(try home.domains("shop") == [AttachedDomain(name: "www.shop.example")])
+    home.atoll("domain", "attach", "shop", "shop.example", "--cert", "mine")
+    #expect(
+      home.atoll("domain", "attach", "shop", "shop.example", "--no-cert").stdout == """
+        updated "shop"
+          change the certificate of the domain "shop.example" from "mine" to whichever covers it
+
+        """)
+  }
+
+  @Test func `of each kind of key one certificate can be named`() throws {
+    let home = home("shop")
+    try home.certify("one", "www.shop.example")
+    for (name, key) in [("two", "p384"), ("three", "rsa2048")] {
+      home.atoll("cert", "create", name, "--local", "-d", "www.shop.example", "--key", key)
+    }
+    let attach = ["domain", "attach", "shop", "www.shop.example", "--cert", "one", "--cert"]
+    let both = home.run(attach + ["two"])
+    #expect(both.exitCode == 1)
+    #expect(
+      both.stderr == """
+        atoll: error: "one" and "two" both have ECDSA keys, and "www.shop.example" is served with \
+        one certificate of each kind
+        atoll: hint: name one of them, and beside it one with an RSA key if you have it
+
+        """)
+    let file = home.atoll(
+      "apply", "-",
+      stdin: #"""
+        {"name": "shop", "origin": "http://localhost:3000",
+         "domains": {"www.shop.example": ["two", "one"]}}
+        """#)
+    #expect(file.exitCode == 1)
+    #expect(file.stderr.contains("\"two\" and \"one\" both have ECDSA keys"), "\(file.stderr)")
+    #expect(try home.domains("shop").isEmpty)
+    #expect(home.run(attach + ["one"]).exitCode == 0)
+    #expect(try home.domains("shop").first?.certificates == ["one"])
+    let pair = home.run(attach + ["three"])
+    #expect(pair.exitCode == 0, "\(pair.stderr)")
+    #expect(try home.domains("shop").first?.certificates == ["one", "three"])
   }
 
   @Test(arguments: [
@@ -177,6 +226,31 @@ extension Home {
     #expect(try Catalog(home.store).get("shop")?.detachedDomains == [])
   }
 
+  @Test func `the certificate of default domains stands in the list`() throws {
+    let home = home("shop")
+    home.atoll("domain", "base", "cdn.example")
+    home.atoll("create", "blog", "--origin", "http://localhost:3000", "--quiet")
+    func row(_ name: String) throws -> String {
+      let own = try #require(try Catalog(home.store).get(name)).defaultDomain
+      let lines = home.atoll("domain", "list").stdout.split(separator: "\n")
+      return String(try #require(lines.first { $0.hasPrefix(own) }).dropFirst(own.count))
+        .split(separator: " ").joined(separator: " ")
+    }
+    #expect(try row("shop") == "shop default - -")
+    try home.certify(DefaultCertificate.name, "*.atoll.localhost")
+    let leaf = try #require(try CertificateCatalog(home.store).get(DefaultCertificate.name)?.leaf)
+    let end = RFC3339.format(seconds: leaf.notAfter)
+    #expect(try row("shop") == "shop default default-domains \(end.prefix(10))")
+    #expect(try row("blog") == "blog default - -")
+    try home.certify("public", "*.cdn.example")
+    #expect(try row("blog").hasPrefix("blog default public 2"))
+    let json = try JSONReader.read(
+      Array(home.atoll("domain", "list", "shop", "--json").stdout.utf8))
+    let first = try #require(json["domains"]?.elements?.first)
+    #expect(first["certificates"]?.elements?.map(\.text) == [DefaultCertificate.name])
+    #expect(first["expires"]?.text == end)
+  }
+
   @Test func `the base domain is that of distributions made later`() throws {
     let home = home("shop")
     #expect(home.atoll("domain", "base").stdout == "atoll.localhost\n")
@@ -240,7 +314,6 @@ extension Home {
 
   @Test func `a file of CloudFormation converges though its certificate has expired`() throws {
     let home = home("shop")
-    let now = Int64(time(nil))
     let file = home.directory.write(
       "shop.json",
       #"""
@@ -250,16 +323,96 @@ extension Home {
     try home.certify("mine", "www.shop.example")
     let first = home.atoll("apply", file)
     #expect(first.exitCode == 0, "\(first.stderr)")
-    let (leaf, key) = try LocalAuthority(home.store).issue(
-      ["www.shop.example"], now: now - 200 * 86_400)
-    var stored = try #require(try CertificateCatalog(home.store).get("mine"))
-    stored.chain = leaf.pem
-    stored.key = key.pem
-    try CertificateCatalog(home.store).put(stored, ifRevision: nil)
+    try home.expire("mine")
     let again = home.atoll("apply", file)
     #expect(again.stdout == "shop: unchanged\n", "\(again.stdout)\(again.stderr)")
+  }
+
+  @Test func `the command of a hint names all that it needs`() throws {
+    let home = home("shop", "blog")
+    func store(_ name: String, _ domains: [String], _ source: CertificateSource) throws {
+      let (leaf, key) = try LocalAuthority(home.store).issue(domains, now: Int64(time(nil)))
+      try CertificateCatalog(home.store).put(
+        StoredCertificate(
+          name: name, created: 0, modified: 0, source: source, domains: domains, chain: leaf.pem,
+          key: key.pem), ifRevision: nil)
+    }
+    func hint(_ arguments: String...) -> String {
+      home.run(["domain", "attach"] + arguments).stderr
+    }
+    try store("shop", ["shop.example", "*.eu.example"], .acme)
+    try store("blog", ["blog.example"], .imported)
+    home.atoll("domain", "attach", "shop", "shop.example")
+    let all = "--domain shop.example --domain '*.eu.example' --domain www.shop.example"
+    let without = hint("shop", "www.shop.example")
+    #expect(without.contains("get one with atoll cert ensure shop \(all), or attach"), "\(without)")
+    let named = hint("shop", "www.shop.example", "--cert", "shop")
     #expect(
-      home.atoll("domain", "attach", "shop", "www.shop.example", "--cert", "mine").exitCode == 1)
+      named.contains("get one that does with atoll cert ensure shop \(all), or name"), "\(named)")
+    // What is not the CA's can't be had under its name.
+    let taken = hint("blog", "*.blog.example", "www.blog.example")
+    #expect(
+      taken.contains(
+        "get one with atoll cert ensure blog.example --domain '*.blog.example' --domain "
+          + "www.blog.example, or"), "\(taken)")
+    try store("blog.example", ["blog.example"], .local)
+    #expect(hint("blog", "*.blog.example").contains("cert ensure blog-2 --domain"))
+    let name = hint("blog", "www.blog.example", "--cert", "b g")
+    #expect(name.contains("cert ensure www.blog.example --domain www.blog.example"), "\(name)")
+  }
+
+  @Test func `what is attached stays though its certificate has expired`() throws {
+    let home = home("shop", "blog")
+    try home.certify("mine", "www.shop.example", "*.shop.example")
+    let aliases = home.directory.write(
+      "shop.json",
+      #"""
+      {"DistributionConfig": {"Aliases": {"Quantity": 1, "Items": ["www.shop.example"]},
+        "Origins": [{"Id": "a", "DomainName": "a.example"}],
+        "DefaultCacheBehavior": {"TargetOriginId": "a"}}}
+      """#)
+    let first = home.atoll("update", "shop", "--file", aliases)
+    #expect(first.exitCode == 0, "\(first.stderr)")
+    try home.expire("mine")
+    let warning = "atoll: warning: the certificate \"mine\" has expired on 2"
+    let hint = "atoll: hint: renew it with atoll cert renew mine\n"
+    for options in [[], ["--cert", "mine"]] {
+      let again = home.run(["domain", "attach", "shop", "www.shop.example"] + options)
+      #expect(again.exitCode == 0 && again.stdout == "\"shop\" is unchanged\n", "\(again)")
+      #expect(again.stderr.hasPrefix(warning) && again.stderr.hasSuffix(hint), "\(again.stderr)")
+    }
+    let same = home.atoll("update", "shop", "--file", aliases)
+    #expect(same.stdout == "\"shop\" is unchanged\n", "\(same.stdout)\(same.stderr)")
+    // What is new is not attached with it, and told why.
+    for (name, domain) in [("shop", "new.shop.example"), ("blog", "blog.shop.example")] {
+      for options in [[], ["--cert", "mine"]] {
+        let refused = home.run(["domain", "attach", name, domain] + options)
+        #expect(refused.exitCode == 1)
+        #expect(refused.stderr.contains("the certificate \"mine\" has expired on 2"))
+        #expect(refused.stderr.hasSuffix(hint), "\(refused.stderr)")
+        #expect(!refused.stderr.contains("covers"))
+      }
+    }
+    let none = home.atoll(
+      "domain", "attach", "blog", "www.blog.example", "x.shop.example", "--json")
+    #expect(none.exitCode == 1)
+    #expect(
+      none.stderr.hasPrefix(
+        "atoll: error: \"x.shop.example\": the certificate \"mine\" has expired"))
+    #expect(
+      none.stderr.contains("no certificate of the store covers \"www.blog.example\"\n"),
+      "\(none.stderr)")
+    // One that will do takes its place; one that is gone is told like an expired one.
+    try home.certify("next", "www.shop.example")
+    let next = home.atoll("domain", "attach", "shop", "www.shop.example")
+    #expect(next.exitCode == 0 && next.stderr.isEmpty, "\(next.stderr)")
+    #expect(try home.domains("shop").first?.certificates == ["next"])
+    try CertificateCatalog(home.store).delete("next", ifRevision: nil)
+    try CertificateCatalog(home.store).delete("mine", ifRevision: nil)
+    try home.certify("blog", "blog.example")
+    let more = home.atoll("domain", "attach", "shop", "www.shop.example", "blog.example")
+    #expect(more.exitCode == 0, "\(more.stderr)")
+    #expect(more.stderr.hasPrefix("atoll: warning: no certificate named \"next\"\n"))
   }
 
   @Test func `CloudFormation's certificate attaches its names`() throws {

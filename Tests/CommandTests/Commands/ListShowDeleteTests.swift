@@ -86,6 +86,23 @@ import Testing
     #expect(
       home.atoll("cert", "show", DefaultCertificate.name).stdout.contains(
         "blog: blog.atoll.localhost\n"))
+    let refused = home.atoll("cert", "delete", DefaultCertificate.name, "--yes")
+    #expect(refused.exitCode == 1)
+    #expect(
+      refused.stderr == """
+        atoll: error: the certificate "default-domains" is what edges show for the default domains \
+        of "blog" and "shop"
+        atoll: hint: for another one give atoll cert renew default-domains; edges make it whenever \
+        it is missing
+
+        """)
+    #expect(home.atoll("cert", "renew", DefaultCertificate.name).exitCode == 0)
+    for name in ["shop", "blog"] { home.atoll("delete", name, "--yes") }
+    #expect(home.atoll("cert", "delete", DefaultCertificate.name, "--yes").exitCode == 0)
+    // One that is damaged is of no use to anybody.
+    home.atoll("create", "news", "--origin", "http://localhost:3000", "--quiet")
+    try home.certify(DefaultCertificate.name, "*.atoll.localhost")
+    home.directory.write("store/certificates/\(DefaultCertificate.name)/key.pem", "none\n")
     #expect(home.atoll("cert", "delete", DefaultCertificate.name, "--yes").exitCode == 0)
     let kept = home.atoll("cert", "create", DefaultCertificate.name, "--local", "-d", "a.example")
     #expect(kept.exitCode == 2 && kept.stderr.contains("is kept for the certificate of default"))

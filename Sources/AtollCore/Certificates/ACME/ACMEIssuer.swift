@@ -153,6 +153,9 @@ package struct ACMEIssuer: Sendable {
   ) -> String? {
     let names = listed(certificate.domains, "and")
     guard let leaf = certificate.leaf else { return "asks \(ca) for a certificate for \(names)" }
+    if certificate.damage != nil {
+      return "asks \(ca) for a certificate in place of the damaged one"
+    }
     if demand.isForced || demand.wantsNewAccount { return "asks \(ca) for another certificate" }
     let present = Set(leaf.names)
     if present != Set(certificate.domains) {
