@@ -75,6 +75,33 @@ package enum ListenAddress: Sendable, Equatable {
     }
     self = .tcp(host: address.host, port: address.port)
   }
+
+  /// As it may be written.
+  package var text: String {
+    switch self {
+    case .tcp(nil, let port): "\(port)"
+    case .tcp(let host?, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+
+  /// Whether an edge that listens on one of them cannot listen on the other, too.
+  package func overlaps(_ other: ListenAddress) -> Bool {
+    switch (self, other) {
+    case (.unix(let path), .unix(let otherPath)): path == otherPath
+    case (.tcp(let host, let port), .tcp(let otherHost, let otherPort)):
+      // Of port 0 each gets one of its own.
+      port == otherPort && port != 0
+        && (host == otherHost || Self.includes(host, otherHost) || Self.includes(otherHost, host))
+    case (.unix, .tcp), (.tcp, .unix): false
+    }
+  }
+
+  /// Whether a host stands for all addresses of which the other is one.
+  private static func includes(_ host: String?, _ other: String?) -> Bool {
+    guard let host, host != "::" else { return true }
+    return host == "0.0.0.0" && other.map { !$0.contains(":") } ?? false
+  }
 }
 
 /// Why an edge cannot start; everything later is an exchange's error, not the edge's.

@@ -73,6 +73,8 @@ package enum Reason: UInt8, Sendable, CaseIterable {
   case misdirected
   // What is wrong with the certificate of an origin.
   case originCertificateExpired, originCertificateName, originCertificateUntrusted
+  // A response that its viewer did not take in time, and which was cut short.
+  case slowReader
 
   /// As printed: `response-no-store`.
   package var text: StaticString {
@@ -142,6 +144,7 @@ package enum Reason: UInt8, Sendable, CaseIterable {
     case .originCertificateExpired: "origin-certificate-expired"
     case .originCertificateName: "origin-certificate-name"
     case .originCertificateUntrusted: "origin-certificate-untrusted"
+    case .slowReader: "slow-reader"
     }
   }
 }

@@ -21,6 +21,9 @@ package struct ClientTLSFacts: Equatable, Sendable {
   }
 }
 
+/// Whether what begins with this byte may be a record of TLS (RFC 8446 §5.1): no text does.
+func isTLSRecord(_ firstByte: UInt8) -> Bool { (20...24).contains(firstByte) }
+
 /// One blocking connection's TLS: OpenSSL's state and what it refers to.
 final class ClientTLS {
   let ssl: OpaquePointer
@@ -86,7 +89,11 @@ final class ClientTLS {
     }
     let hint = wire.pointee.error != 0 ? errorText(wire.pointee.error) : nil
     let text = TLSClientContext.takeError()
-    return ClientError(.tls, "\(name) \(text)", hint: hint)
+    let first = wire.pointee.first
+    if isTLSRecord(first) { return ClientError(.tls, "\(name) \(text)", hint: hint) }
+    return ClientError(
+      .noTLS, first == 0 ? "\(name) \(text)" : "\(name) does not speak TLS on this port",
+      hint: hint ?? "does it speak HTTP in the clear there?")
   }
 
   var facts: ClientTLSFacts {

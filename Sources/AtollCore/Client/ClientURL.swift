@@ -14,6 +14,19 @@ package struct ClientURL: Equatable, Sendable {
   /// As users read it.
   package var text: String { "\(scheme.rawValue)://\(authority)\(target)" }
 
+  /// The same, from the same port, by another protocol.
+  package func asked(by scheme: Scheme) -> ClientURL {
+    var url = self
+    url.scheme = scheme
+    url.authority = Self.authority(host, port, scheme)
+    return url
+  }
+
+  private static func authority(_ host: String, _ port: UInt16, _ scheme: Scheme) -> String {
+    let bracketed = host.contains(":") ? "[\(host)]" : host
+    return port == scheme.defaultPort ? bracketed : "\(bracketed):\(port)"
+  }
+
   /// Reads a URL as curl does: the scheme may be left out, a fragment is dropped.
   package init(parsing source: String) throws(ClientError) {
     var rest = Substring(source)
@@ -41,8 +54,7 @@ package struct ClientURL: Equatable, Sendable {
     self.host = host.lowercased()
     self.scheme = scheme
     self.port = port ?? scheme.defaultPort
-    let bracketed = self.host.contains(":") ? "[\(self.host)]" : self.host
-    authority = self.port == scheme.defaultPort ? bracketed : "\(bracketed):\(self.port)"
+    authority = Self.authority(self.host, self.port, scheme)
     if let fragment = rest.firstIndex(of: "#") { rest = rest[..<fragment] }
     target = rest.first == "/" ? RequestTarget.encode(rest) : "/" + RequestTarget.encode(rest)
     if target.utf8.count > 65_000 {

@@ -43,6 +43,45 @@ package struct HTTPClient: Sendable {
     return try exchange.run()
   }
 
+  /// Seconds that a server gets to show that it speaks TLS.
+  private static let probeTime = 3.0
+
+  /// The address that a URL leads to, if TLS is spoken there: asked for a handshake it answers with
+  /// a record of TLS, be it a refusal.
+  package func peerSpeakingTLS(at url: ClientURL) -> String? {
+    let context = TLSClientContext(trust: nil, verifies: false)
+    let deadline = Deadline(seconds: min(connectTimeout, Self.probeTime))
+    do throws(ClientError) {
+      var socket = try ClientSocket.connect(to: try places(for: url, by: deadline), by: deadline)
+      let peer = socket.peer
+      do throws(ClientError) {
+        try socket.secure(context, host: url.host, by: deadline)
+        return peer
+      } catch {
+        return error.fault == .tls ? peer : nil
+      }
+    } catch {
+      return nil
+    }
+  }
+
+  fileprivate func places(
+    for url: ClientURL, by deadline: Deadline
+  ) throws(ClientError) -> [SocketAddress] {
+    let (place, addresses) = route.place(for: url)
+    switch place {
+    case .unix(let path):
+      guard let socket = SocketAddress(unixPath: path) else {
+        throw .usage("\"\(path)\" is too long for the path of a socket")
+      }
+      return [socket]
+    case .tcp(let host, let number):
+      let places = addresses.compactMap { SocketAddress(host: $0, port: number) }
+      if !places.isEmpty { return places }
+      return try NameLookup.places(host: host, port: number, by: deadline)
+    }
+  }
+
   private static func isSendable(_ field: HeaderField) -> Bool {
     isToken(field.name.utf8)
       && field.value.utf8.allSatisfy { ($0 >= 0x20 && $0 != 0x7f) || $0 == 0x09 }
@@ -77,7 +116,7 @@ private struct ClientExchange {
     let start = ContinuousClock.now
     let deadline = Deadline(seconds: client.timeout, from: start)
     let connectDeadline = Deadline(seconds: client.connectTimeout, from: start).earlier(deadline)
-    let places = try places(by: connectDeadline)
+    let places = try client.places(for: request.url, by: connectDeadline)
     let found = ContinuousClock.now
     var socket = try ClientSocket.connect(to: places, by: connectDeadline)
     let connected = ContinuousClock.now
@@ -96,21 +135,6 @@ private struct ClientExchange {
     return response
   }
 
-  private func places(by deadline: Deadline) throws(ClientError) -> [SocketAddress] {
-    let (place, addresses) = client.route.place(for: request.url)
-    switch place {
-    case .unix(let path):
-      guard let socket = SocketAddress(unixPath: path) else {
-        throw .usage("\"\(path)\" is too long for the path of a socket")
-      }
-      return [socket]
-    case .tcp(let host, let number):
-      let places = addresses.compactMap { SocketAddress(host: $0, port: number) }
-      if !places.isEmpty { return places }
-      return try NameLookup.places(host: host, port: number, by: deadline)
-    }
-  }
-
   private mutating func receive(
     from socket: borrowing ClientSocket, connected: ContinuousClock.Instant, by deadline: Deadline
   ) throws(ClientError) {
@@ -123,6 +147,9 @@ private struct ClientExchange {
     var interim = 0
     var firstByte: ContinuousClock.Instant?
     reading: while true {
+      if filled > 0 && request.url.scheme == .http && isTLSRecord(buffer[0]) {
+        throw .onlyTLS(socket.peer, request.url)
+      }
       let parse = filled == 0 ? .incomplete : Self.parse(head, buffer, filled, method)
       switch parse {
       case .complete(let length):
@@ -143,8 +170,7 @@ private struct ClientExchange {
       case .failure(let error):
         throw ClientError(
           .response, "\(socket.peer) does not answer in HTTP/1.1: \(error.rawValue)",
-          hint: request.url.scheme == .http
-            ? "is it an HTTP server, and the port not one for HTTPS?" : "is it an HTTP server?")
+          hint: "is it an HTTP server?")
       case .incomplete: break
       }
       switch try socket.receive(into: &buffer, from: filled, by: deadline) {
@@ -157,11 +183,12 @@ private struct ClientExchange {
           "\(socket.peer) did not answer within \(Self.seconds(client.timeout))",
           hint: "allow more time")
       case .end, .reset:
+        if filled > 0 {
+          throw ClientError(
+            .response, "\(socket.peer) closed the connection in the middle of its answer")
+        }
         throw ClientError(
-          .response,
-          filled == 0
-            ? "\(socket.peer) closed the connection without an answer"
-            : "\(socket.peer) closed the connection in the middle of its answer")
+          .noAnswer, "\(socket.peer) closed the connection without an answer")
       }
     }
     let waited = firstByte ?? ContinuousClock.now

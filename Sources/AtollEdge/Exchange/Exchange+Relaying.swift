@@ -215,7 +215,10 @@ extension Exchange {
 
   /// The request's body broke off, was malformed or stalled.
   func uploadFailed(status: UInt16, reason: Reason) {
-    guard step == .waiting else { return viewer.close() }
+    guard step == .waiting else {
+      bodyBroke(reason)
+      return viewer.close()
+    }
     leaveFetch()
     refuseOrClose(status: status, reason: reason)
   }

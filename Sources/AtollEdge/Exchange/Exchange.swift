@@ -198,9 +198,15 @@ final class Exchange {
         return answer(head, base, status: 503, reason: .draining)
       }
       if answerAsRecipient(head, base) { return }
-      verdict = Verdict(.pass, caching.bypass)
-      step = .waiting
+      wait(Verdict(.pass, caching.bypass))
     }
+  }
+
+  /// It is the origin's turn. Until it answers no status has been sent.
+  private func wait(_ verdict: Verdict) {
+    self.verdict = verdict
+    status = 0
+    step = .waiting
   }
 
   // MARK: Key
@@ -239,7 +245,7 @@ final class Exchange {
     _ found: CacheStore.LookupResult, _ head: RequestHead, _ base: UnsafePointer<UInt8>
   ) {
     missReason = found.missReason
-    step = .waiting
+    wait(Verdict(.miss, missReason))
   }
 
   /// Serves a stored entry that matches, or asks the origin first. The caller's reference to it is
@@ -284,7 +290,7 @@ final class Exchange {
       if caching.flags.contains(.onlyIfCached) {
         return answer(head, base, status: 504, reason: .onlyIfCached)
       }
-      step = .waiting
+      wait(Verdict(.miss, reason))
     }
   }
 
@@ -342,7 +348,7 @@ final class Exchange {
       // RFC 9111 §4.3.2: not a cache's to say. Only `lookUp` comes here: what asks for such a
       // condition is passed on, see `RequestCaching.passOnMiss`.
       missReason = .requestCondition
-      step = .waiting
+      wait(Verdict(.miss, missReason))
       return
     case .unsatisfiable:
       status = 416
@@ -425,7 +431,8 @@ final class Exchange {
     if refusal != .none && verdict.outcome == .miss { verdict.reason = refusal }
   }
 
-  /// The body broke off: what the viewer got is visibly incomplete.
+  /// The body broke off: what the viewer got is visibly incomplete. The status stays the one that
+  /// was sent.
   func bodyBroke(_ reason: Reason) {
     verdict = Verdict(.error, reason)
   }

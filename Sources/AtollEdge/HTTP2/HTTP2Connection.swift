@@ -180,6 +180,11 @@ final class HTTP2Connection: Channel, LingeringChannel {
     case .open:
       if pending != nil {
         counters.count(.slowReader)
+        var stream = firstStream
+        while let present = stream?.takeUnretainedValue() {
+          if present.phase == .exchanging { present.exchange.bodyBroke(.slowReader) }
+          stream = present.next
+        }
         // What is missing must not look like an end.
         return close()
       }

@@ -27,17 +27,9 @@ final class HTTP2Stream: Viewer {
   // The request.
   private var head: ByteBuffer?
   private var isHeadKept = false
-  private(set) var isRequestEnded = false
-  /// What has come of its body.
-  private var received: ByteBuffer?
-  private var receivedStart = 0
-  private var receivedCharge = 0
-  /// Bytes of its body that have come, and how many Content-Length has announced.
-  private var bodyCount: UInt64 = 0
-  private var announcedCount = UInt64.max
+  /// Nil when its head is all of it.
+  private var body: HTTP2RequestBody?
   private var hasRequestFailed = false
-  /// What came behind its body.
-  private var requestTrailers: ByteBuffer?
   private(set) var webSocketKey: String?
   private var isBegun = false
   private var isStirred = false
@@ -102,10 +94,10 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func begin(_ text: HTTP2RequestText, on connection: HTTP2Connection, endsStream: Bool) {
     phase = .exchanging
-    isRequestEnded = endsStream
     let head = text.head
-    if let fault = text.finish(hasBody: !endsStream) { return refuse(fault) }
-    if !endsStream { expectBody(head.framing) }
+    let fault = text.finish(hasBody: !endsStream)
+    if !endsStream { expectBody(fault == nil ? head.framing : .none) }
+    if let fault { return refuse(fault) }
     if text.webSocketKey != nil { webSocketKey = text.webSocketKey }
     let base = UnsafePointer(text.text.base)
     ownHeadLength = text.text.count
@@ -157,11 +149,13 @@ final class HTTP2Stream: Viewer {
     // More of the same frame may come.
     if hasRequestFailed { return }
     hasRequestFailed = true
-    if phase == .exchanging && !exchange.hasResponded {
-      exchange.status = 400
-      exchange.verdict = Verdict(.error, .badRequest)
-      // No origin has to hear of it.
-      isBegun = false
+    if phase == .exchanging {
+      if !exchange.hasResponded {
+        exchange.status = 400
+        // No origin has to hear of it.
+        isBegun = false
+      }
+      exchange.bodyBroke(.badRequest)
     }
     connection.counters.count(.malformedRequest)
     submitReset(NGHTTP2_PROTOCOL_ERROR)
@@ -186,59 +180,53 @@ final class HTTP2Stream: Viewer {
   // MARK: The request's body
 
   override var delimitsBody: Bool { true }
-  override var bodyHasEnded: Bool {
-    isRequestEnded && (received.map { $0.count == receivedStart } ?? true)
-  }
+  override var bodyHasEnded: Bool { body?.hasBeenTaken ?? true }
   override var hasUnreadBody: Bool { false }
 
+  /// The viewer has sent all of it.
+  var isRequestEnded: Bool { body?.isEnded ?? true }
+
+  @inline(never)
   private func expectBody(_ framing: BodyFraming) {
-    guard case .length(let length) = framing else { return }
-    announcedCount = length
-    bodyCount = 0
+    body = HTTP2RequestBody(on: connection, stream: id, framing: framing)
   }
 
   /// More of the body; the session holds further frames back when the window is full.
   func received(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
-    bodyCount &+= UInt64(count)
-    if bodyCount > announcedCount {
-      nghttp2_session_consume_connection(connection.session, count)
-      return requestFailed()
+    // The session takes no data behind the end of a request.
+    guard let body else { return }
+    switch body.receive(bytes, count, isWanted: wantsBody) {
+    case .kept: stirLater()
+    case .dropped: break
+    case .tooLong: requestFailed()
     }
-    let isWanted = phase == .tunneling || (phase == .exchanging && wantsBody)
-    guard isWanted else {
-      // The window of the stream stays closed: who sends on is not read any more.
-      nghttp2_session_consume_connection(connection.session, count)
-      return
-    }
-    let buffer = received ?? ByteBuffer(capacity: max(count, 4_096))
-    received = buffer
-    if receivedStart > 0 && buffer.capacity - buffer.count < count {
-      // What was consumed makes room.
-      let left = buffer.count - receivedStart
-      memmove(buffer.base, buffer.base + receivedStart, left)
-      buffer.truncate(to: left)
-      receivedStart = 0
-    }
-    buffer.append(bytes, count)
-    services.budget.charge(buffer.capacity - receivedCharge)
-    receivedCharge = buffer.capacity
-    connection.bodyArrived(count)
-    stirLater()
   }
 
-  /// Nobody has answered yet, or the origin still takes what comes.
-  private var wantsBody: Bool { isBegun || !exchange.hasResponded || upload != nil }
+  /// It is a tunnel's, or nobody has answered yet, or the origin still takes what comes.
+  private var wantsBody: Bool {
+    switch phase {
+    case .exchanging: isBegun || !exchange.hasResponded || upload != nil
+    case .tunneling: true
+    case .idle, .ended: false
+    }
+  }
 
   func requestEnded(trailers: ByteBuffer? = nil) {
-    if announcedCount != .max && bodyCount != announcedCount { return requestFailed() }
-    isRequestEnded = true
-    if trailers != nil && phase == .exchanging && wantsBody { requestTrailers = trailers }
+    guard let body else { return }
+    guard body.end(trailers: wantsBody ? trailers : nil) else { return requestFailed() }
     stirLater()
   }
 
-  override func takeTrailers() -> ByteBuffer? {
-    defer { requestTrailers = nil }
-    return requestTrailers
+  override func takeTrailers() -> ByteBuffer? { body?.takeTrailers() }
+
+  override func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
+    body?.waiting
+  }
+
+  override func consumedBody(
+    _ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)
+  ) {
+    body?.take(used)
   }
 
   func stirLater() {
@@ -263,39 +251,8 @@ final class HTTP2Stream: Viewer {
     }
   }
 
-  override func nextBodyBytes() -> (bytes: UnsafeMutablePointer<UInt8>, count: Int)? {
-    guard let received, received.count > receivedStart else { return nil }
-    return (received.base + receivedStart, received.count - receivedStart)
-  }
-
-  override func consumedBody(
-    _ used: Int, of piece: (bytes: UnsafeMutablePointer<UInt8>, count: Int)
-  ) {
-    consume(used)
-  }
-
-  private func consume(_ count: Int) {
-    guard count > 0, let received else { return }
-    receivedStart += count
-    services.http2.bodyLeft(count)
-    if receivedStart == received.count { dropReceived() }
-    if phase == .idle || !connection.isOpen { return }
-    nghttp2_session_consume_stream(connection.session, id, count)
-    connection.bodyLeft(count)
-    connection.scheduleFlush()
-  }
-
-  private func dropReceived() {
-    guard let received else { return }
-    services.budget.release(receivedCharge)
-    services.http2.bodyLeft(received.count - receivedStart)
-    self.received = nil
-    receivedStart = 0
-    receivedCharge = 0
-  }
-
   override func sendContinue() {
-    if isRequestEnded || received != nil { return }
+    if isRequestEnded || body?.waiting != nil { return }
     let line: StaticString = "HTTP/1.1 100 Continue\r\n\r\n"
     sendInterim(UnsafeBufferPointer(start: line.utf8Start, count: line.utf8CodeUnitCount))
   }
@@ -352,6 +309,7 @@ final class HTTP2Stream: Viewer {
         upload.viewerStalled()
       } else {
         connection.counters.count(.slowReader)
+        exchange.bodyBroke(.slowReader)
         end(with: NGHTTP2_CANCEL)
       }
     case .tunneling: close()
@@ -420,7 +378,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func closed() {
     leave()
-    giveUpReceived()
+    if body != nil { giveUpBody() }
     reset()
   }
 
@@ -453,10 +411,8 @@ final class HTTP2Stream: Viewer {
     isHeadKept = false
     resetsTunnel = false
     if webSocketKey != nil { webSocketKey = nil }
-    if received != nil { dropReceived() }
-    announcedCount = .max
+    if body != nil { dropBody() }
     hasRequestFailed = false
-    if requestTrailers != nil { requestTrailers = nil }
     if let head, head.capacity > Self.keptHead {
       services.budget.release(head.capacity)
       self.head = nil
@@ -464,6 +420,15 @@ final class HTTP2Stream: Viewer {
   }
 
   private static let keptHead = 4_096
+
+  @inline(never)
+  private func giveUpBody() { body?.giveUp() }
+
+  @inline(never)
+  private func dropBody() {
+    body?.drop()
+    body = nil
+  }
 
   // MARK: Frames that have been written
 
@@ -477,7 +442,7 @@ final class HTTP2Stream: Viewer {
   @inline(__always)
   func sentLast() {
     hasEnded = true
-    if !isRequestEnded { endBeforeRequest() }
+    if body != nil { endBeforeRequest() }
   }
 
   /// RFC 9113 §8.1: the rest of the request is not wanted. But there are viewers that take the reset
@@ -485,22 +450,15 @@ final class HTTP2Stream: Viewer {
   /// themselves, in which no more comes than fits into the window.
   @inline(never)
   private func endBeforeRequest() {
+    if isRequestEnded { return }
     guard phase == .exchanging else { return submitReset(NGHTTP2_NO_ERROR) }
     leave()
-    giveUpReceived()
+    body?.giveUp()
     setDeadline(after: Self.lingering)
   }
 
   /// Milliseconds that a viewer has to end a request that was answered before.
   private static let lingering = 2_000
-
-  /// What has come of the body and nobody takes any more is in the way of no other stream.
-  private func giveUpReceived() {
-    guard let received else { return }
-    let left = received.count - receivedStart
-    dropReceived()
-    connection.bodyLeft(left)
-  }
 
   @inline(__always)
   func sentBody(_ count: Int) {

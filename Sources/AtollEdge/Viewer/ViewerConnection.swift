@@ -118,6 +118,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
       if let upload, !upload.isEnded, !hasOutput {
         upload.viewerStalled()
       } else {
+        exchange.bodyBroke(.slowReader)
         close()
       }
     case .upgraded, .lingering, .closed:

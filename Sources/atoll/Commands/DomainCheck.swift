@@ -273,7 +273,7 @@ struct DomainCheck {
     case .certificate(.wrongName):
       return "attach the domain with a certificate that covers it: atoll domain attach "
         + "\(distribution.name) \(domain)"
-    case .tls:
+    case .tls, .noTLS:
       return
         "does the edge speak TLS there, and has it a certificate for \(host)? See atoll cert list"
     default: return error.hint ?? "look at the edge's log"

@@ -49,17 +49,6 @@ enum IssueOptions {
   ]
 }
 
-extension ListenAddress {
-  /// As it is written on a command line.
-  var text: String {
-    switch self {
-    case .tcp(nil, let port): "\(port)"
-    case .tcp(let host?, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    case .unix(let path): "unix:\(path)"
-    }
-  }
-}
-
 /// Issues certificates for a command: with the running edges, an own listener, a hook or a person.
 struct IssueDesk {
   let issuer: ACMEIssuer

@@ -149,6 +149,8 @@ enum ServeCommand: Command {
     } else {
       options.defaultSecureListener = .tcp(host: nil, port: 8443)
     }
+    try requireDistinct(
+      listeners.map { (http, $0) } + options.secureListeners.map { (https, $0) })
     options.tlsPolicy = parsed[tlsPolicy] ?? .intermediate
     if let count = parsed[threads] { options.threads = count }
     if let bytes = parsed[memory] { options.memory = bytes }
@@ -161,6 +163,22 @@ enum ServeCommand: Command {
       case let path: .file(path)
       }
     return options
+  }
+
+  /// Else the edge would say of its own address that another process has it.
+  private static func requireDistinct(
+    _ listeners: [(option: Option<ListenAddress>, address: ListenAddress)]
+  ) throws {
+    for (index, second) in listeners.enumerated() {
+      guard let first = listeners[..<index].first(where: { $0.address.overlaps(second.address) })
+      else { continue }
+      let names = [first, second].map { "\($0.option.definition.spelling) \($0.address.text)" }
+      throw names[0] == names[1]
+        ? CommandError.usage("\(names[0]) is given twice", hint: "leave one of them out")
+        : CommandError.usage(
+          "\(names[0]) and \(names[1]) name the same address",
+          hint: "give each of them a port of its own")
+    }
   }
 
   /// Nil when the store's are served.

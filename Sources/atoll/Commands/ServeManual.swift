@@ -162,6 +162,26 @@ enum ServeManual {
           """)
       ]),
     Section(
+      "Access log",
+      [
+        .paragraph(
+          """
+          Each request leaves a line when it ends. Its status is the one that was sent, 0 when \
+          none was; how the request ended and why stands in cache and reason, or before the \
+          request's id in a combined line, in the words of atoll metrics. A response that was cut \
+          short has the status that it began with, the bytes that went out, error, and as reason:
+          """),
+        .terms([
+          Term("slow-reader", "the viewer did not take it in time"),
+          Term(
+            "request-timeout, bad-request",
+            "meanwhile the viewer let the body of its request stall, or broke it off"),
+          Term("origin-closed, origin-timeout, origin-bad-response", "the origin broke off"),
+        ]),
+        .paragraph(
+          "A viewer that leaves by itself is no error: the line tells how many bytes it has got."),
+      ]),
+    Section(
       "Limits",
       [
         .paragraph("What viewers and origins can make grow ends here:"),

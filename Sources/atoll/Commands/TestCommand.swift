@@ -221,6 +221,8 @@ enum TestCommand: Command {
     case .timeout(connecting: false): return "give --max-time more"
     case .certificate(.selfSigned), .certificate(.unknownRoot), .certificate(.unknownIssuer):
       return "trust its authority with --ca <file>, or look at it with --insecure"
+    case .noTLS:
+      return "ask for \(url.asked(by: .http).text), or name a port that speaks TLS"
     case .certificate:
       return error.hint.map { "\($0); --insecure tests it all the same" }
     default: return error.hint

@@ -68,6 +68,13 @@ struct Diagnosis: Equatable {
     }
   }
 
+  /// A server that speaks TLS on this port was asked in the clear, and has said so.
+  init(onlyTLS url: ClientURL, at peer: String) {
+    let error = ClientError.onlyTLS(peer, url)
+    verdict = "not cached: \(error.message)"
+    advice = error.hint
+  }
+
   private static func remaining(_ ttl: Int?) -> String {
     guard let ttl else { return ", it does not say for how long" }
     return ttl > 0 ? " for another \(Quantity.duration(ttl))" : ", its lifetime ends now"
@@ -201,6 +208,7 @@ struct Cause: Equatable {
       self.init("a new copy is being fetched meanwhile", "ask again")
     case .badRequest: self.init("the edge takes the request for malformed")
     case .requestTimeout: self.init("the request took too long to arrive")
+    case .slowReader: self.init("the response was not read in time")
     case .methodNotAllowed:
       self.init(
         "the distribution does not allow \(request.method)",

@@ -25,8 +25,16 @@ struct TestReport {
     } catch {
       report.error = error
     }
-    guard let last = report.exchanges.last else { return report }
-    report.diagnosis = Diagnosis(report.exchanges, request: request)
+    let tlsPeer = report.mayHaveMetTLS ? client.peerSpeakingTLS(at: request.url) : nil
+    guard let last = report.exchanges.last else {
+      if let tlsPeer { report.error = .onlyTLS(tlsPeer, request.url) }
+      return report
+    }
+    if let tlsPeer {
+      report.diagnosis = Diagnosis(onlyTLS: request.url, at: tlsPeer)
+    } else {
+      report.diagnosis = Diagnosis(report.exchanges, request: request)
+    }
     // A test cut short has not seen the response that the expectations are about.
     if report.error == nil {
       report.findings = expectations.map { $0.check(last.response, last.reading) }
@@ -35,6 +43,12 @@ struct TestReport {
   }
 
   private init(request: ClientRequest) { self.request = request }
+
+  /// Asked in the clear, servers that speak TLS answer with 400 or close the connection.
+  private var mayHaveMetTLS: Bool {
+    guard request.url.scheme == .http else { return false }
+    return exchanges.last?.response.status == 400 || exchanges.isEmpty && error?.fault == .noAnswer
+  }
 
   func print(to console: Console) {
     guard !exchanges.isEmpty else { return }

@@ -158,7 +158,7 @@ import Testing
     ])
     defer { server.stop() }
     let error = try #require(throws: ClientError.self) { try get(server.port) }
-    #expect(error.fault == .tls)
+    #expect(error.fault == .noTLS)
     #expect(error.message == "127.0.0.1:\(server.port) does not speak TLS on this port")
   }
 

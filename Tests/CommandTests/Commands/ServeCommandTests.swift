@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import AtollEdge
 import Glibc
 import TestSupport
 import Testing
@@ -126,6 +127,49 @@ import Testing
     let ended = edge.end()
     #expect(ended.stderr.contains("atoll: listening on \(socket)\n"))
     #expect(access("\(home.path)/edge.sock", F_OK) != 0, "its socket is left behind")
+  }
+
+  @Test(arguments: [
+    (
+      ["--https", "127.0.0.1:8443", "--http", "127.0.0.1:8443"],
+      "--http 127.0.0.1:8443 and --https 127.0.0.1:8443 name the same address"
+    ),
+    (["--http", "8080", "--http", ":8080"], "--http 8080 is given twice"),
+    (
+      ["--http", "8080", "--http", "127.0.0.1:8080"],
+      "--http 8080 and --http 127.0.0.1:8080 name the same address"
+    ),
+    (
+      ["--http", "[::1]:8080", "--https", "[::]:8080"],
+      "--http [::1]:8080 and --https [::]:8080 name the same address"
+    ),
+    (
+      ["--http", "127.0.0.2:8080", "--https", "0.0.0.0:8080"],
+      "--http 127.0.0.2:8080 and --https 0.0.0.0:8080 name the same address"
+    ),
+    (["--https", "unix:/e", "--https", "unix:/e"], "--https unix:/e is given twice"),
+  ])
+  func `one address for two listeners is a usage error`(words: [String], message: String) {
+    let finished = runAtoll(["serve", "http://127.0.0.1:9"] + words)
+    #expect(finished.exitCode == 2)
+    let hint =
+      message.hasSuffix("twice") ? "leave one of them out" : "give each of them a port of its own"
+    #expect(finished.stderr == "atoll: error: \(message)\natoll: hint: \(hint)\n")
+  }
+
+  @Test func `addresses that differ are not mistaken for one`() throws {
+    let listeners = [
+      "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:8080", "127.0.0.2:8080", "[::1]:8080", "8081",
+      "127.0.0.1:8082", "unix:/a", "unix:/b",
+    ].compactMap { try? ListenAddress(parsing: $0) }
+    #expect(listeners.count == 9)
+    for (index, one) in listeners.enumerated() {
+      for other in listeners[(index + 1)...] {
+        #expect(!one.overlaps(other) && !other.overlaps(one), "\(one.text) and \(other.text)")
+      }
+    }
+    let any = try ListenAddress(parsing: "0.0.0.0:8080")
+    #expect(listeners.map { any.overlaps($0) }.filter(\.self).count == 2)
   }
 
   @Test func `an address in use is named`() {

@@ -46,10 +46,10 @@ package struct HTTPTransport: ACMETransport {
         .transport, "\(place): \(error.message)", hint: error.hint ?? "check the URL of --acme",
         type: ACMEClient.certain)
     // A connection that is lost while it is secured is one of these.
-    case .tls:
+    case .tls, .noTLS, .onlyTLS:
       return ACMEError(
         .transport, "\(place): \(error.message)", hint: error.hint ?? "check the URL of --acme")
-    case .lookup, .connect, .timeout, .response:
+    case .lookup, .connect, .timeout, .response, .noAnswer:
       return ACMEError(
         .transport, "\(place) could not be reached: \(error.message)",
         hint: "check the URL of --acme and this machine's network, or try again later; what is "
