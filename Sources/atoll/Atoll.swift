@@ -105,6 +105,7 @@ struct Atoll {
     switch error {
     case let error as CommandError:
       for problem in error.problems { console.error(problem.message, hint: problem.hint) }
+      for warning in error.warnings { console.warn(warning) }
       return error.code
     case let error as ConfigError:
       for problem in error.problems { console.error(problem.message, hint: problem.hint) }

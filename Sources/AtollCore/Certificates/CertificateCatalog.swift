@@ -128,6 +128,7 @@ package struct CertificateCatalog: Sendable {
     if let server = acme.dnsServer { writer.member("dnsServer", server) }
     if let time = acme.dnsTimeout { writer.member("dnsTimeout", time) }
     if let port = acme.validationPort { writer.member("validationPort", port) }
+    if let address = acme.httpAddress { writer.member("httpAddress", address) }
     writer.member("contacts", acme.contacts)
     if let trust = acme.trust { writer.member("trust", trust) }
     if let chain = acme.preferredChain { writer.member("preferredChain", chain) }
@@ -181,6 +182,7 @@ package struct CertificateCatalog: Sendable {
       dnsHook: node["dnsHook"]?.text, dnsServer: node["dnsServer"]?.text,
       dnsTimeout: node["dnsTimeout"]?.unsigned.map { Int(clamping: $0) },
       validationPort: node["validationPort"]?.unsigned.map { Int(clamping: $0) },
+      httpAddress: node["httpAddress"]?.text,
       contacts: (node["contacts"]?.elements ?? []).compactMap(\.text),
       trust: node["trust"]?.text, preferredChain: node["preferredChain"]?.text,
       profile: node["profile"]?.text)

@@ -47,7 +47,7 @@ package struct CertificateImport: Sendable {
           "the certificate is signed by itself: viewers trust it only where it was installed",
           hint: "atoll cert create --local has one authority for all such certificates"))
     } else if root == nil, !isIssuedByTrusted(last) {
-      let missing = Self.missing(last)
+      let missing = Self.missing(last, isAllowed: allowsIncomplete)
       if allowsIncomplete {
         warnings.append(missing)
       } else {
@@ -178,14 +178,16 @@ package struct CertificateImport: Sendable {
     return (chain, nil)
   }
 
-  private static func missing(_ last: CertificateInfo) -> CertificateError {
+  private static func missing(_ last: CertificateInfo, isAllowed: Bool) -> CertificateError {
     let issuer = quoted(last.issuer.shortText)
     let source = last.issuerURLs.first.map { "; the CA has it at \($0)" } ?? ""
     return CertificateError(
       "the certificate of \(issuer), which issued \(quoted(last.subject.shortText)), is missing",
       hint:
         "give the CA's file with the intermediates\(source); if \(issuer) is a root of your own, "
-        + "give its certificate or add --allow-incomplete")
+        + (isAllowed
+          ? "only viewers that have it accept the chain"
+          : "give its certificate or add --allow-incomplete"))
   }
 
   private static func flaws(of chain: [CertificateInfo], now: Int64) -> [CertificateError] {

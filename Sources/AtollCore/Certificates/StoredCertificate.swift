@@ -64,6 +64,9 @@ package struct ACMESettings: Equatable, Sendable {
   package var dnsTimeout: Int?
   /// The port that the CA connects to; nil: 80 or 443, as public ones do.
   package var validationPort: Int?
+  /// Where a command answers http-01 while no edge runs: port, address:port or [ipv6]:port; nil: port
+  /// 80 of every address.
+  package var httpAddress: String?
   /// A file of roots to believe for the directory's own TLS; nil: the system's.
   package var trust: String?
   /// Part of the name of the root to prefer, where the CA offers several chains.
@@ -74,6 +77,7 @@ package struct ACMESettings: Equatable, Sendable {
   package init(
     directory: String, challenge: ChallengeType = .http, dnsHook: String? = nil,
     dnsServer: String? = nil, dnsTimeout: Int? = nil, validationPort: Int? = nil,
+    httpAddress: String? = nil,
     contacts: [String] = [], trust: String? = nil, preferredChain: String? = nil,
     profile: String? = nil
   ) {
@@ -83,6 +87,7 @@ package struct ACMESettings: Equatable, Sendable {
     self.dnsServer = dnsServer
     self.dnsTimeout = dnsTimeout
     self.validationPort = validationPort
+    self.httpAddress = httpAddress
     self.contacts = contacts
     self.trust = trust
     self.preferredChain = preferredChain

@@ -41,19 +41,18 @@ package struct DomainRecords: Equatable, Sendable {
   /// Domains that stay without a record, since neither an address nor a name was given.
   package var unplaced: [String] = []
 
+  /// What belongs into a zone that is not known stays without a record, too.
   /// - Parameters:
   ///   - target: the name that sub-domains lead to; nil where it means nothing to other machines.
   ///   - addresses: where the edges are reached.
   ///   - challenges: what a CA looks for, by domain.
-  ///   - zone: the apex of the zone that holds a name.
-  package init<Failure: Error>(
+  ///   - zone: the apex of the zone that holds a name; nil where that is not known.
+  package init(
     of domains: [String], target: DNSName?, addresses: [IPAddress],
-    challenges: [(domain: String, text: String)] = [],
-    zone: (DNSName) throws(Failure) -> DNSName
-  ) throws(Failure) {
+    challenges: [(domain: String, text: String)] = [], zone: (DNSName) -> DNSName?
+  ) {
     for domain in domains {
-      guard let name = DNSName(domain) else { continue }
-      let apex = try zone(name)
+      guard let name = DNSName(domain), let apex = zone(name) else { continue }
       // The name that the others lead to can't lead to itself, nor can all below its base; and
       // beside an apex's own records no CNAME may stand (RFC 1912 §2.4).
       let isLoop =
@@ -76,9 +75,10 @@ package struct DomainRecords: Equatable, Sendable {
       // RFC 8555 §8.4: a wildcard is validated at the name below which it stands.
       let plain =
         challenge.domain.hasPrefix("*.") ? challenge.domain.dropFirst(2) : challenge.domain[...]
-      guard let name = DNSName(plain)?.prefixed(by: "_acme-challenge") else { continue }
-      records.append(
-        PlannedRecord(name: name, kind: .txt, value: challenge.text, zone: try zone(name)))
+      guard let name = DNSName(plain)?.prefixed(by: "_acme-challenge"), let apex = zone(name) else {
+        continue
+      }
+      records.append(PlannedRecord(name: name, kind: .txt, value: challenge.text, zone: apex))
     }
   }
 

@@ -192,6 +192,7 @@ enum CertEnsureCommand: Command {
     if let server = parsed[IssueOptions.dnsServer] { settings.dnsServer = server }
     if let time = parsed[IssueOptions.dnsTimeout] { settings.dnsTimeout = time }
     if let port = parsed[IssueOptions.validationPort] { settings.validationPort = port }
+    if let address = parsed[IssueOptions.http] { settings.httpAddress = address.text }
     let addresses = parsed.values(email)
     if !addresses.isEmpty { settings.contacts = addresses }
     settings.preferredChain = parsed[preferredChain] ?? settings.preferredChain

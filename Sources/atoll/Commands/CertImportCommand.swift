@@ -61,18 +61,21 @@ enum CertImportCommand: Command {
         hint: "import this one under another name, or delete that one first")
     }
     let imported = try read(parsed)
+    let isSame = existing?.chain == imported.chainPEM && existing?.damage == nil
+    if !isSame {
+      try workspace.checkUses(
+        of: name, coveredBy: imported.leaf.names,
+        hint: "give one that names it, or import it under another name")
+    }
     for warning in imported.warnings { console.warn(warning.message, hint: warning.hint) }
     let report = CertificateReport(parsed, console)
     let now = Clock.now()
-    if let existing, existing.chain == imported.chainPEM, existing.damage == nil {
+    if isSame, let existing {
       try report.finish(
         .unchanged, named: name, revision: nil, certificate: existing, notes: imported.notes,
         in: workspace)
       return
     }
-    try workspace.checkUses(
-      of: name, coveredBy: imported.leaf.names,
-      hint: "give one that names it, or import it under another name")
     var certificate = StoredCertificate(
       name: name, created: existing?.created ?? now, modified: now, source: .imported,
       domains: imported.leaf.names,

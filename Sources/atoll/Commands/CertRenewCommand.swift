@@ -48,6 +48,7 @@ enum CertRenewCommand: Command {
     demand.ignoresPause = demand.isForced
     var reports: [IssueReport] = []
     var problems: [CommandError.Problem] = []
+    var warnings: [String] = []
     for certificate in certificates {
       do {
         if certificate.source == .local {
@@ -59,11 +60,12 @@ enum CertRenewCommand: Command {
         problems += error.problems.map {
           .init(message: "\"\(certificate.name)\": \($0.message)", hint: $0.hint)
         }
+        warnings += error.warnings
       }
     }
     try IssueReport.finish(reports, isAlone: false, parsed, console, in: workspace)
     if certificates.isEmpty { console.note("there is nothing to renew") }
-    if !problems.isEmpty { throw CommandError(problems, code: .failed) }
+    if !problems.isEmpty { throw CommandError(problems, warnings: warnings, code: .failed) }
   }
 
   private static func named(

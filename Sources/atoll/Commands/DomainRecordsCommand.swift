@@ -48,7 +48,10 @@ enum DomainRecordsCommand: Command {
       domain's own records stand among them. Where a certificate is being validated by DNS, so do \
       its _acme-challenge records.
       """,
-      "Where each zone begins is asked of DNS (SOA), unless --zone says it. Nothing is changed.",
+      """
+      Where each zone begins is asked of DNS (SOA), unless --zone says it. Where that is not known \
+      the other records are printed all the same, and the command ends with 1. Nothing is changed.
+      """,
     ],
     arguments: [
       DomainCommand.distribution,
@@ -95,31 +98,58 @@ enum DomainRecordsCommand: Command {
       }
       return zone
     }
-    let client = DomainOptions.client(parsed)
-    var known: [DNSName] = zones
-    let plan = try DomainRecords(
+    var finder = ZoneFinder(known: zones, client: DomainOptions.client(parsed))
+    let plan = DomainRecords(
       of: domains, target: isLocal ? nil : DNSName(distribution.defaultDomain),
-      addresses: addresses, challenges: challenges(of: domains, in: workspace)
-    ) { (name) throws(CommandError) in
+      addresses: addresses, challenges: try challenges(of: domains, in: workspace)
+    ) { finder.zone(of: $0) }
+    report(plan, finder.failures, distribution, parsed, console)
+    let problems =
+      finder.failures.map { $0.problem }
+      + plan.unplaced.map { domain in
+        .init(
+          message: "\"\(domain)\" can't lead to \(distribution.defaultDomain), which is part of it",
+          hint: "give the addresses of the edges with --ip")
+      }
+    if !problems.isEmpty { throw CommandError(problems, code: .failed) }
+  }
+
+  /// Says where zones begin: as the command line does, or as DNS does.
+  private struct ZoneFinder {
+    var known: [DNSName]
+    var client: DNSClient
+    var failures: [(name: DNSName, problem: CommandError.Problem)] = []
+
+    /// nil where nobody knows; the others are looked for all the same.
+    mutating func zone(of name: DNSName) -> DNSName? {
       let holding = known.filter { $0.contains(name) }
       if let apex = holding.max(by: { $0.labels.count < $1.labels.count }) { return apex }
+      // What a wildcard stands for is asked about the name that it stands below.
+      let asked = name.labels.first == [UInt8(ascii: "*")] ? name.parent ?? name : name
+      // A challenge's name stands below what was asked for already.
+      let isChallenge = asked.labels.first == Array("_acme-challenge".utf8)
+      let told = isChallenge ? asked.parent : asked
+      if failures.contains(where: { $0.name == told }) { return nil }
       do throws(DNSError) {
-        // What a wildcard stands for is asked about the name that it stands below.
-        let asked = name.labels.first == [UInt8(ascii: "*")] ? name.parent ?? name : name
         let apex = try client.zone(of: asked).apex
         // The zone of a name that nobody has registered is the registry's.
         if apex.labels.count < 2 { throw DNSError.noZone(name) }
         known.append(apex)
         return apex
       } catch {
-        throw CommandError.failed(
-          "where the zone of \"\(name)\" begins is not known: \(error)",
-          hint:
-            "say it with --zone, such as --zone \(name.labels.count > 2 ? "\(name.parent!)" : "\(name)")"
-        )
+        // Nobody waits so long again, name after name.
+        if case .noAnswer = error { client.attempts = 1 }
+        let guess = asked.labels.count > 2 ? asked.parent! : asked
+        failures.append(
+          (
+            asked,
+            .init(
+              message: "where the zone of \"\(asked)\" begins is not known: \(error)",
+              hint: "say it with --zone, such as --zone \(guess)")
+          ))
+        return nil
       }
     }
-    try report(plan, distribution, parsed, console)
   }
 
   /// Of the certificates that are being validated by DNS just now.
@@ -133,9 +163,9 @@ enum DomainRecordsCommand: Command {
   }
 
   private static func report(
-    _ plan: DomainRecords, _ distribution: Distribution, _ parsed: ParsedArguments,
-    _ console: Console
-  ) throws {
+    _ plan: DomainRecords, _ unknown: [(name: DNSName, problem: CommandError.Problem)],
+    _ distribution: Distribution, _ parsed: ParsedArguments, _ console: Console
+  ) {
     let lifetime = parsed[ttl] ?? 300
     if parsed[CommonOptions.json] {
       console.print(
@@ -148,6 +178,13 @@ enum DomainRecordsCommand: Command {
                 "name": .string("\(record.name)"), "type": .string(record.kind.rawValue),
                 "value": .string(record.value), "ttl": .integer(lifetime),
                 "zone": .string("\(record.zone)"),
+              ]
+            }),
+          "unknown": .array(
+            unknown.map { name, problem in
+              [
+                "name": .string("\(name)"), "what": .string(problem.message),
+                "hint": .optional(problem.hint),
               ]
             }),
         ]))

@@ -68,7 +68,9 @@ enum IssueManual {
         A certificate is due at two thirds of its life, or when the CA says (RFC 9773); the moment \
         is spread so that not all fall due at once. Running edges renew it then, one edge of the \
         store at a time. After tries that failed the next one waits a minute, then longer, up to a \
-        day, and as long as the CA asks for; --now tries at once.
+        day, and as long as the CA asks for; --now tries at once. How the domains are proven is \
+        kept of the last cert ensure: --http, --validation-port, --dns-hook, --dns-server and \
+        --dns-timeout need not be repeated. What cert renew is given holds for that run alone.
         """)
     ])
 

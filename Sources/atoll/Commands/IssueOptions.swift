@@ -2,6 +2,7 @@
 import AtollCore
 import AtollEdge
 import Glibc
+import Synchronization
 
 /// What `cert ensure` and `cert renew` share: how domains are proven.
 enum IssueOptions {
@@ -55,6 +56,21 @@ struct IssueDesk {
   private let parsed: ParsedArguments
   private let console: Console
   private let interruption: Interruption
+  private let remarks = Remarks()
+
+  /// What hooks complain about when they tidy up: it comes after the error that matters more.
+  private final class Remarks: Sendable {
+    private let lines = Mutex<[String]>([])
+
+    func add(_ line: String) { lines.withLock { $0.append(line) } }
+
+    func take() -> [String] {
+      lines.withLock { lines in
+        defer { lines = [] }
+        return lines
+      }
+    }
+  }
 
   /// How long this command waits for another one that is about the same certificate, or that
   /// answers the CA by itself.
@@ -78,22 +94,32 @@ struct IssueDesk {
     var turn: (any StoreHold)?
     defer { turn?.release() }
     do {
-      return try issuer.keep(
+      let outcome = try issuer.keep(
         name, as: wanted, demand, patience: Self.patience,
         prover: { (settings) throws(ACMEError) in try prover(settings, &turn) },
         prepare: { (preparation) throws(ACMEError) in try preflight(preparation) })
+      warn()
+      return outcome
     } catch let error as ACMEError {
-      throw Self.failure(error)
+      throw Self.failure(error, remarks.take())
+    } catch {
+      warn()
+      throw error
     }
   }
 
-  static func failure(_ error: ACMEError) -> CommandError {
+  private func warn() {
+    for line in remarks.take() { console.warn(line) }
+  }
+
+  private static func failure(_ error: ACMEError, _ warnings: [String]) -> CommandError {
     let lines = [error.message] + error.details
     let problems = lines.enumerated().map { index, line in
       CommandError.Problem(
         message: line, hint: index == lines.count - 1 && !error.hint.isEmpty ? error.hint : nil)
     }
-    return CommandError(problems, code: error.fault == .settings ? .usage : .failed)
+    return CommandError(
+      problems, warnings: warnings, code: error.fault == .settings ? .usage : .failed)
   }
 
   // MARK: Proving
@@ -102,7 +128,7 @@ struct IssueDesk {
     _ settings: ACMESettings, _ turn: inout (any StoreHold)?
   ) throws(ACMEError) -> any ChallengeProver {
     switch settings.challenge {
-    case .http: return try httpProver(&turn)
+    case .http: return try httpProver(settings, &turn)
     case .tls:
       guard try hasEdge() else {
         throw ACMEError(
@@ -113,14 +139,19 @@ struct IssueDesk {
     case .dns:
       let prover = DNSProver(
         try keeper(settings), try watch(settings), in: workspace.catalog.store)
-      interruption.onInterrupt { prover.end() }
+      interruption.onInterrupt { [remarks, console] in
+        prover.end()
+        for line in remarks.take() { console.warn(line) }
+      }
       return prover
     }
   }
 
   /// The edges, or this process: of several that answer by themselves one at a time, since they
   /// would want the same port.
-  private func httpProver(_ turn: inout (any StoreHold)?) throws(ACMEError) -> any ChallengeProver {
+  private func httpProver(
+    _ settings: ACMESettings, _ turn: inout (any StoreHold)?
+  ) throws(ACMEError) -> any ChallengeProver {
     let store = workspace.catalog.store
     // Who names an address wants to be reached there.
     func hasEdge() throws(ACMEError) -> Bool {
@@ -144,14 +175,15 @@ struct IssueDesk {
       turn = nil
       return EdgeProver(store, .http)
     }
-    if case .tcp(let host, let port)? = parsed[IssueOptions.http] {
+    let known = settings.httpAddress.flatMap { try? ListenAddress(parsing: $0) }
+    if case .tcp(let host, let port)? = parsed[IssueOptions.http] ?? known {
       return ChallengeListener(host: host, port: port)
     }
     return ChallengeListener()
   }
 
   private func keeper(_ settings: ACMESettings) throws(ACMEError) -> any RecordKeeper {
-    if let hook = settings.dnsHook { return DNSHook(hook) { console.warn($0) } }
+    if let hook = settings.dnsHook { return DNSHook(hook) { [remarks] in remarks.add($0) } }
     guard console.isInteractive || parsed[IssueOptions.wait] else {
       throw ACMEError(
         .settings, "somebody has to create the DNS records, and nobody is at a terminal",

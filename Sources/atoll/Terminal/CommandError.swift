@@ -8,10 +8,13 @@ struct CommandError: Error, Equatable {
   }
 
   let problems: [Problem]
+  /// What went wrong beside that, to be read after it.
+  let warnings: [String]
   let code: ExitCode
 
-  init(_ problems: [Problem], code: ExitCode) {
+  init(_ problems: [Problem], warnings: [String] = [], code: ExitCode) {
     self.problems = problems
+    self.warnings = warnings
     self.code = code
   }
 

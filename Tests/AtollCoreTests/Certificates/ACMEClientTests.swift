@@ -309,6 +309,27 @@ struct ACMEIssuerTests {
     #expect(failure()?.message == "ca.example refused to open an account: not today (malformed)")
   }
 
+  @Test(arguments: [
+    (ScriptedCA.Step.broken, "the line is dead"),
+    (.answer(ScriptedCA.json("<html>")), "https://ca.example/dir is no ACME directory"),
+    (
+      .answer(ScriptedCA.json("{}", status: 404)),
+      "https://ca.example/dir is no ACME directory: it answers 404"
+    ),
+  ])
+  func `a URL without a directory makes no next try wait`(
+    step: ScriptedCA.Step, message: String
+  ) throws {
+    _ = try put(daysOld: 70)
+    ca.script("/dir", step)
+    for _ in 0..<3 {
+      #expect(failure()?.message == message)
+      let renewal = try #require(try catalog.get("shop")).renewal
+      #expect(renewal.failures == 0 && renewal.notBefore == nil)
+      #expect(renewal.lastError == message)
+    }
+  }
+
   @Test func `a CA that says nothing is asked again later`() throws {
     let certificate = try put(daysOld: 10)
     ca.script(try path(of: certificate), .answer(ScriptedCA.json("{}", status: 500)))

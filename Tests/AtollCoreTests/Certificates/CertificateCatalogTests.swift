@@ -38,7 +38,8 @@ private struct Pair: Sendable {
     certificate.keyType = .rsa2048
     certificate.acme = ACMESettings(
       directory: "https://acme.example/dir", challenge: .dns, dnsHook: "hook --x",
-      contacts: ["a@b.example"], trust: "/etc/roots.pem")
+      validationPort: 5002, httpAddress: "[::1]:5002", contacts: ["a@b.example"],
+      trust: "/etc/roots.pem")
     certificate.renewal = RenewalState(
       lastAttempt: 5, lastError: "said \"no\"\n", failures: 2, notBefore: 6, window: 7...8,
       askAgain: 9)

@@ -42,6 +42,15 @@ struct DomainRecordsTests {
     #expect(Self.plan(["www.shop.example"], target: nil).unplaced == ["www.shop.example"])
   }
 
+  @Test func `names of unknown zones leave the others their records`() {
+    let plan = DomainRecords(
+      of: ["www.shop.example", "a.other.example"], target: DNSName("d1.cdn.test"), addresses: [],
+      challenges: [("a.other.example", "x"), ("www.shop.example", "y")]
+    ) { name in Self.apexes.first { $0.contains(name) } }
+    #expect(plan.records.map(\.kind) == [.cname, .txt])
+    #expect(plan.records.allSatisfy { $0.zone == DNSName("shop.example") })
+  }
+
   @Test func `without addresses an apex gets an alias, which nsupdate can't`() {
     let plan = Self.plan(["shop.example", "www.shop.example"])
     #expect(

@@ -382,10 +382,11 @@ extension Home {
     var leaf: String { directory.file("leaf.pem") }
     var key: String { directory.file("leaf.key") }
 
-    init?(days: String = "60") {
+    init?(days: String = "60", domain: String = "shop.test") {
       directory.write("ca.ext", "basicConstraints=critical,CA:TRUE\nsubjectKeyIdentifier=hash\n")
       directory.write(
-        "leaf.ext", "subjectAltName=DNS:shop.test,DNS:*.shop.test\nextendedKeyUsage=serverAuth\n")
+        "leaf.ext",
+        "subjectAltName=DNS:\(domain),DNS:*.\(domain)\nextendedKeyUsage=serverAuth\n")
       let curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
       let steps: [[String]] = [
         ["req", "-x509"] + curve + [
@@ -580,5 +581,14 @@ extension Home {
       "cert", "import", "shop", files.leaf, files.key, "--allow-incomplete")
     #expect(result.exitCode == 0, "\(result.stderr)")
     #expect(result.stderr.contains("warning: the certificate of \"Test Inter\""))
+    // What was given already is no hint, and no way out of another refusal.
+    #expect(!result.stderr.contains("--allow-incomplete"), "\(result.stderr)")
+    home.atoll("create", "site", "--origin", "http://localhost:3000")
+    #expect(home.atoll("domain", "attach", "site", "shop.test").exitCode == 0)
+    guard let other = Files(domain: "blog.test") else { return }
+    let refused = home.atoll(
+      "cert", "import", "shop", other.leaf, other.key, "--allow-incomplete")
+    #expect(refused.exitCode == 2 && refused.stderr.contains("is not for shop.test"))
+    #expect(!refused.stderr.contains("--allow-incomplete"), "\(refused.stderr)")
   }
 }

@@ -179,6 +179,24 @@ struct CertEnsureTests {
     #expect(missing.stderr.contains("did you mean \"shop\"?"))
   }
 
+  @Test func `where the CA looks is kept for the next time`() throws {
+    let pebble = try Pebble()
+    let home = Home()
+    #expect(home.ensure("shop", pebble, "--domain", "shop.example").exitCode == 0)
+    let first = try home.leaf("shop")
+    #expect(try home.certificate("shop").acme?.httpAddress == "127.0.0.1:\(pebble.ports.http)")
+    let renewed = home.atoll(["cert", "renew", "shop"])
+    #expect(renewed.exitCode == 0, "\(renewed.stderr)")
+    #expect(try home.leaf("shop").serial != first.serial)
+    // What is said for once holds for once.
+    let other = try #require(freePort())
+    let elsewhere = home.atoll(["cert", "renew", "shop", "--http", "127.0.0.1:\(other)"])
+    #expect(elsewhere.exitCode == 1, "\(elsewhere.stdout)")
+    #expect(elsewhere.stderr.contains("refused the connection"), "\(elsewhere.stderr)")
+    let again = home.atoll(["cert", "ensure", "shop", "--domain", "shop.example,b.example"])
+    #expect(again.exitCode == 0, "\(again.stderr)")
+  }
+
   @Test func `other domains and another key have it issued anew`() throws {
     let pebble = try Pebble()
     let home = Home()
@@ -257,6 +275,13 @@ struct CertEnsureTests {
       result.stderr.contains(
         "the DNS hook did not create _acme-challenge.shop.example: no such zone (exit code 3)"),
       "\(result.stderr)")
+    // What matters comes first.
+    let told = [result, home.atoll(["cert", "renew", "shop"])]
+    for lines in told.map({ $0.stderr.split(separator: "\n") }) {
+      let error = lines.firstIndex { $0.contains("error: ") && $0.contains("did not create") }
+      let warning = lines.firstIndex { $0.contains("warning: the DNS hook did not remove ") }
+      #expect(try #require(error) < #require(warning), "\(lines)")
+    }
     #expect((readText(hook.log) ?? "").contains("\ncleanup "))
     let certificate = try home.certificate("shop")
     #expect(certificate.chain == nil && certificate.renewal.failures == 0)
@@ -266,8 +291,8 @@ struct CertEnsureTests {
   @Test func `a record that does not arrive is waited for, and removed on an interrupt`() throws {
     let pebble = try Pebble()
     let home = Home()
-    // It creates nothing.
-    let hook = pebble.makeHook("exit 0")
+    // It creates nothing, and finds nothing to remove.
+    let hook = pebble.makeHook("[ $1 = cleanup ] && exit 4; exit 0")
     let late = home.ensure(
       "shop", pebble, "--domain", "shop.example", "--dns-hook", hook.command, "--dns-timeout", "1s")
     #expect(late.exitCode == 1)
@@ -287,11 +312,13 @@ struct CertEnsureTests {
     #expect(ended.exitCode == 130, "\(ended.stderr)")
     let log = readText(hook.log) ?? ""
     #expect(log.split(separator: "\n").last?.hasPrefix("cleanup ") == true, "\(log)")
+    #expect(ended.stderr.contains("warning: the DNS hook did not remove "), "\(ended.stderr)")
     // Nobody is about it any longer.
     let script = try #require(readText(pebble.place.file("hook")))
     pebble.place.write("hook", script.replacing("exit 0\n", with: "\n"))
     let again = home.ensure("shop", pebble)
     #expect(again.exitCode == 0, "\(again.stderr)")
+    #expect(again.stderr.contains("warning: the DNS hook did not remove "), "\(again.stderr)")
   }
 
   @Test func `records are printed for a person, and waited for`() throws {
@@ -548,12 +575,17 @@ struct CertEnsureTests {
     ])
     #expect(result.exitCode == 1)
     #expect(result.stderr.contains("--acme-ca"), "\(result.stderr)")
-    let nowhere = home.atoll([
-      "cert", "ensure", "shop", "--acme", "https://127.0.0.1:\(try #require(freePort()))/dir",
-      "--now",
-    ])
-    #expect(nowhere.exitCode == 1)
-    #expect(nowhere.stderr.contains("could not be reached"), "\(nowhere.stderr)")
+    // Nor do such tries make the next one wait.
+    for _ in 0..<3 {
+      let nowhere = home.atoll([
+        "cert", "ensure", "shop", "--acme", "https://127.0.0.1:\(try #require(freePort()))/dir",
+      ])
+      #expect(nowhere.exitCode == 1)
+      #expect(nowhere.stderr.contains("could not be reached"), "\(nowhere.stderr)")
+      #expect(nowhere.stderr.contains("hint: check the URL of --acme and"))
+    }
+    let mended = home.ensure("shop", pebble)
+    #expect(mended.exitCode == 0, "\(mended.stderr)")
   }
 
   private static let tooMany = (0...100).map { "h\($0).example" }.joined(separator: ",")

@@ -491,6 +491,36 @@ extension Home {
       "domain", "records", "shop", "www.other.example", "--dns-server", server.address)
     #expect(unknown.exitCode == 1)
     #expect(unknown.stderr.contains("--zone other.example"))
+    // The others are printed all the same.
+    func some(_ arguments: String...) -> Finished {
+      home.run(
+        [
+          "domain", "records", "shop", "www.other.example", "*.other.example", "www.shop.example",
+          "a.third.example", "--dns-server", server.address,
+        ] + arguments)
+    }
+    for (format, line) in [("zone", "www  300  IN  CNAME"), ("nsupdate", "zone shop.example.\n")] {
+      let rest = some("--format", format)
+      #expect(rest.exitCode == 1 && rest.stdout.contains(line), "\(rest.stdout)")
+      #expect(!rest.stdout.contains("other.example"))
+      for name in ["www.other.example", "other.example", "a.third.example"] {
+        #expect(
+          rest.stderr.contains("error: where the zone of \"\(name)\" begins is not known"),
+          "\(rest.stderr)")
+      }
+      #expect(rest.stderr.contains("hint: say it with --zone, such as --zone third.example\n"))
+    }
+    let document = some("--json", "--zone", "other.example")
+    #expect(document.exitCode == 1)
+    let node = try JSONReader.read(Array(document.stdout.utf8))
+    #expect(
+      node["records"]?.elements?.map { $0["name"]?.text } == [
+        "www.other.example", "*.other.example", "www.shop.example",
+      ])
+    #expect(node["unknown"]?.elements?.map { $0["name"]?.text } == ["a.third.example"])
+    let loop = home.atoll("domain", "records", "shop", "*.cdn.test", "--zone", "cdn.test")
+    #expect(loop.exitCode == 1 && loop.stdout.isEmpty)
+    #expect(loop.stderr.contains("\"*.cdn.test\" can't lead to \(own)"), "\(loop.stderr)")
   }
 
   @Test func `below atoll.localhost records need addresses`() {

@@ -103,13 +103,21 @@ package final class ACMEClient {
 
   package func directory() throws(ACMEError) -> ACMEDirectory {
     if let known { return known }
-    let response = try retrying { () throws(ACMEError) in
-      try transport.send(ACMERequest(method: "GET", url: directoryURL))
+    let response: ACMEResponse
+    do throws(ACMEError) {
+      response = try retrying { () throws(ACMEError) in
+        try transport.send(ACMERequest(method: "GET", url: directoryURL))
+      }
+    } catch {
+      // Nothing was asked of the CA yet, if the URL is one's at all.
+      var failure = error
+      if failure.fault == .transport { failure.fault = .preparation }
+      throw failure
     }
     guard response.status == 200, let node = response.json, let directory = ACMEDirectory(node)
     else {
       throw ACMEError(
-        .transport,
+        .preparation,
         "\(directoryURL) is no ACME directory"
           + (response.status == 200 ? "" : ": it answers \(response.status)"),
         hint: "check the URL of --acme")

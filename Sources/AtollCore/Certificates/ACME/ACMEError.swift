@@ -5,9 +5,9 @@ package struct ACMEError: Error, Equatable, Sendable {
   package enum Fault: Equatable, Sendable {
     /// The command line or the settings ask for what cannot be.
     case settings
-    /// Nothing was asked of the CA yet: DNS, a port, a hook, another process.
+    /// Nothing was asked of the CA yet: its directory, DNS, a port, a hook, another process.
     case preparation
-    /// The CA could not be reached or did not speak ACME.
+    /// The CA could be reached no longer, or did not speak ACME.
     case transport
     /// The CA refused, and said why.
     case refused

@@ -52,7 +52,8 @@ package struct HTTPTransport: ACMETransport {
     case .lookup, .connect, .timeout, .response, .noAnswer:
       return ACMEError(
         .transport, "\(place) could not be reached: \(error.message)",
-        hint: "check this machine's network, or try again later; what is served is not touched")
+        hint: "check the URL of --acme and this machine's network, or try again later; what is "
+          + "served is not touched")
     }
   }
 }
