@@ -7,7 +7,7 @@ import Testing
 @testable import AtollEdge
 
 /// Who looks after certificates while an edge runs, with a clock and a CA of the test's own.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct CertificateKeeperTests {
   private static let day: Int64 = 86_400
   private static let start: Int64 = 1_800_000_000

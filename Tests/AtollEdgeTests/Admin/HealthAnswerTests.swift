@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// What a supervised edge tells of its origins' targets.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct HealthAnswerTests {
   @Test func `the admin socket tells each target's health`() throws {
     let refusing = try RefusingOrigin()

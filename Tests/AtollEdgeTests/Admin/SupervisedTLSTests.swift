@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A supervised edge's certificates: those of its store, as it says at any time.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct SupervisedTLSTests {
   private func edge(
     in directory: TemporaryDirectory = TemporaryDirectory(), unsaved: Distribution? = nil,

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Monthly transfer of a supervised edge (Lightsail's plans).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct TransferTests {
   private static let body = String(repeating: "x", count: 10_000)
 

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 /// The access log: one line per exchange, valid whatever the viewer sent.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct AccessLogTests {
   /// A file of its own, gone when the test ends.
   final class LogFile {

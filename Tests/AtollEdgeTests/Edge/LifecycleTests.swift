@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 /// Starting, changing and ending an edge while viewers are there.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct LifecycleTests {
   @Test func `a reload drops no connection and loses no request`() throws {
     let origin = try ScriptedOrigin {

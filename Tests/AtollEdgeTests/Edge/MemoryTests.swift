@@ -2,7 +2,7 @@
 import Testing
 
 /// Bounds on what an edge holds, measured on the binary: no test's own memory counts.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct MemoryTests {
   @Test func `many URLs stay within the memory given`() throws {
     let size = 20_000

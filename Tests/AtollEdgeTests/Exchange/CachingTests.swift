@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// What is answered from the cache and what is not: RFC 9111 seen from both ends of the edge.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct CachingTests {
   /// An origin that answers everything with these fields and a body that counts its requests.
   static func counting(_ fields: [String], status: String = "200 OK") throws -> ScriptedOrigin {

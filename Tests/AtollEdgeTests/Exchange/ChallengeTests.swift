@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Answers for certificate authorities (RFC 8555 §8.3), before anything that a distribution says.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ChallengeTests {
   private static let token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
   private static let path = "/.well-known/acme-challenge/\(token)"

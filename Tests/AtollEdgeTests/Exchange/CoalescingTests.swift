@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// Fills: many viewers of one cold URL, one request to the origin.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct CoalescingTests {
   /// An origin that sends a head and "first ", then waits before "second".
   static func inTwoParts(_ more: Event, _ fields: String...) throws -> ScriptedOrigin {

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Where several rules meet in one exchange.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct CombinationTests {
   // MARK: Error pages
 

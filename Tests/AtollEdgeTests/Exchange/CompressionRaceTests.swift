@@ -6,7 +6,7 @@ import Testing
 
 /// Compression under way while things change, and its limits. The pool is the test's own, so that a
 /// compression begins when the test says so.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct CompressionRaceTests {
   private let pool = WorkerPool(threads: 1)
   private let go = Event()

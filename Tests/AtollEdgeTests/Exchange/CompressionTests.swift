@@ -77,7 +77,7 @@ extension ViewerResponse {
 }
 
 /// Compression at the edge: CloudFront reference §7, §8; RFC 9110 §8.4, §12.5.3, §7.7, §8.8.3.3.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct CompressionTests {
   @Test func `the origin is asked once, and every viewer gets the form it takes`() throws {
     let site = try Site([

@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Which distribution answers a request.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct DistributionTests {
   private func get(_ host: String, _ edge: EdgeUnderTest, target: String = "/") throws
     -> ViewerResponse

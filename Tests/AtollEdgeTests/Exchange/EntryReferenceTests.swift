@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// Who serves an entry holds it, and gives it back.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct EntryReferenceTests {
   /// An entry that somebody holds stays in memory; of so many there would soon be no room for more.
   @Test func `what has been served can be evicted`() throws {

@@ -5,7 +5,7 @@ import Testing
 
 /// CloudFront §19 through the running edge: errors are remembered, and an origin that fails is left
 /// alone for a while.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ErrorCachingTests {
   /// An edge of Lightsail's preset that remembers errors for so many seconds.
   static func edge(

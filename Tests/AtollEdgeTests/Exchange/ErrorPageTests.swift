@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Custom error responses (CloudFront §20) through the running edge.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ErrorPageTests {
   /// An origin for error pages, which live for a minute and count their requests.
   static func pages() throws -> ScriptedOrigin {

@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Which fields pass in each direction: RFC 9110 §7.6 and the header rules of a distribution.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HeaderTests {
   /// What the origin receives for a request with these fields.
   private func received(

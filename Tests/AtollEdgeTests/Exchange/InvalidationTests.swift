@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// Unsafe methods invalidate what is stored for their target (RFC 9111 §4.4).
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct InvalidationTests {
   @Test(arguments: ["POST", "PUT", "DELETE", "PATCH"])
   func `a successful unsafe request invalidates its target`(_ method: String) throws {

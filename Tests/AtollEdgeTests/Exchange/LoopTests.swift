@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// CDN-Loop (RFC 8586): an origin that leads back to the edge is found out on the first round.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct LoopTests {
   @Test func `a request that comes back through its own origin is 508`() throws {
     let origin = try ScriptedOrigin { try $0.respond("200 OK", body: "never") }

@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Purges, in force when they return.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct PurgeTests {
   let origin: ScriptedOrigin
   let edge: EdgeUnderTest

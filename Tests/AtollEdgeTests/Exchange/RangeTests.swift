@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// Ranges of what is stored whole, or being filled: RFC 9110 §14, §15.3.7 and §15.5.17.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RangeTests {
   /// A whole body that was asked for once.
   private func filled(size: Int = 100, _ fields: String...) throws -> EdgeUnderTest {

@@ -4,7 +4,7 @@ import Testing
 
 /// Ranges of bodies that change, break off, are purged and evicted while they are put together: no
 /// response ever mixes two versions or looks complete when it is not (RFC 9111 §3.4).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct RangeTortureTests {
   private typealias Dice = TortureTests.Dice
 

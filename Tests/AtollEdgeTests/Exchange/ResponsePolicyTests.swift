@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Response header policies through the running edge (CloudFront §22).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ResponsePolicyTests {
   private static let headers = ResponseHeaderSettings(
     removed: ["X-Powered-By", "Server"],

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Conditional requests in both directions: RFC 9110 §13, RFC 9111 §4.3.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct RevalidationTests {
   static let modified = "Sat, 01 Jan 2022 00:00:00 GMT"
 

@@ -5,7 +5,7 @@ import Testing
 
 /// What RFC 9111 asks of a shared cache, where it takes a running edge to see it. The decisions have
 /// tables of their own.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct SharedCacheTests {
   private static let fresh = "Cache-Control: max-age=600"
 

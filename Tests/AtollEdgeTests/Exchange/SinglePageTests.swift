@@ -5,7 +5,7 @@ import Testing
 
 /// A single-page application: the preset's index.html for every path that the origin lacks
 /// (CloudFront §20 with status 200).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct SinglePageTests {
   let origin: ScriptedOrigin
   let edge: EdgeUnderTest

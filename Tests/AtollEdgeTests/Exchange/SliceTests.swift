@@ -4,7 +4,7 @@ import AtollEdge
 import Testing
 
 /// Ranges of what is not stored: fetched, stored and put together in slices (RFC 9111 §3.3, §3.4).
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct SliceTests {
   private let site = Shared(RangedSite(size: 3_500))
   private var body: [UInt8] { site.value.body }

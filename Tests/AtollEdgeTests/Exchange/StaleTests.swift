@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// RFC 9111 §4.2.4 and RFC 5861 through the running edge, in the preset that obeys both.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct StaleTests {
   enum Failing: String, Sendable, CaseIterable {
     case closes, resets, silent, truncatedHead, malformed

@@ -5,7 +5,7 @@ import Testing
 
 /// Exchanges that break off anywhere, on either side: whoever gets a whole response gets the right
 /// one, and nothing is left behind.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct TortureTests {
   /// SplitMix64: the same run for the same seed, as far as the kernel plays along.
   struct Dice: RandomNumberGenerator {

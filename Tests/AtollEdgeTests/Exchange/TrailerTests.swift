@@ -4,7 +4,7 @@ import Glibc
 import Testing
 
 /// Field lines behind a body (RFC 9110 §6.5), in both directions and over both protocols.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct TrailerTests {
   private static let asking = ["TE: trailers", "Connection: TE"]
   private static let asking2 = [("te", "trailers")]

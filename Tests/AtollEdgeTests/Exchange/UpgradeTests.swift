@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// WebSocket and other upgrades (RFC 9110 §7.8, RFC 6455, CloudFront §28).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct UpgradeTests {
   private static let fields = [
     "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",

@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Variants of one URL: RFC 9111 §4.1.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct VaryTests {
   /// Answers in the language asked for.
   static func polyglot(_ vary: String = "Accept-Language") throws -> ScriptedOrigin {

@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// Viewer protocol policy and methods through the running edge (CloudFront §3, §5).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ViewerProtocolTests {
   private func edge(
     _ origin: ScriptedOrigin, _ policy: ViewerProtocol, _ methods: MethodSet = .all

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Who asks, and what that means for what is served: proxies that are believed, places, devices.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct ViewerTests {
   private let directory = TemporaryDirectory()
 

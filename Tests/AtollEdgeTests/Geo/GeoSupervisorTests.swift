@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The database over the life of an edge.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct GeoSupervisorTests {
   private let directory = TemporaryDirectory()
 

@@ -7,7 +7,7 @@ import Testing
 
 /// What viewers of HTTP/2 may do to an edge, each by a peer that does it: how it ends, and that it is
 /// counted.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HTTP2AbuseTests {
   private static func edge(_ options: (inout EdgeOptions) -> Void = { _ in }) throws
     -> EdgeUnderTest

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Heads, trailers and lengths of HTTP/2 requests as they come over the wire, right and wrong.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HTTP2HeadTests {
   private typealias Kind = HTTP2Frame.Kind
   private typealias Flag = HTTP2Frame.Flag

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// HTTP/2 (RFC 9113) by prior knowledge: the same exchanges as over HTTP/1.1.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HTTP2Tests {
   private static func site() throws -> ScriptedOrigin {
     try ScriptedOrigin { exchange in

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// HTTP/2 that viewers have agreed on in their handshakes (RFC 9113 §3.2).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct SecureHTTP2Tests {
   private static let certificate = ServerCertificate("test.example", "*.test.example")
 

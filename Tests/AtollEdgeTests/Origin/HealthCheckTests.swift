@@ -6,7 +6,7 @@ import Testing
 
 /// Active health checks through the running edge (Lightsail, "Load balancer origins": a check on a
 /// path, only healthy instances get requests).
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HealthCheckTests {
   /// An origin whose health and traffic a test sees apart.
   private final class Target: @unchecked Sendable {

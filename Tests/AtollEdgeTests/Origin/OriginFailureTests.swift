@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 /// Origins that do not answer: which status, how soon, and what the page says.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct OriginFailureTests {
   @Test func `a refused connection is 502`() throws {
     let refusing = try RefusingOrigin()

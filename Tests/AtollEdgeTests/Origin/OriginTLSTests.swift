@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Origins over TLS: verified, resumed, never mixed with others, never believed when cut off.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct OriginTLSTests {
   private static let authority = TestAuthority()
   private static let good = authority.issue("IP:127.0.0.1", "DNS:localhost")

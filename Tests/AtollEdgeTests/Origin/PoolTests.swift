@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// Connections to origins: kept, reused, and tried again only where that is harmless.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct PoolTests {
   @Test func `requests one after the other share a connection`() throws {
     let origin = try ScriptedOrigin { try $0.respond("200 OK", "Cache-Control: no-store") }

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Responses on their way from origins to viewers, whole or not.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct RelayTests {
   enum Framing: String, CaseIterable, Sendable {
     case length, chunked, untilClose

@@ -6,7 +6,7 @@ import Testing
 
 /// Several targets of an origin: how requests are shared out, who is left alone for a while, and how
 /// it comes back (Lightsail, "Load balancer origins").
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct TargetTests {
   /// Answers with its own name; nothing is stored.
   private static func target(_ name: String) throws -> ScriptedOrigin {

@@ -2,7 +2,7 @@
 import Testing
 
 /// The harness is trusted by every other test here, so it has tests of its own.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HarnessTests {
   @Test func `a scripted origin answers a scripted viewer`() throws {
     let origin = try ScriptedOrigin { try $0.respond(body: "hello \($0.request.target)") }

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What viewers and the edge agree on before the first request.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HandshakeTests {
   static let site = ServerCertificate("test.example", "*.test.example")
   let origin: ScriptedOrigin

@@ -7,7 +7,7 @@ import Testing
 @testable import AtollEdge
 
 /// HTTP/1.1 over TLS, once the handshake is done.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct SecureConnectionTests {
   private static let certificate = ServerCertificate(
     "test.example", "*.test.example", "IP:192.0.2.7")

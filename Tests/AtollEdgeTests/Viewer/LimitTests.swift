@@ -3,7 +3,7 @@ import AtollCore
 import Testing
 
 /// The limits of `Limits`, each with the status that says which one it was.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct LimitTests {
   let origin: ScriptedOrigin
 

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Connections towards viewers: RFC 9112 §9.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct PersistenceTests {
   let origin: ScriptedOrigin
   let edge: EdgeUnderTest

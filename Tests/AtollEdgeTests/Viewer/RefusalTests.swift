@@ -2,7 +2,7 @@
 import Testing
 
 /// What RFC 9112 has a server refuse, over the wire: told, closed, and never shown to the origin.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct RefusalTests {
   struct Refused: Sendable, CustomTestStringConvertible {
     var name: String

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Bodies from viewers to origins.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct UploadTests {
   /// An origin that answers with the body it got.
   static func echo() throws -> ScriptedOrigin {

@@ -7,7 +7,7 @@ private let chromium = findProgram("chromium")
 private let certutil = findProgram("certutil")
 
 /// A browser, which believes nothing but what the store's own authority has signed.
-@Suite(.enabled(if: chromium != nil && certutil != nil), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: chromium != nil && certutil != nil), .timeLimit(.minutes(20)))
 struct BrowserTests {
   /// What NSS trusts in this home, which is where Chromium looks.
   private func trust(_ authority: String, in home: TemporaryDirectory) throws {

@@ -7,7 +7,7 @@ import Testing
 @testable import atoll
 
 /// `cert ensure` and `cert renew` against a real ACME server.
-@Suite(.enabled(if: Pebble.isInstalled), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: Pebble.isInstalled), .timeLimit(.minutes(20)))
 struct CertEnsureTests {
   /// A store of a test's own.
   private struct Home {

@@ -7,7 +7,7 @@ import Testing
 @testable import atoll
 
 /// Renewal by the running edge, with a real ACME server whose certificates live for seconds.
-@Suite(.enabled(if: Pebble.isInstalled), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: Pebble.isInstalled), .timeLimit(.minutes(20)))
 struct CertRenewalTests {
   private func leaf(_ edge: RunningEdge) throws -> CertificateInfo? {
     let store = DirectoryStore(home: edge.home.path + "/store")

@@ -9,7 +9,7 @@ import Testing
 /// What the README promises of HTTPS, with a real ACME server and a real client.
 @Suite(
   .enabled(if: Pebble.isInstalled && RealOrigin.hasPython && findProgram("curl") != nil),
-  .timeLimit(.minutes(5)))
+  .timeLimit(.minutes(20)))
 struct HTTPSDemoTests {
   private static let root =
     #filePath.split(separator: "/").dropLast(4).map { "/\($0)" }.joined()

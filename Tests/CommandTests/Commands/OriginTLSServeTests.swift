@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The binary before an nginx that speaks TLS, as a user runs both.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct OriginTLSServeTests {
   private static let authority = TestAuthority(name: "Shop CA")
   private static let directory = TemporaryDirectory()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Ranges between real clients and real origins (RFC 9110 §14).
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RangeServeTests {
   static let hasCurl = findProgram("curl") != nil
   /// Three slices and a bit of the default size.

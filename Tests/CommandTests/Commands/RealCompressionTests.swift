@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Compression between a real origin and a real client: nginx and `curl --compressed`.
-@Suite(.enabled(if: RealOrigin.hasNginx && findProgram("curl") != nil), .timeLimit(.minutes(5)))
+@Suite(.enabled(if: RealOrigin.hasNginx && findProgram("curl") != nil), .timeLimit(.minutes(20)))
 struct RealCompressionTests {
   private static let page =
     (0..<900).map { "<p class=\"item\">number \($0) of many</p>\n" }.joined()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// HTTP/2 as real clients speak it: curl, nghttp and h2load.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RealHTTP2Tests {
   private func run(_ program: String, _ arguments: String...) throws -> Finished {
     RunningAtoll(arguments, program: try #require(findProgram(program))).wait()

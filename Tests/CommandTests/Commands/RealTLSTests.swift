@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// HTTPS as real clients speak it: curl, `openssl s_client`, nghttp and h2load.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RealTLSTests {
   private static func has(_ programs: String...) -> Bool {
     programs.allSatisfy { findProgram($0) != nil }

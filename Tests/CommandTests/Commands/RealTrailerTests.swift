@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Trailers of nginx, as curl sees them through the edge.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct RealTrailerTests {
   private static let hasTools = RealOrigin.hasNginx && findProgram("curl") != nil
 
