@@ -28,7 +28,7 @@ package final class Edge: @unchecked Sendable {
   /// Where viewers who came in the clear are sent; as it was bound.
   private(set) var securePorts = SecurePorts()
 
-  private var loops: [EventLoop] = []
+  private(set) var loops: [EventLoop] = []
   private var listeners: [(descriptor: Int32, isUnix: Bool, isSecure: Bool, loop: Int)] = []
   private var unixPaths: [String] = []
   /// Before `start` the loops have no threads: their owner may still touch them.

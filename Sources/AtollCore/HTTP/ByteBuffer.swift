@@ -63,6 +63,16 @@ package final class ByteBuffer {
     state.pointee.capacity = size
   }
 
+  /// Forgets everything, and gives back what is more than so many bytes of memory.
+  package func shrink(to capacity: Int) {
+    removeAll()
+    let capacity = max(capacity, 16)
+    if self.capacity <= capacity { return }
+    base.deallocate()
+    state.pointee.base = .allocate(capacity: capacity)
+    state.pointee.capacity = capacity
+  }
+
   /// Room for `additional` bytes at the end, to be written by the caller, who then calls `advance`.
   @inlinable @inline(__always)
   package func reserveTail(_ additional: Int) -> UnsafeMutablePointer<UInt8> {

@@ -3,7 +3,7 @@
 /// What a peer of HTTP/2 may do for which its stream, or its whole connection, is ended; each is
 /// counted.
 package enum HTTP2Offence: UInt8, CaseIterable, Sendable {
-  /// More requests at once than `Limits.concurrentStreams`.
+  /// More requests at once than `Limits.concurrentStreams`: each of them is refused.
   case tooManyStreams
   /// A request's or trailers' fields beyond what a head may hold.
   case headerListTooLarge

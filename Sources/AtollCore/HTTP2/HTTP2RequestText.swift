@@ -7,13 +7,17 @@ import Glibc
 ///
 /// Made once per loop; `begin` starts over. What would not be a request over HTTP/1.1 is none here.
 package final class HTTP2RequestText: HeaderLineReceiver {
+  private static let textSize = 2_048
+  private static let pseudoSize = 512
+  private static let cookieSize = 256
+
   /// The head so far; whole after `finish`.
-  package let text = ByteBuffer(capacity: 2_048)
+  package let text = ByteBuffer(capacity: HTTP2RequestText.textSize)
   /// What `finish` fills.
   package let head: RequestHead
   private let fields: FieldTable
-  private let pseudo = ByteBuffer(capacity: 512)
-  private let cookies = ByteBuffer(capacity: 256)
+  private let pseudo = ByteBuffer(capacity: HTTP2RequestText.pseudoSize)
+  private let cookies = ByteBuffer(capacity: HTTP2RequestText.cookieSize)
   private let state: UnsafeMutablePointer<State>
   /// Of an extended CONNECT for WebSocket (RFC 8441): what the origin is to answer to.
   package private(set) var webSocketKey: String?
@@ -61,6 +65,17 @@ package final class HTTP2RequestText: HeaderLineReceiver {
     fields.removeAll()
     state.pointee = State()
     if webSocketKey != nil { webSocketKey = nil }
+  }
+
+  /// Bytes of memory that the last heads have made it take.
+  @inline(__always)
+  package var size: Int { text.capacity &+ pseudo.capacity &+ cookies.capacity }
+
+  /// Gives back what the last heads took beyond what most need; no head is being read.
+  package func shrink() {
+    text.shrink(to: Self.textSize)
+    pseudo.shrink(to: Self.pseudoSize)
+    cookies.shrink(to: Self.cookieSize)
   }
 
   // MARK: Fields

@@ -203,6 +203,7 @@ final class Exchange {
   }
 
   /// It is the origin's turn. Until it answers no status has been sent.
+  @inline(never)
   private func wait(_ verdict: Verdict) {
     self.verdict = verdict
     status = 0

@@ -20,8 +20,8 @@ extension HTTP2Connection {
       HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.streamClosed(id, error) }
     }
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks) {
-      _, frame, error, context in
-      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.refused(frame!, error) }
+      _, _, error, context in
+      HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.refused(error) }
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, context in
       HTTP2Connection.at(context)._withUnsafeGuaranteedRef { $0.sent(frame!) }
@@ -88,6 +88,7 @@ extension HTTP2Connection {
 
   @inline(__always)
   private func begin(_ id: Int32, endsStream: Bool) {
+    if streamCount >= Limits.concurrentStreams { return refuse(id) }
     counters.countRequest()
     requestCount &+= 1
     if requestCount == Limits.requestsPerConnection { drain() }
@@ -100,6 +101,16 @@ extension HTTP2Connection {
         $0.begin(text, on: self, endsStream: endsStream)
       }
     }
+  }
+
+  /// One request too many at once. Its viewer may not have heard of the limit, and may ask again (RFC
+  /// 9113 §5.1.2, §8.7); one that goes on like that has its connection ended.
+  @inline(never)
+  private func refuse(_ id: Int32) {
+    counters.count(.tooManyStreams)
+    nghttp2_submit_rst_stream(
+      session, UInt8(NGHTTP2_FLAG_NONE.rawValue), id, NGHTTP2_REFUSED_STREAM.rawValue)
+    if let offence = frames.watch.requestFailed(loop.now) { end(for: offence) }
   }
 
   /// RFC 9218 §5.
@@ -132,24 +143,10 @@ extension HTTP2Connection {
   }
 
   /// A frame that is against the rules; nghttp2 answers it.
-  private func refused(_ frame: UnsafePointer<nghttp2_frame>, _ error: Int32) -> Int32 {
-    switch nghttp2_error(rawValue: error) {
-    case NGHTTP2_ERR_REFUSED_STREAM:
-      counters.count(.tooManyStreams)
-    case NGHTTP2_ERR_FLOW_CONTROL:
-      // Counted when it is answered, as all of its kind are.
-      break
-    case NGHTTP2_ERR_PROTO where isOneTooMany(frame):
-      counters.count(.tooManyStreams)
-    default:
-      counters.count(.protocolError)
-    }
+  private func refused(_ error: Int32) -> Int32 {
+    // Those against flow control are counted when they are answered, as all of their kind are.
+    if error != NGHTTP2_ERR_FLOW_CONTROL.rawValue { counters.count(.protocolError) }
     return 0
-  }
-
-  private func isOneTooMany(_ frame: UnsafePointer<nghttp2_frame>) -> Bool {
-    frame.pointee.hd.type == UInt8(NGHTTP2_HEADERS.rawValue)
-      && streamCount >= Limits.concurrentStreams
   }
 
   // MARK: Output
@@ -168,9 +165,12 @@ extension HTTP2Connection {
       }
     case NGHTTP2_RST_STREAM:
       // What the edge ends for reasons of its own is no fault of the viewer's.
-      let isOwn = stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.isReset } ?? false
-      if frame.pointee.rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR.rawValue {
-        counters.count(.flowControlError)
+      var isOwn = stream(header.stream_id)?._withUnsafeGuaranteedRef { $0.isReset } ?? false
+      switch nghttp2_error_code(rawValue: frame.pointee.rst_stream.error_code) {
+      case NGHTTP2_FLOW_CONTROL_ERROR: counters.count(.flowControlError)
+      // Counted when it was refused.
+      case NGHTTP2_REFUSED_STREAM: isOwn = true
+      default: break
       }
       if !isOwn, let offence = frames.watch.requestFailed(loop.now) { end(for: offence) }
     case NGHTTP2_GOAWAY:

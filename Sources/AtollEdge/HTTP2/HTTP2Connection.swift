@@ -130,8 +130,12 @@ final class HTTP2Connection: Channel, LingeringChannel {
   }
 
   private func submitSettings() {
+    // Of this one the session does not know: it would end the connection of a viewer that goes beyond
+    // it, where one request is refused.
+    let limit = nghttp2_settings_entry(
+      settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue),
+      value: UInt32(Limits.concurrentStreams))
     let settings = [
-      (NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, Limits.concurrentStreams),
       (NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, Limits.streamWindow),
       (NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, Limits.requestHead),
       (NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1),
@@ -145,8 +149,26 @@ final class HTTP2Connection: Channel, LingeringChannel {
     // RFC 9113 §3.4: they come first.
     var bytes: UnsafePointer<UInt8>?
     let buffer = headBuffer.takeUnretainedValue()
+    write([limit] + settings, to: buffer)
     while case let count = nghttp2_session_mem_send(session, &bytes), count > 0, let bytes {
-      buffer.append(bytes, count)
+      // Its settings are what has just been written.
+      if bytes[3] != UInt8(NGHTTP2_SETTINGS.rawValue) { buffer.append(bytes, count) }
+    }
+  }
+
+  /// A frame (RFC 9113 §6.5).
+  private func write(_ settings: [nghttp2_settings_entry], to buffer: ByteBuffer) {
+    let header = FrameHeader(
+      length: settings.count * 6, kind: FrameHeader.Kind.settings, flags: 0, stream: 0)
+    header.write(to: buffer.reserveTail(FrameHeader.size))
+    buffer.advance(by: FrameHeader.size)
+    for entry in settings {
+      for shift in [8, 0] {
+        buffer.append(UInt8(truncatingIfNeeded: entry.settings_id >> Int32(shift)))
+      }
+      for shift in [24, 16, 8, 0] {
+        buffer.append(UInt8(truncatingIfNeeded: entry.value >> UInt32(shift)))
+      }
     }
   }
 

@@ -12,6 +12,9 @@ final class HTTP2Services {
   /// bytes.
   static let connectionSize = 32_768 + HeaderEncoder.memory + HeaderDecoder.memory
   private static let headBuffer = 8_192
+  private static let scratchSize = 4_096
+  /// What reading heads may have taken when a turn ends, in bytes: more than any honest one needs.
+  static let keptForReading = 65_536
   private static let keptHeadBuffers = 16
   /// Streams that are kept for later requests.
   private static let keptStreams = 512
@@ -29,7 +32,7 @@ final class HTTP2Services {
   var outputCount = 0
   /// The head that is being read.
   let requestText: HTTP2RequestText
-  let headerScratch = ByteBuffer(capacity: 4_096)
+  let headerScratch = ByteBuffer(capacity: HTTP2Services.scratchSize)
   /// Bytes of bodies that wait for their origins, and the share of them for which the windows of
   /// their connections open as they come.
   private var waitingBodies = 0
@@ -80,6 +83,18 @@ final class HTTP2Services {
   func beginOutput() {
     outputCount = 0
     if capacity > Self.outputCapacity { resizeOutput(Self.outputCapacity) }
+    if readingSize > Self.keptForReading { shrinkReading() }
+  }
+
+  /// Bytes of memory for the head that is being read. One that is as large as may be takes some
+  /// hundred KiB, until what it leads to is sent.
+  @inline(__always)
+  var readingSize: Int { requestText.size &+ headerScratch.capacity }
+
+  @inline(never)
+  private func shrinkReading() {
+    requestText.shrink()
+    headerScratch.shrink(to: Self.scratchSize)
   }
 
   /// Has room for so many bytes behind the batch. What has to leave together are the heads of one

@@ -95,8 +95,8 @@ extension HTTP2Stream {
     let available = self.available
     if available == 0 && !bodyEnded && !areTrailersDue {
       isDeferred = true
-      // It is for others to go on: the origin, or the tunnel.
-      if phase == .exchanging { clearDeadline() }
+      // It is for others to go on: the origin, or the tunnel. But the viewer may owe them something.
+      if phase == .exchanging && !(upload?.awaitsViewer ?? false) { clearDeadline() }
       return Int(NGHTTP2_ERR_DEFERRED.rawValue)
     }
     let count = min(limit, available)

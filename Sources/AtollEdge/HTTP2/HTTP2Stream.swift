@@ -304,14 +304,14 @@ final class HTTP2Stream: Viewer {
   override func deadlineReached() {
     switch phase {
     case .exchanging:
-      if let upload, !upload.isEnded, !exchange.hasResponded {
-        connection.counters.count(.slowBody)
-        upload.viewerStalled()
-      } else {
+      guard let upload, !upload.isEnded, !exchange.hasResponded || isDeferred else {
         connection.counters.count(.slowReader)
         exchange.bodyBroke(.slowReader)
-        end(with: NGHTTP2_CANCEL)
+        return end(with: NGHTTP2_CANCEL)
       }
+      // It is the origin that has nothing to send, or not yet.
+      connection.counters.count(.slowBody)
+      upload.viewerStalled()
     case .tunneling: close()
     case .ended:
       if isReset { break }

@@ -16,6 +16,7 @@ final class Upload {
   /// All of the body has been read from the viewer.
   private(set) var isEnded = false
   private var isBroken = false
+  private var isStarved = false
   private(set) var byteCount = 0
 
   init(viewer: Viewer, framing: BodyFraming, expectsContinue: Bool) {
@@ -25,8 +26,12 @@ final class Upload {
     remaining = if case .length(let count) = framing { count } else { 0 }
   }
 
+  /// It is the viewer's turn: the origin takes more than has come.
+  var awaitsViewer: Bool { isStarved && !isEnded && !isBroken && request != nil }
+
   /// Moves what can be moved now.
   func pump() {
+    isStarved = false
     guard !isEnded && !isBroken, let request, request.takesBody else { return }
     if awaitsContinue {
       awaitsContinue = false
@@ -35,7 +40,10 @@ final class Upload {
     while !isEnded && !isBroken && request.takesBody {
       guard let piece = viewer.nextBodyBytes() else {
         if isBroken || isEnded { return }
-        if !viewer.bodyHasEnded { return viewer.awaitBody() }
+        if !viewer.bodyHasEnded {
+          isStarved = true
+          return viewer.awaitBody()
+        }
         if !endChunks(request, trailers: viewer.takeTrailers()) { return }
         break
       }

@@ -99,7 +99,7 @@ extension ViewerConnection {
       if pendingCount == 0 && pieceRemaining == 0 {
         if bodyEnded {
           if phase == .exchanging && exchange.hasResponded { responseSent() }
-        } else {
+        } else if !(upload?.awaitsViewer ?? false) {
           // The origin has to send more.
           awaitOrigin()
         }

@@ -213,7 +213,8 @@ enum ServeManual {
             "read of a request that is refused, before it is cut off"),
           Term("\(Limits.requestsPerConnection)", "requests on one connection"),
           Term(
-            "\(Limits.concurrentStreams)", "requests at once on one connection of HTTP/2"),
+            "\(Limits.concurrentStreams)",
+            "requests at once on one connection of HTTP/2; more are refused, and may be sent again"),
           Term(
             Quantity.size(Limits.decodedHeaderList),
             "fields of one request of HTTP/2, 32 bytes more for each; its connection ends beyond"),

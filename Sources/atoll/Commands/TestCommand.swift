@@ -135,6 +135,11 @@ enum TestCommand: Command {
     if isJSON, reports.contains(where: { !$0.exchanges.isEmpty }) {
       console.print(JSON.result(["results": .array(reports.map(\.json))]))
     }
+    for report in reports {
+      // A reader of text has been told.
+      guard isJSON, let error = report.misdirection else { continue }
+      console.warn("\(report.request.url.text): \(error.message)", hint: error.hint)
+    }
     for report in reports where report.diagnosis?.hasBodyChanged ?? false {
       console.warn(
         "\(report.request.url.text): a hit brought another body than the request before it",

@@ -68,9 +68,9 @@ struct Diagnosis: Equatable {
     }
   }
 
-  /// A server that speaks TLS on this port was asked in the clear, and has said so.
-  init(onlyTLS url: ClientURL, at peer: String) {
-    let error = ClientError.onlyTLS(peer, url)
+  /// What the responses say of the cache means nothing beside this.
+  mutating func replace(by error: ClientError) {
+    isCached = false
     verdict = "not cached: \(error.message)"
     advice = error.hint
   }

@@ -7,6 +7,8 @@ struct TestReport {
   private(set) var exchanges: [(response: ClientResponse, reading: CacheReading)] = []
   /// Why the requests ended early.
   private(set) var error: ClientError?
+  /// The response only says that TLS is spoken here.
+  private(set) var misdirection: ClientError?
   private(set) var findings: [Expectation.Finding] = []
   private(set) var diagnosis: Diagnosis?
   var explanation: Explanation?
@@ -30,11 +32,9 @@ struct TestReport {
       if let tlsPeer { report.error = .onlyTLS(tlsPeer, request.url) }
       return report
     }
-    if let tlsPeer {
-      report.diagnosis = Diagnosis(onlyTLS: request.url, at: tlsPeer)
-    } else {
-      report.diagnosis = Diagnosis(report.exchanges, request: request)
-    }
+    report.misdirection = tlsPeer.map { .onlyTLS($0, request.url) }
+    report.diagnosis = Diagnosis(report.exchanges, request: request)
+    if let misdirection = report.misdirection { report.diagnosis?.replace(by: misdirection) }
     // A test cut short has not seen the response that the expectations are about.
     if report.error == nil {
       report.findings = expectations.map { $0.check(last.response, last.reading) }

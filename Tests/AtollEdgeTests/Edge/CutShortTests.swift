@@ -82,8 +82,10 @@ struct CutShortTests {
     #expect(edge.edge.http2Counts()[.slowReader] == (isHTTP2 ? 1 : 0))
   }
 
-  @Test(arguments: [false, true])
-  func `a response whose request breaks off meanwhile is logged as that`(_ http2: Bool) throws {
+  @Test(arguments: [(false, false), (false, true), (true, false), (true, true)])
+  func `a response whose request breaks off or stalls meanwhile is logged as that`(
+    _ http2: Bool, stalls: Bool
+  ) throws {
     let log = AccessLogTests.LogFile()
     let origin = try ScriptedOrigin { exchange in
       try exchange.sendHead("200 OK", "Content-Length: 10")
@@ -93,6 +95,7 @@ struct CutShortTests {
     let edge = try EdgeUnderTest(
       origin,
       options: {
+        $0.bodyTimeout = 2
         $0.accessLog = .file(log.path)
         $0.logFormat = .json
       })
@@ -102,20 +105,26 @@ struct CutShortTests {
         HTTP2Peer.headers(
           1, HTTP2Peer.fields("POST", "/", [("content-length", "4")]), endStream: false))
       try peer.read { $0.responses[1]?.text == "begin" }
-      try peer.sendData(1, Array("ab".utf8), endStream: true)
-      #expect(try peer.response(1).error == HTTP2Peer.Code.protocolError)
+      try peer.sendData(1, Array("ab".utf8), endStream: !stalls)
+      #expect(
+        try peer.response(1).error
+          == (stalls ? HTTP2Peer.Code.internalError : HTTP2Peer.Code.protocolError))
     } else {
       let viewer = try edge.viewer()
-      try viewer.send(ScriptedViewer.head("POST", "/", ["Content-Length: 4"]) + "ab")
+      try viewer.send(ScriptedViewer.head("POST", "/", ["Content-Length: 4"]))
       let response = try viewer.readResponseHead()
-      viewer.halfClose()
       #expect(response.status == 200)
+      #expect(try viewer.wire.read(3) == Array("beg".utf8))
+      try viewer.send("ab")
+      if !stalls { viewer.halfClose() }
       #expect(try viewer.readBody(of: response).ending != .complete)
     }
-    #expect(eventually { count(edge, .badRequest) == 1 })
+    let reason = stalls ? Reason.requestTimeout : .badRequest
+    #expect(eventually { count(edge, reason) == 1 })
     _ = edge.edge.drain(timeout: 5)
     edge.stop()
-    #expect(try lines(log).map(\.verdict) == ["200 error bad-request"])
+    #expect(try lines(log).map(\.verdict) == ["200 error \(reason.text)"])
+    #expect(edge.edge.http2Counts()[.slowBody] == (http2 && stalls ? 1 : 0))
   }
 
   @Test(arguments: [false, true])

@@ -160,24 +160,64 @@ struct HTTP2AbuseTests {
     #expect(try other.request(3, "/").status == 200)
   }
 
-  @Test func `more requests at once than allowed end the connection`() throws {
-    let goOn = Event()
+  /// Requests that the origin answers when it is told to.
+  private static func held(_ goOn: Event) throws -> EdgeUnderTest {
     let origin = try ScriptedOrigin { exchange in
-      #expect(goOn.wait())
+      if exchange.request.target != "/at-once" { #expect(goOn.wait()) }
       try exchange.respond(body: "done")
     }
-    let edge = try EdgeUnderTest(origin)
+    return try EdgeUnderTest(origin)
+  }
+
+  @Test(arguments: [(false, 272), (true, 3)])
+  func `requests beyond the limit are refused, and the others are answered`(
+    _ hasHeard: Bool, surplus: Int
+  ) throws {
+    let goOn = Event()
+    let edge = try Self.held(goOn)
     let peer = try HTTP2Peer(port: edge.port)
-    // Once the viewer has acknowledged them, the limits bind.
+    // Who has not heard of the limit yet is not to be punished.
+    if hasHeard { try peer.greet() }
+    let last = 2 * (128 + surplus) - 1
+    for stream in stride(from: 1, through: last, by: 2) {
+      try peer.sendRequest(stream, "POST", "/\(stream)", endStream: false)
+    }
+    for stream in stride(from: 1, through: last, by: 2) {
+      try peer.sendData(stream, [1, 2, 3])
+      try peer.send(HTTP2Peer.headers(stream, [("x-trailer", "1")]))
+    }
+    for stream in stride(from: 257, through: last, by: 2) {
+      #expect(try peer.response(stream).error == HTTP2Peer.Code.refused)
+    }
+    #expect(peer.settings[3] == 128)
+    // There is no room yet, and none is taken by what was refused.
+    #expect(try peer.request(last + 2, "/at-once").error == HTTP2Peer.Code.refused)
+    goOn.fire()
+    for stream in stride(from: 1, to: 257, by: 2) {
+      #expect(try peer.response(stream).text == "done")
+    }
+    #expect(try peer.request(last + 4, "/at-once").text == "done")
+    #expect(peer.goAway == nil)
+    #expect(edge.edge.http2Counts()[.tooManyStreams] == UInt64(surplus + 1))
+    #expect(edge.edge.http2Counts()[.rapidReset] == 0)
+    #expect(edge.edge.http2Counts()[.protocolError] == 0)
+  }
+
+  @Test func `who goes on beyond the limit loses the connection`() throws {
+    let goOn = Event()
+    let edge = try Self.held(goOn)
+    let peer = try HTTP2Peer(port: edge.port)
     try peer.greet()
-    for index in 0..<128 { try peer.sendRequest(2 * index + 1, "POST", "/\(index)") }
-    #expect(peer.wire.isQuiet(for: 0.1) || peer.goAway == nil)
-    try peer.sendRequest(257, "/")
-    try peer.read { $0.goAway != nil || $0.responses[257]?.error != nil }
-    #expect(
-      peer.goAway?.error == HTTP2Peer.Code.protocolError
-        || peer.responses[257]?.error == HTTP2Peer.Code.refused)
-    #expect(edge.edge.http2Counts()[.tooManyStreams] == 1)
+    for index in 0..<128 { try peer.sendRequest(2 * index + 1, "/\(index)") }
+    // In one piece: the edge does not have to send anything to notice.
+    try peer.wire.send(
+      (128..<1_128).flatMap {
+        HTTP2Peer.headers(2 * $0 + 1, HTTP2Peer.fields("/")).bytes
+      })
+    #expect(try peer.readEnd() == HTTP2Peer.Code.calm)
+    let counts = edge.edge.http2Counts()
+    #expect(counts[.rapidReset] == 1)
+    #expect((500...600).contains(counts[.tooManyStreams]))
     goOn.fire()
   }
 
@@ -376,7 +416,7 @@ struct HTTP2AbuseTests {
       port: edge.port, settings: [(4, 0x7fff_ffff)], receiveBuffer: 4_096)
     try peer.updateWindow(0, 0x7fff_0000)
     for index in 0..<128 { try peer.sendRequest(2 * index + 1, "/") }
-    // Its settings are not acknowledged: what is beyond them is refused, one by one.
+    // What is beyond the limit is refused, one by one.
     var next = 257
     let block = HTTP2Peer.block(
       HTTP2Peer.fields("/", [("x", String(repeating: "x", count: 900))]))

@@ -284,7 +284,7 @@ struct HTTP2HeadTests {
       #expect(try peer.response(stream).text == value)
       stream += 2
     }
-    // Its settings are not acknowledged yet: one too many is refused and no more.
+    // One too many at once.
     for _ in 0..<128 {
       try peer.sendRequest(stream, "/slow")
       stream += 2

@@ -42,6 +42,15 @@ struct TestProtocolTests {
         "  not cached: 127.0.0.1:\(port) speaks TLS on this port, and was asked in the clear; "
           + "ask for https://127.0.0.1:\(port)/a\n"),
       "\(finished.stdout)", sourceLocation: sourceLocation)
+    let json = runAtoll(["test", "--json", "http://127.0.0.1:\(port)/a"])
+    #expect(json.exitCode == 0, sourceLocation: sourceLocation)
+    #expect(
+      json.stderr == """
+        atoll: warning: http://127.0.0.1:\(port)/a: 127.0.0.1:\(port) speaks TLS on this port, and \
+        was asked in the clear
+        atoll: hint: ask for https://127.0.0.1:\(port)/a
+
+        """, sourceLocation: sourceLocation)
   }
 
   @Test func `the edge's own port for TLS is told`() throws {
