@@ -21,7 +21,7 @@ struct CutShortTests {
     case http1, http1Stored, http1TLS, http2, http2Window
   }
 
-  static let length = 3 << 20
+  static let length = 8 << 20
 
   /// Cacheable, and of more bytes than the kernel holds for a viewer with a small buffer.
   private func origin() throws -> ScriptedOrigin {
@@ -48,6 +48,8 @@ struct CutShortTests {
     let edge = try EdgeUnderTest.secure(
       origin(), [certificate.served()],
       options: {
+        // Of which one object may take an eighth.
+        $0.memory = 128 << 20
         $0.bodyTimeout = 1
         $0.accessLog = .file(log.path)
         $0.logFormat = .json
