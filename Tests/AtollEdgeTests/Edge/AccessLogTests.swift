@@ -58,8 +58,7 @@ struct AccessLogTests {
     let edge = try EdgeUnderTest(
       origin,
       options: {
-        $0.accessLog = .file(log.path)
-        $0.logFormat = .json
+        $0.log(to: log.path)
       })
     let viewer = try edge.viewer()
     var sent = 0
@@ -129,8 +128,7 @@ struct AccessLogTests {
     let edge = try EdgeUnderTest(
       origin,
       options: {
-        $0.accessLog = .file(log.path)
-        $0.logFormat = .json
+        $0.log(to: log.path)
       })
     _ = try edge.get("/before")
     rename(log.path, moved.path)

@@ -44,8 +44,7 @@ struct ErrorPageTests {
       },
       options: {
         if let log {
-          $0.accessLog = .file(log)
-          $0.logFormat = .json
+          $0.log(to: log)
         }
       })
   }

@@ -172,8 +172,7 @@ struct StaleTests {
     let edge = try EdgeUnderTest(
       origin,
       options: {
-        $0.accessLog = .file(log.path)
-        $0.logFormat = .json
+        $0.log(to: log.path)
       })
     let viewer = try edge.viewer()
     try viewer.send(ScriptedViewer.head("GET", "/"))

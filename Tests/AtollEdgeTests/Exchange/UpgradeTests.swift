@@ -339,8 +339,7 @@ struct UpgradeTests {
     let path = directory.file("access.log")
     let edge = try EdgeUnderTest(try echoing()) { _ in
     } options: {
-      $0.accessLog = .file(path)
-      $0.logFormat = .json
+      $0.log(to: path)
     }
     let viewer = try connect(edge)
     let bytes = [UInt8](repeating: 1, count: 10_000)

@@ -4,7 +4,7 @@ import Testing
 @testable import AtollEdge
 
 /// What a loop holds for reading heads of HTTP/2.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.timeLimit(.minutes(20)))
 struct HeadMemoryTests {
   private func readingSize(_ edge: EdgeUnderTest) -> Int {
     let size = Shared(0)

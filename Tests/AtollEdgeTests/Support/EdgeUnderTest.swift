@@ -173,3 +173,11 @@ func raiseDescriptorLimit() {
   limit.rlim_cur = limit.rlim_max
   setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
+
+extension EdgeOptions {
+  /// A line of JSON for every exchange.
+  mutating func log(to path: String) {
+    accessLog = .file(path)
+    logFormat = .json
+  }
+}

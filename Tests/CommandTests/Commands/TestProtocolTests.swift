@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// `atoll test` at a port that speaks TLS when asked in the clear, and the other way round.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(20)))
 struct TestProtocolTests {
   private static let certificate = TestAuthority.selfSigned("DNS:www.example.com")
 
