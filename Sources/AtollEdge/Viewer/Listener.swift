@@ -16,8 +16,6 @@ final class Listener: Channel {
     self.isUnix = isUnix
     self.isSecure = isSecure
     super.init(loop: services.loop, descriptor: descriptor)
-    // Those who are accepted have it from their listener.
-    if !isUnix { SystemCall.disableDelay(descriptor) }
     // Level-triggered: what a batch leaves is told again. A Unix socket is shared by all loops.
     register(events: events)
   }
@@ -104,6 +102,8 @@ enum ListeningSocket {
     if !address.isUnix {
       SystemCall.setOption(descriptor, SOL_SOCKET, SO_REUSEADDR, 1)
       if shares { share(descriptor) }
+      // Those who connect have it from the socket that listened then.
+      SystemCall.disableDelay(descriptor)
       if address.family == AF_INET6 {
         SystemCall.setOption(descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 0)
       }

@@ -191,6 +191,25 @@ struct LifecycleTests {
     #expect(failures.value == [])
   }
 
+  @Test func `who connected before the edge began to accept is answered without delay`() throws {
+    // In two parts, as the edge sends it on: without TCP_NODELAY the second one waits until the viewer
+    // has acknowledged the first, which it does after 40 ms, but for a few times at the beginning.
+    let origin = try ScriptedOrigin {
+      try $0.respond("200 OK", "Cache-Control: no-store", body: "a")
+    }
+    let edge = try EdgeUnderTest(
+      [EdgeUnderTest.distribution("site", originPort: origin.port)], starts: false)
+    let viewer = try edge.viewer()
+    edge.edge.start()
+    var times: [Duration] = []
+    for _ in 0..<60 {
+      let began = ContinuousClock.now
+      #expect(try viewer.get("/").text == "a")
+      times.append(ContinuousClock.now - began)
+    }
+    #expect(try #require(times[30...].min()) < .milliseconds(30))
+  }
+
   /// Tries until somebody listens.
   private func connectedOnceListening(_ host: String, _ port: UInt16) throws -> Wire {
     var address = sockaddr_in()

@@ -41,9 +41,10 @@ final class EdgeUnderTest: @unchecked Sendable {
     self.origin = origin
   }
 
+  /// - Parameter starts: if not, viewers can connect, and wait until `edge.start()`.
   init(
     _ distributions: [Distribution], options: (inout EdgeOptions) -> Void = { _ in },
-    geoDatabase: GeoDatabase? = nil
+    geoDatabase: GeoDatabase? = nil, starts: Bool = true
   ) throws {
     self.geoDatabase = geoDatabase
     var settings = EdgeOptions()
@@ -54,7 +55,7 @@ final class EdgeUnderTest: @unchecked Sendable {
     self.distributions = Shared(distributions)
     edge = try Edge(
       options: settings, configuration: Self.configuration(distributions, geoDatabase))
-    edge.start()
+    if starts { edge.start() }
     port = Self.port(of: edge.addresses.first)
     securePort = Self.port(of: edge.secureAddresses.first)
   }
