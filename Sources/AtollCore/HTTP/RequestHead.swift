@@ -125,4 +125,12 @@ package enum HeadError: String, Error, Equatable, Sendable {
     default: 400
     }
   }
+
+  /// Rather than wrong, or of a kind that is not known.
+  package var isTooLarge: Bool {
+    switch self {
+    case .targetTooLong, .headTooLarge, .tooManyFields: true
+    default: false
+    }
+  }
 }

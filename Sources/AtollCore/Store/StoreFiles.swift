@@ -10,7 +10,10 @@ struct StoreFile: ~Copyable {
   static func open(_ path: String, _ flags: Int32, in directory: Int32 = AT_FDCWD)
     throws(StoreError) -> StoreFile?
   {
-    let descriptor = retry { openat(directory, path, flags | O_CLOEXEC, mode_t(0o600)) }
+    // A pipe in a file's place must not hold up whoever opens it.
+    let descriptor = retry {
+      openat(directory, path, flags | O_CLOEXEC | O_NONBLOCK, mode_t(0o600))
+    }
     if descriptor >= 0 { return StoreFile(descriptor: descriptor, place: path) }
     let error = errno
     if error == ENOENT { return nil }
@@ -31,7 +34,13 @@ struct StoreFile: ~Copyable {
   }
 
   func readAll(limit: Int) throws(StoreError) -> [UInt8] {
-    let size = Int(try status().st_size)
+    let status = try status()
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw .system(EISDIR, "read", place)
+    default: throw .failed(action: "read", place: place, why: "is not a file")
+    }
+    let size = Int(status.st_size)
     if size > limit {
       throw .failed(action: "read", place: place, why: "it is larger than \(limit) bytes")
     }

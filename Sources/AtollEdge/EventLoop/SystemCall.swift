@@ -76,6 +76,14 @@ enum SystemCall {
     setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
   }
 
+  /// Its close says that something is missing, and drops what the kernel holds for the peer.
+  static func resetOnClose(_ descriptor: Int32) {
+    var setting = CSystem.linger(l_onoff: 1, l_linger: 0)
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_LINGER, &setting,
+      socklen_t(MemoryLayout<CSystem.linger>.size))
+  }
+
   /// The error that a non-blocking connect ended with; 0 when it succeeded.
   static func pendingError(_ descriptor: Int32) -> Int32 {
     var error: Int32 = 0

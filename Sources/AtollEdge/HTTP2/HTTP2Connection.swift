@@ -208,6 +208,7 @@ final class HTTP2Connection: Channel, LingeringChannel {
           stream = present.next
         }
         // What is missing must not look like an end.
+        SystemCall.resetOnClose(descriptor)
         return close()
       }
       if isHeadClockRunning || !hasGreeted { return end(for: .slowHead) }

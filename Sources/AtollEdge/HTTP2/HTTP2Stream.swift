@@ -138,7 +138,9 @@ final class HTTP2Stream: Viewer {
       requestFailed()
     case .refused(let error):
       if error.status == 431 { connection.counters.count(.headerListTooLarge) }
-      exchange.refuse(status: error.status, reason: .requestTooLarge, detail: error.rawValue)
+      exchange.refuse(
+        status: error.status, reason: error.isTooLarge ? .requestTooLarge : .badRequest,
+        detail: error.rawValue)
     case .unknownProtocol:
       exchange.refuse(status: 501, reason: .badRequest, detail: "unknown-protocol")
     }

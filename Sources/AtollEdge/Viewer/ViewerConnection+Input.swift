@@ -131,7 +131,7 @@ extension ViewerConnection {
       case .failure(let error):
         if error == .unsupportedVersion && switchesToHTTP2(base + at, count - at) { return }
         refuse(
-          status: error.status, reason: error.status == 400 ? .badRequest : .requestTooLarge,
+          status: error.status, reason: error.isTooLarge ? .requestTooLarge : .badRequest,
           detail: error.rawValue)
         return
       }

@@ -119,6 +119,8 @@ final class ViewerConnection: Viewer, LingeringChannel {
         upload.viewerStalled()
       } else {
         exchange.bodyBroke(.slowReader)
+        // What is missing must not look like an end, even where the body ends with the connection.
+        resetOnClose()
         close()
       }
     case .upgraded, .lingering, .closed:
@@ -350,12 +352,7 @@ final class ViewerConnection: Viewer, LingeringChannel {
     if isReadable { linger() }
   }
 
-  override func resetOnClose() {
-    var setting = CSystem.linger(l_onoff: 1, l_linger: 0)
-    setsockopt(
-      descriptor, SOL_SOCKET, SO_LINGER, &setting,
-      socklen_t(MemoryLayout<CSystem.linger>.size))
-  }
+  override func resetOnClose() { SystemCall.resetOnClose(descriptor) }
 
   override func close() {
     guard phase != .closed else { return }

@@ -88,16 +88,22 @@ import Testing
     }
   }
 
-  @Test func `a file that can't be read is told with its path`() throws {
+  @Test(.timeLimit(.minutes(20)), arguments: ["is a directory", "is not a file"])
+  func `a file that can't be read is told with its path`(_ why: String) throws {
     let store = directory.store
     for name in ["good", "bad"] {
       try store.write("certificates/\(name)", object(name), ifRevision: 0)
     }
     let place = "\(store.home)/certificates/bad/key.pem"
-    mkdir(place, 0o700)
+    if why == "is a directory" {
+      mkdir(place, 0o700)
+    } else {
+      // Whoever opens a pipe to read waits until somebody writes.
+      mkfifo(place, 0o600)
+    }
     let listing = try store.list("certificates/")
     #expect(listing.values.map(\.key) == ["certificates/good"])
-    let error = StoreError.failed(action: "read", place: place, why: "is a directory")
+    let error = StoreError.failed(action: "read", place: place, why: why)
     #expect(listing.unreadable == ["certificates/bad": error])
     #expect(throws: error) { try store.read("certificates/bad") }
   }

@@ -80,6 +80,20 @@ struct CutShortTests {
     #expect(edge.edge.http2Counts()[.slowReader] == (isHTTP2 ? 1 : 0))
   }
 
+  @Test func `a body that ends with its connection does not look whole to a slow reader`() throws {
+    let origin = try ScriptedOrigin { exchange in
+      try exchange.sendHead("200 OK", "Transfer-Encoding: chunked")
+      try exchange.send(chunked(String(repeating: "x", count: Self.length)))
+    }
+    let edge = try EdgeUnderTest(origin, options: { $0.bodyTimeout = 1 })
+    let viewer = try edge.viewer(receiveBuffer: 4_096)
+    try viewer.send("GET / HTTP/1.0\r\nHost: test.example\r\n\r\n")
+    let response = try viewer.readResponseHead()
+    #expect(response.framing == .untilClose)
+    #expect(eventually { count(edge, .slowReader) == 1 })
+    #expect(try viewer.readBody(of: response).ending == .truncated)
+  }
+
   @Test(arguments: [(false, false), (false, true), (true, false), (true, true)])
   func `a response whose request breaks off or stalls meanwhile is logged as that`(
     _ http2: Bool, stalls: Bool

@@ -97,6 +97,9 @@ struct RefusalTests {
     try viewer.send(refused.head + "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
     let response = try viewer.readResponse()
     #expect(response.status == refused.status)
+    #expect(
+      response["cache-status"]?.contains("request-too-large")
+        == [414, 431].contains(refused.status))
     #expect(response["connection"]?.lowercased() == "close")
     #expect(viewer.isClosed())
     #expect(origin.requestCount == 0)
