@@ -19,9 +19,9 @@ enum DomainAttachCommand: Command {
       domain that another distribution has is refused: detach it there first.
       """,
       """
-      Attached again, a domain stays as it is unless --cert names another certificate or its own \
-      will no longer do and another does; that its own has expired is a warning then. The command \
-      returns when every running edge answers for the domains.
+      Attached again, a domain stays as it is, with a certificate or without one, unless --cert \
+      names another or its own will no longer do and another does; that its own has expired is a \
+      warning then. The command returns when every running edge answers for the domains.
       """,
     ],
     arguments: [
@@ -62,7 +62,8 @@ enum DomainAttachCommand: Command {
         if parsed[noCert] {
           wanted[index].certificates = []
         } else if parsed.has(cert) {
-          wanted[index].certificates = given
+          // Their order means nothing: the kind of key tells which one a viewer gets.
+          if Set(wanted[index].certificates) != Set(given) { wanted[index].certificates = given }
         } else {
           wanted[index].certificates = try choice.certificates(
             for: wanted[index], among: domains, attached: current.domains, of: name)
@@ -109,7 +110,7 @@ struct DomainCertificates {
   }
 
   /// Those that the domain has while they fit, else the best there is, else those that it has all the
-  /// same.
+  /// same. A domain that is attached without any stays so.
   /// - Parameters:
   ///   - domains: what is attached together, and so best shares one.
   ///   - attached: what is already.
@@ -118,6 +119,8 @@ struct DomainCertificates {
     for domain: AttachedDomain, among domains: [String], attached: [AttachedDomain],
     of distribution: String
   ) throws(CommandError) -> [String] {
+    let isAttached = attached.contains { $0.name == domain.name }
+    if isAttached, domain.certificates.isEmpty { return [] }
     let fitting = domain.certificates.filter { choice.flaw(of: $0, for: [domain.name]) == nil }
     if !fitting.isEmpty { return fitting }
     if let best = choice.best(for: domain.name, among: domains) { return [best] }
@@ -125,7 +128,7 @@ struct DomainCertificates {
     var problems: [CommandError.Problem] = []
     var uncovered: [String] = []
     for domain in domains where choice.best(for: domain, among: domains) == nil {
-      if attached.contains(where: { $0.name == domain && !$0.certificates.isEmpty }) { continue }
+      if attached.contains(where: { $0.name == domain }) { continue }
       if let (name, flaw) = choice.nearest(to: domain) {
         let problem = problem(flaw, of: name, for: [domain])
         problems.append(

@@ -23,6 +23,10 @@ enum MetricsCommand: Command {
       plan.
       """,
       """
+      Where an edge does not answer, the others' numbers are shown all the same, in each form; then \
+      an error names it, and the exit code is 1.
+      """,
+      """
       With a name it shows that distribution alone, with the outcomes and the reasons why requests \
       were no hits.
       """,
@@ -44,16 +48,27 @@ enum MetricsCommand: Command {
 
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
-    var reports = try ask(workspace)
+    var (reports, silent) = try ask(workspace)
+    // Where none answers there is nothing to add up.
+    if reports.isEmpty { throw CommandError(silent, code: .failed) }
     if let name = parsed.argument(0) {
       for index in reports.indices { reports[index].narrow(to: name) }
       if reports.allSatisfy(\.distributions.isEmpty) {
+        // Those that say nothing may serve it.
+        if !silent.isEmpty { throw CommandError(silent, code: .failed) }
         // Its own error when the store has no such distribution either.
         _ = try workspace.get(name)
         throw CommandError.failed(
           "no edge serves \"\(name)\" yet", hint: "see atoll show \(name) for what keeps it")
       }
     }
+    show(reports, parsed, console)
+    if !silent.isEmpty { throw CommandError(silent, code: .failed) }
+  }
+
+  private static func show(
+    _ reports: [MetricsReport], _ parsed: ParsedArguments, _ console: Console
+  ) {
     if parsed[prometheus] {
       console.write(PrometheusText.write(reports))
       return
@@ -71,24 +86,28 @@ enum MetricsCommand: Command {
     }
   }
 
-  /// One report for each running edge.
-  private static func ask(_ workspace: Workspace) throws -> [MetricsReport] {
+  /// One report for each running edge, or why it gave none: one that hangs hides no other.
+  private static func ask(
+    _ workspace: Workspace
+  ) throws -> (reports: [MetricsReport], silent: [CommandError.Problem]) {
     let edges = try workspace.registry.edges()
     guard !edges.isEmpty else {
       throw CommandError.failed(
         "no edge is running, so there are no metrics", hint: "start one with atoll serve")
     }
     var reports: [MetricsReport] = []
+    var silent: [CommandError.Problem] = []
     for edge in edges {
       do throws(AdminError) {
         reports.append(try AdminClient(path: edge.adminSocket).metrics())
       } catch {
-        throw CommandError.failed(
-          "edge \"\(edge.id)\" gave no metrics: \(error.reason)",
-          hint: "is it alive, of the same version, and yours to ask?")
+        silent.append(
+          .init(
+            message: "edge \"\(edge.id)\" gave no metrics: \(error.reason)",
+            hint: "is it alive, of the same version, and yours to ask?"))
       }
     }
-    return reports
+    return (reports, silent)
   }
 }
 

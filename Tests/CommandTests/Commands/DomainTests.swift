@@ -105,6 +105,49 @@ extension Home {
         """)
   }
 
+  @Test func `a domain without a certificate stays so when it is attached again`() throws {
+    let home = home("shop")
+    let names = ["shop.example", "www.shop.example"]
+    home.run(["domain", "attach", "shop"] + names + ["--no-cert"])
+    // None covers it, one covers it, both are named.
+    for certificate in [nil, "mine"] {
+      if let certificate { try home.certify(certificate, names[0]) }
+      for named in [[names[0]], names] {
+        let again = home.run(["domain", "attach", "shop"] + named)
+        #expect(again.exitCode == 0, "\(again.stderr)")
+        #expect(again.stdout == "\"shop\" is unchanged\n")
+        #expect(try home.domains("shop") == names.map { AttachedDomain(name: $0) })
+      }
+    }
+    // Beside it a new one gets a certificate all the same, and is told alone where there is none.
+    let none = home.atoll("domain", "attach", "shop", "shop.example", "new.shop.example")
+    #expect(none.exitCode == 1)
+    #expect(none.stderr.contains("no certificate of the store covers \"new.shop.example\"\n"))
+    try home.certify("new", "new.shop.example")
+    #expect(home.atoll("domain", "attach", "shop", names[0], "new.shop.example").exitCode == 0)
+    #expect(
+      try home.domains("shop") == names.map { AttachedDomain(name: $0) }
+        + [AttachedDomain(name: "new.shop.example", certificates: ["new"])])
+    // Named, one is taken.
+    #expect(home.atoll("domain", "attach", "shop", names[0], "--cert", "mine").exitCode == 0)
+    #expect(try home.domains("shop").first?.certificates == ["mine"])
+  }
+
+  @Test func `certificates named in another order are the same`() throws {
+    let home = home("shop")
+    try home.certify("one", "www.shop.example")
+    home.atoll("cert", "create", "two", "--local", "-d", "www.shop.example", "--key", "rsa2048")
+    let attach = ["domain", "attach", "shop", "www.shop.example"]
+    #expect(home.run(attach + ["--cert", "one", "--cert", "two"]).exitCode == 0)
+    let again = home.run(attach + ["--cert", "two", "--cert", "one"])
+    #expect(again.exitCode == 0)
+    #expect(again.stdout == "\"shop\" is unchanged\n")
+    #expect(try home.domains("shop").first?.certificates == ["one", "two"])
+    // One less is a change.
+    #expect(home.run(attach + ["--cert", "two"]).stdout.hasPrefix("updated \"shop\"\n"))
+    #expect(try home.domains("shop").first?.certificates == ["two"])
+  }
+
   @Test func `of each kind of key one certificate can be named`() throws {
     let home = home("shop")
     try home.certify("one", "www.shop.example")

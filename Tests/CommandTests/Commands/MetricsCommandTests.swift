@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import AtollCore
+import Glibc
 import TestSupport
 import Testing
 
@@ -67,6 +68,46 @@ import Testing
     let purged = first.atoll("purge", "shop", "--all")
     #expect(purged.stdout == "purged 2 entries of \"shop\"\n")
     #expect(purged.stderr.split(separator: "\n").count == 2)
+  }
+
+  @Test func `an edge that does not answer hides no other`() throws {
+    let origin = ScriptedServer(response("Cache-Control: max-age=3600"))
+    defer { origin.stop() }
+    let first = try RunningEdge(["http://127.0.0.1:\(origin.port)", "--name", "shop"])
+    let second = try RunningEdge([], home: first.home)
+    _ = first.verdict("/a")
+    try wait(for: "the request to be counted") {
+      first.atoll("metrics", "shop", "--json").stdout.contains("\"requests\": 1")
+    }
+    let alone = try RunningEdge([])
+    for edge in [second, alone] { kill(edge.process.pid, SIGSTOP) }
+    defer { for edge in [second, alone] { kill(edge.process.pid, SIGCONT) } }
+    // Each waits for some seconds: all do so at the same time.
+    func start(_ arguments: [String], on edge: RunningEdge) -> RunningAtoll {
+      RunningAtoll(["metrics"] + arguments, env: ["ATOLL_HOME": edge.home.path + "/store"])
+    }
+    let running = [
+      start([], on: first), start(["shop", "--json"], on: first),
+      start(["--prometheus"], on: first), start(["other", "--json"], on: first),
+      start([], on: alone),
+    ]
+    let results = running.map { $0.wait() }
+    for result in results {
+      #expect(result.exitCode == 1)
+      let lines = result.stderr.split(separator: "\n")
+      #expect(lines.count == 2, "\(result.stderr)")
+      #expect(lines.first?.hasPrefix("atoll: error: edge \"") == true)
+      #expect(lines.first?.hasSuffix("\" gave no metrics: no answer in time") == true)
+      #expect(lines.last?.hasPrefix("atoll: hint: is it alive") == true)
+    }
+    #expect(results[0].stdout.split(separator: "\n").contains { $0.hasPrefix("shop ") })
+    let report = try #require(MetricsReport(json: Array(results[1].stdout.utf8)))
+    #expect(report.edges.count == 1)
+    #expect(report.distributions.map(\.name) == ["shop"])
+    #expect(results[2].stdout.contains("# TYPE atoll_requests_total counter\n"))
+    // The silent one may be what serves it.
+    #expect(results[3].stdout.isEmpty)
+    #expect(results[4].stdout.isEmpty)
   }
 
   @Test func `without an edge there is nothing to show`() {
