@@ -18,7 +18,7 @@ struct CertRenewalTests {
   @Test(arguments: ["http-01", "tls-alpn-01"])
   func `a certificate that the edge proved the domain for is renewed by it`(
     challenge: String
-  ) async throws {
+  ) throws {
     var setup = Pebble.Setup()
     setup.validity = 24
     let pebble = try Pebble(setup)
@@ -37,7 +37,7 @@ struct CertRenewalTests {
     #expect(first.notAfter - first.notBefore <= 24)
     #expect(
       edge.process.complained.contains("certificate \"shop\" for shop.example is in use, until "))
-    try await waitLong(for: "a renewal; the edge said: \(edge.process.complained)") {
+    try wait(for: "a renewal; the edge said: \(edge.process.complained)") {
       edge.process.complained.contains("certificate \"shop\" for shop.example is renewed, until ")
     }
     let second = try #require(try leaf(edge))
@@ -49,7 +49,7 @@ struct CertRenewalTests {
     #expect(!finished.stderr.contains("PRIVATE"))
   }
 
-  @Test func `a CA that is gone is told of, and what is served stays`() async throws {
+  @Test func `a CA that is gone is told of, and what is served stays`() throws {
     var setup = Pebble.Setup()
     setup.validity = 12
     var pebble: Pebble? = try Pebble(setup)
@@ -64,11 +64,11 @@ struct CertRenewalTests {
     #expect(result.exitCode == 0, "\(result.stderr)\(edge.process.complained)")
     let first = try #require(try leaf(edge))
     pebble = nil
-    try await waitLong(for: "a word; the edge said: \(edge.process.complained)") {
+    try wait(for: "a word; the edge said: \(edge.process.complained)") {
       edge.process.complained.contains("certificate \"shop\" could not be renewed: ")
     }
     #expect(try leaf(edge) == first)
-    try await waitLong(for: "a warning; the edge said: \(edge.process.complained)") {
+    try wait(for: "a warning; the edge said: \(edge.process.complained)") {
       edge.process.complained.contains("certificate \"shop\" expires in ")
         || edge.process.complained.contains("certificate \"shop\" expired ")
     }

@@ -107,13 +107,3 @@ func wait(for what: @autoclosure () -> String, until isTrue: () throws -> Bool) 
   }
   throw NeverHappened(description: "waited in vain for \(what())")
 }
-
-/// The same for what takes many seconds: meanwhile other tests have the thread.
-func waitLong(for what: @autoclosure () -> String, until isTrue: () throws -> Bool) async throws {
-  let deadline = ContinuousClock.now + .seconds(60)
-  while ContinuousClock.now < deadline {
-    if try isTrue() { return }
-    try await Task.sleep(for: .milliseconds(50))
-  }
-  throw NeverHappened(description: "waited in vain for \(what())")
-}
