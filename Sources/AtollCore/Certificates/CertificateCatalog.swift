@@ -42,6 +42,35 @@ package struct CertificateCatalog: Sendable {
     return try Self.decode(value)
   }
 
+  /// What a command finds that puts a certificate under a name.
+  package struct Place: Sendable {
+    /// nil where there is none, and where it can't be read.
+    package var certificate: StoredCertificate?
+    /// Why what is stored can't be read, though it may be written over.
+    package var damage: StoreError?
+    /// Of what is stored, damaged or not; 0 where nothing is.
+    package var revision: UInt64
+
+    /// For people who write over it; nil where nothing is damaged.
+    package var note: String? {
+      damage.map { "\($0.message); another takes its place" }
+    }
+  }
+
+  /// The same for who is about to write there. A record that is damaged is no obstacle then: while
+  /// a distribution uses it, it can't be deleted.
+  package func place(_ name: String) throws(StoreError) -> Place {
+    guard Self.flaw(inName: name) == nil, let value = try store.read(Self.prefix + name) else {
+      return Place(revision: 0)
+    }
+    do {
+      return Place(certificate: try Self.decode(value), revision: value.revision)
+    } catch {
+      guard case .damaged = error else { throw error }
+      return Place(damage: error, revision: value.revision)
+    }
+  }
+
   /// Writes a certificate whose key, when there is one, is its chain's: no mistake may put a pair
   /// there that no edge can use.
   ///

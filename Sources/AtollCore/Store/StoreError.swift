@@ -69,10 +69,23 @@ package enum StoreError: Error, Equatable, Sendable {
     case .full: "free some space and repeat: nothing was changed"
     case .denied: "run it as the store's owner, or set ATOLL_HOME to a directory of yours"
     case .failed: "check the directory, or set ATOLL_HOME to another"
-    case .damaged: "restore it from a backup, or delete it"
+    case .damaged(let key, _):
+      replacement(key).map { "\($0), or restore it from a backup" }
+        ?? "restore it from a backup, or delete it"
     case .noHome: "set ATOLL_HOME to the directory to use"
     case .held: "end that process first"
     }
+  }
+
+  /// How a certificate that may be in use, and so can't be deleted, is had anew; nil for other keys.
+  private func replacement(_ key: String) -> String? {
+    guard key.hasPrefix(CertificateCatalog.prefix) else { return nil }
+    let name = key.dropFirst(CertificateCatalog.prefix.utf8.count)
+    // That one edges make whenever it is missing; by other names no command writes any.
+    guard name != DefaultCertificate.name, CertificateCatalog.flaw(inName: String(name)) == nil
+    else { return nil }
+    return "put another in its place with atoll cert import \(name) <file>..., "
+      + "atoll cert ensure \(name) --domain <name>... or atoll cert create \(name) --local"
   }
 
   /// `distributions/shop` is the distribution "shop" for people.

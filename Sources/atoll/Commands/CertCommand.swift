@@ -46,7 +46,12 @@ enum CertCommand: CommandGroup {
             first), key.pem and certificate.json. Other programs may read them; the directory is \
             replaced in one step, so that both files always belong together. Keys are for their \
             owner alone, and no command prints them.
-            """)
+            """),
+          .paragraph(
+            """
+            Where certificate.json can't be read any more, import, ensure and create with the \
+            certificate's name put another in its place, in use or not.
+            """),
         ]),
     ],
     exitCodes: [.done, .failed, .usage, .unconfirmed, .interrupted],

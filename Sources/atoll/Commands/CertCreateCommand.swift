@@ -53,7 +53,8 @@ enum CertCreateCommand: Command {
     try Workspace.checkCertificateName(name)
     let workspace = try Workspace.open(parsed)
     let report = CertificateReport(parsed, console)
-    if parsed[CreateCommand.ifMissing], let existing = try workspace.certificates.get(name) {
+    let place = try workspace.certificates.place(name)
+    if parsed[CreateCommand.ifMissing], let existing = place.certificate {
       try report.finish(
         .unchanged, named: name, revision: nil, certificate: existing, in: workspace)
       return
@@ -65,7 +66,11 @@ enum CertCreateCommand: Command {
         hint: "add --domain with a name it is for; it can be left out where a distribution is "
           + "called \"\(name)\"")
     }
-    if try workspace.certificates.names().contains(name) { throw exists(name) }
+    if place.certificate != nil { throw exists(name) }
+    if place.damage != nil {
+      try workspace.checkUses(
+        of: name, coveredBy: domains, hint: "name it with --domain, too, or detach it first")
+    }
     let now = Clock.now()
     let type = parsed[CertOptions.key] ?? .p256
     let (leaf, key) = try LocalAuthority(workspace.certificates.store).issue(
@@ -74,7 +79,8 @@ enum CertCreateCommand: Command {
       name: name, created: now, modified: now, source: .local, domains: domains, keyType: type,
       chain: leaf.pem, key: key.pem)
     do {
-      certificate.revision = try workspace.certificates.put(certificate, ifRevision: 0)
+      certificate.revision = try workspace.certificates.put(
+        certificate, ifRevision: place.revision)
     } catch StoreError.conflict {
       // Somebody else's of the same name counts as there already.
       guard parsed[CreateCommand.ifMissing], let existing = try workspace.certificates.get(name)
@@ -83,9 +89,12 @@ enum CertCreateCommand: Command {
         .unchanged, named: name, revision: nil, certificate: existing, in: workspace)
       return
     }
+    let isNew = place.revision == 0
     try report.finish(
-      .created, named: name, revision: certificate.revision, certificate: certificate,
-      notes: ["viewers have to trust the store's own authority; see atoll cert authority"],
+      isNew ? .created : .updated, named: name, revision: certificate.revision,
+      certificate: certificate, verb: isNew ? nil : "replaced",
+      notes: ["viewers have to trust the store's own authority; see atoll cert authority"]
+        + (place.note.map { [$0] } ?? []),
       in: workspace)
   }
 

@@ -103,13 +103,14 @@ enum CertEnsureCommand: Command {
   static func run(_ parsed: ParsedArguments, console: Console) throws {
     let workspace = try Workspace.open(parsed)
     let name = parsed.arguments[0]
-    let stored = try workspace.certificates.get(name)
-    let wanted = try wanted(name, stored, parsed, console)
+    let place = try workspace.certificates.place(name)
+    let wanted = try wanted(name, place, parsed, console)
     if parsed.has(CertOptions.domain) {
       try workspace.checkUses(
         of: name, coveredBy: wanted.domains,
         hint: "name it with --domain, too, or detach it first")
     }
+    if let note = place.note { console.note(note) }
     var demand = ACMEIssuer.Demand()
     demand.ignoresPause = parsed[now]
     demand.wantsNewAccount = parsed[newAccount]
@@ -122,9 +123,11 @@ enum CertEnsureCommand: Command {
 
   /// What is stored, with what the command line says otherwise.
   private static func wanted(
-    _ name: String, _ stored: StoredCertificate?, _ parsed: ParsedArguments, _ console: Console
+    _ name: String, _ place: CertificateCatalog.Place, _ parsed: ParsedArguments,
+    _ console: Console
   ) throws -> StoredCertificate {
     try Workspace.checkCertificateName(name)
+    let stored = place.certificate
     if let stored, stored.source != .acme {
       let origin = stored.source == .local ? "this store's local authority" : "a file"
       throw CommandError.usage(
@@ -138,7 +141,8 @@ enum CertEnsureCommand: Command {
     if domains.isEmpty { domains = stored?.domains ?? [] }
     if domains.isEmpty {
       throw CommandError.usage(
-        "there is no certificate \"\(name)\" yet, and no domain to ask for one",
+        place.damage.map { "\($0.message), and no domain is given to ask for another" }
+          ?? "there is no certificate \"\(name)\" yet, and no domain to ask for one",
         hint: "give --domain, as in atoll cert ensure \(name) --domain shop.example")
     }
     let time = Clock.now()

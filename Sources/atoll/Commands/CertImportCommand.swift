@@ -53,7 +53,8 @@ enum CertImportCommand: Command {
     let name = parsed.arguments[0]
     try Workspace.checkCertificateName(name)
     let workspace = try Workspace.open(parsed)
-    let existing = try workspace.certificates.get(name)
+    let place = try workspace.certificates.place(name)
+    let existing = place.certificate
     if let existing, existing.source != .imported {
       let what = existing.source == .local ? "made by the store's own authority" : "had by ACME"
       throw CommandError.failed(
@@ -81,16 +82,18 @@ enum CertImportCommand: Command {
       domains: imported.leaf.names,
       keyType: imported.key.algorithm.keyType ?? .p256, chain: imported.chainPEM,
       key: imported.key.pem)
-    let change: Change = existing == nil ? .created : .updated
+    let isNew = place.revision == 0
+    let change: Change = isNew ? .created : .updated
+    let notes = imported.notes + (place.note.map { [$0] } ?? [])
     if parsed[CommonOptions.dryRun] {
       try report.finish(
         change, named: name, revision: nil, certificate: certificate, verb: "would import",
-        notes: imported.notes, in: workspace)
+        notes: notes, in: workspace)
       return
     }
     do {
       certificate.revision = try workspace.certificates.put(
-        certificate, ifRevision: existing?.revision ?? 0)
+        certificate, ifRevision: place.revision)
     } catch let error as StoreError {
       guard case .conflict = error else { throw error }
       throw CommandError.failed(
@@ -98,7 +101,7 @@ enum CertImportCommand: Command {
     }
     try report.finish(
       change, named: name, revision: certificate.revision, certificate: certificate,
-      verb: existing == nil ? "imported" : "replaced", notes: imported.notes, in: workspace)
+      verb: isNew ? "imported" : "replaced", notes: notes, in: workspace)
   }
 
   private static func read(_ parsed: ParsedArguments) throws -> CertificateImport {

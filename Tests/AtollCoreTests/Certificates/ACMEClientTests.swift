@@ -299,6 +299,21 @@ struct ACMEIssuerTests {
     #expect(ca.requests.count > asked)
   }
 
+  @Test func `a damaged record stays until the new certificate is there`() throws {
+    let wanted = try put(daysOld: 10)
+    home.write("store/certificates/shop/certificate.json", "{")
+    ca.script("/account", ScriptedCA.problem("malformed", "not today"))
+    // Nobody says what it is to be.
+    #expect(throws: StoreError.self) { try keep() }
+    #expect(ca.requests.isEmpty)
+    // Whoever read it before it was damaged has it issued anew as well.
+    #expect(throws: ACMEError.self) { try keep(as: wanted) }
+    #expect(!ca.requests.isEmpty)
+    let key = try #require(readText(home.file("store/certificates/shop/key.pem")))
+    #expect(key == wanted.key)
+    #expect(readText(home.file("store/certificates/shop/certificate.json")) == "{")
+  }
+
   @Test func `a damaged key has it issued anew`() throws {
     let certificate = try put(daysOld: 10)
     let start = ca.now + 86_400

@@ -230,6 +230,39 @@ private struct Pair: Sendable {
     #expect(Set(problems.all) == [])
   }
 
+  @Test func `a damaged record can be written over at its revision`() throws {
+    #expect(try catalog.place("shop").revision == 0)
+    #expect(try catalog.place("../shop").revision == 0)
+    let revision = try catalog.put(Pair.old.certificate(), ifRevision: 0)
+    let whole = try catalog.place("shop")
+    #expect(whole.certificate?.key == Pair.old.key && whole.revision == revision)
+    #expect(whole.damage == nil && whole.note == nil)
+    for document in ["", "{", "{\n  \"revision\": 9,\n  \"source\": \"nobody\"\n}\n"] {
+      directory.write("home/certificates/shop/certificate.json", document)
+      let place = try catalog.place("shop")
+      #expect(place.certificate == nil && place.revision > 0)
+      #expect(place.note?.hasPrefix("the certificate \"shop\" is damaged: ") == true)
+      #expect(throws: StoreError.self) {
+        try catalog.put(Pair.new.certificate(), ifRevision: place.revision + 1)
+      }
+      try catalog.put(Pair.new.certificate(), ifRevision: place.revision)
+      #expect(try catalog.get("shop")?.key == Pair.new.key)
+    }
+  }
+
+  @Test func `what mends a damaged record is told`() {
+    func hint(_ key: String) -> String { StoreError.damaged(key: key, why: "line 1").hint }
+    #expect(
+      hint("certificates/shop") == """
+        put another in its place with atoll cert import shop <file>..., atoll cert ensure shop \
+        --domain <name>... or atoll cert create shop --local, or restore it from a backup
+        """)
+    // No command writes these.
+    for key in ["certificates/\(DefaultCertificate.name)", "certificates/a b", "transfer/shop"] {
+      #expect(hint(key) == "restore it from a backup, or delete it")
+    }
+  }
+
   @Test func `a person's own files are read, and what cannot be read hides nothing`() throws {
     try catalog.put(Pair.old.certificate(), ifRevision: 0)
     try catalog.put(Pair.old.certificate("blog"), ifRevision: 0)

@@ -235,6 +235,27 @@ extension Home {
     #expect(home.atoll("cert", "list", "-q").stdout.isEmpty)
   }
 
+  @Test(arguments: [[], ["--if-missing"]])
+  func `a damaged record of one in use is replaced by another`(options: [String]) throws {
+    let home = Home()
+    home.atoll("create", "site", "--origin", "http://localhost:3000", "--quiet")
+    home.atoll("cert", "create", "shop", "--local", "-d", "shop.test")
+    home.atoll("domain", "attach", "site", "shop.test", "--cert", "shop")
+    home.directory.write("store/certificates/shop/certificate.json", "{")
+    let create = ["cert", "create", "shop", "--local"] + options
+    let wrong = home.run(create + ["-d", "www.shop.test"])
+    #expect(wrong.exitCode == 2 && wrong.stderr.contains("is not for shop.test"), "\(wrong.stderr)")
+    #expect(wrong.stderr.contains("name it with --domain, too"))
+    #expect(readText(home.path("shop", "certificate.json")) == "{")
+    let mended = home.run(create + ["-d", "shop.test"])
+    #expect(mended.exitCode == 0, "\(mended.stderr)")
+    #expect(mended.stdout.hasPrefix("replaced the certificate \"shop\"\n"), "\(mended.stdout)")
+    #expect(mended.stderr.contains("\"shop\" is damaged: line "), "\(mended.stderr)")
+    #expect(home.atoll("cert", "list").stdout.contains("\nshop  valid "))
+    let again = home.run(create + ["-d", "shop.test"])
+    #expect(again.exitCode == (options.isEmpty ? 1 : 0))
+  }
+
   @Test(arguments: ["truncated", "empty", "garbage", "another's", "missing"])
   func `a damaged key is told with what to do, and can be had anew`(damage: String) throws {
     let home = Home()
@@ -474,6 +495,43 @@ extension Home {
     #expect(mended.exitCode == 0, "\(mended.stderr)")
     #expect(mended.stdout.hasPrefix("replaced the certificate \"shop\"\n"), "\(mended.stdout)")
     #expect(home.atoll("cert", "list").stdout.contains("\nshop  valid "))
+  }
+
+  @Test func `a damaged record of one in use is replaced`() throws {
+    guard let files = Files() else { return }
+    let home = Home()
+    home.atoll("create", "site", "--origin", "http://localhost:3000", "--quiet")
+    let arguments = [
+      "cert", "import", "shop", files.key, files.directory.file("inter.pem"), files.root,
+      files.leaf,
+    ]
+    home.run(arguments)
+    let attached = home.atoll("domain", "attach", "site", "shop.test", "--cert", "shop")
+    #expect(attached.exitCode == 0, "\(attached.stderr)")
+    home.directory.write("store/certificates/shop/certificate.json", "{")
+    #expect(home.atoll("cert", "delete", "shop", "--yes").exitCode == 1)
+    let show = home.atoll("cert", "show", "shop")
+    #expect(show.exitCode == 1)
+    #expect(
+      show.stderr.contains("hint: put another in its place with atoll cert import shop <file>...,"),
+      "\(show.stderr)")
+    guard let foreign = Files(domain: "other.test") else { return }
+    let wrong = home.atoll(
+      "cert", "import", "shop", foreign.key, foreign.directory.file("inter.pem"), foreign.root,
+      foreign.leaf)
+    #expect(wrong.exitCode == 2 && wrong.stderr.contains("is not for shop.test"))
+    let dry = home.run(arguments + ["--dry-run"])
+    #expect(dry.stdout.hasPrefix("would import the certificate \"shop\"\n"), "\(dry.stderr)")
+    #expect(readText(home.path("shop", "certificate.json")) == "{")
+    let mended = home.run(arguments + ["--json"])
+    #expect(mended.exitCode == 0, "\(mended.stderr)")
+    let result = try JSONReader.read(Array(mended.stdout.utf8))
+    #expect(result["result"]?.text == "updated")
+    let note = try #require(result["notes"]?.elements?.last?.text)
+    #expect(note.hasPrefix("the certificate \"shop\" is damaged: line "), "\(note)")
+    #expect(note.hasSuffix("; another takes its place"))
+    #expect(home.atoll("cert", "list").stdout.contains("\nshop  valid "))
+    #expect(home.run(arguments).stdout == "the certificate \"shop\" is unchanged\n")
   }
 
   @Test func `stdin and an encrypted key will do`() {

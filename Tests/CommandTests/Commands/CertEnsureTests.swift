@@ -127,6 +127,30 @@ struct CertEnsureTests {
     #expect(try home.store.keys("answering/") == [] && home.store.keys("issuing/") == [])
   }
 
+  @Test func `a damaged record of one in use is replaced`() throws {
+    let pebble = try Pebble()
+    let home = Home()
+    _ = home.atoll(["create", "site", "--origin", "http://127.0.0.1:9"])
+    #expect(home.ensure("shop", pebble, "-d", "a.example").exitCode == 0)
+    let before = try home.leaf("shop")
+    #expect(
+      home.atoll(["domain", "attach", "site", "a.example", "--cert", "shop"]).exitCode == 0)
+    home.directory.write("store/certificates/shop/certificate.json", "{")
+    let silent = home.ensure("shop", pebble)
+    #expect(silent.exitCode == 2)
+    #expect(
+      silent.stderr.contains("the certificate \"shop\" is damaged: "), "\(silent.stderr)")
+    #expect(silent.stderr.contains("give --domain, as in atoll cert ensure shop --domain "))
+    let other = home.ensure("shop", pebble, "-d", "b.example")
+    #expect(other.exitCode == 2 && other.stderr.contains("is not for a.example"))
+    let result = home.ensure("shop", pebble, "-d", "a.example")
+    #expect(result.exitCode == 0, "\(result.stderr)")
+    #expect(result.stderr.contains("\"shop\" is damaged: "), "\(result.stderr)")
+    #expect(result.stderr.contains("; another takes its place\n"))
+    #expect(try home.leaf("shop").serial != before.serial)
+    #expect(try home.certificate("shop").acme?.directory.hasPrefix("https://127.0.0.1:") == true)
+  }
+
   @Test func `domains that are in use are not left out`() throws {
     let pebble = try Pebble()
     let home = Home()

@@ -84,7 +84,10 @@ package struct ACMEIssuer: Sendable {
         hint: "wait until it is done")
     }
     defer { turn.release() }
-    let stored = try catalog.get(name)
+    // Who says all that is wanted may have it put in the place of what can't be read.
+    let place = try catalog.place(name)
+    if wanted == nil, let damage = place.damage { throw damage }
+    let stored = place.certificate
     guard var certificate = wanted ?? stored else {
       throw ACMEError(
         .settings, "there is no certificate \"\(name)\"", hint: "give --domain to obtain one")
@@ -93,6 +96,11 @@ package struct ACMEIssuer: Sendable {
       throw ACMEError(
         .settings, "the certificate \"\(name)\" is not from an ACME server",
         hint: "choose another name for one that is")
+    }
+    if place.damage != nil {
+      certificate.revision = place.revision
+      certificate.chain = nil
+      certificate.key = nil
     }
     if let stored {
       certificate.revision = stored.revision
@@ -129,8 +137,9 @@ package struct ACMEIssuer: Sendable {
       note(error, about: name)
       throw error
     }
-    // What is to be issued for the first time is known by its name from now on.
-    if certificate.chain == nil { certificate = try put(certificate) }
+    // What is to be issued for the first time is known by its name from now on. Where a record is
+    // damaged, its chain and key may be whole, and what edges still show: they stay till the end.
+    if certificate.chain == nil, place.damage == nil { certificate = try put(certificate) }
     report(reason)
     do throws(ACMEError) {
       let issued = try obtain(order, settings, demand, client, prover, prepare)
